@@ -5,7 +5,7 @@
 // different flags gives different symbols and never breaks the one-definition rule.
 #pragma once
 
-#include <evengrad/core/types.hpp>
+#include <evengrad/core/real.hpp>
 
 #include <cstdint>
 #include <cstring>

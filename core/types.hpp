@@ -1,16 +1,11 @@
-// The scalar concept and the matrix types of the public API.
+// The matrix types of the public API.
 #pragma once
 
+#include <evengrad/core/real.hpp>
+
 #include <Eigen/Core>
-#include <concepts>
 
 namespace evengrad {
-
-/// The scalar types the library is instantiated for.
-template <class S>
-concept Real = std::same_as<S, float> || std::same_as<S, double>;
-
-using Index = Eigen::Index;
 
 /// Row-major (batch, features); a weight is (out, in), as in PyTorch.
 template <Real S>
