@@ -1,0 +1,71 @@
+// The measured hot loops behind the ops, as tables of functions: one table per instruction set, chosen when the program
+// starts (kernels()).
+//
+// Views carry (nets, rows, cols). Element (net, r, c) lies at data[(r * stride + c) * nets + net]: the nets of one batch
+// of nets sit side by side, so that eight small nets can fill the lanes of one vector.
+//
+// Every sum here is one sequential chain of multiply-adds in a documented order. An output's bits therefore depend
+// neither on the batch around it, nor on the number of threads, nor on how loops are tiled.
+#pragma once
+
+#include <evengrad/core/real.hpp>
+
+namespace evengrad::kernels {
+
+template <class S>  // a Real, const for what is only read
+struct View {
+  S* data;
+  Index rows;
+  Index cols;
+  Index stride;  // elements (of one net) between rows
+  Index nets = 1;
+};
+
+/// How the left factor of a product is read: element (m, k) at data[m * row_stride + k * col_stride].
+template <Real S>
+struct Left {
+  const S* data;
+  Index row_stride;
+  Index col_stride;
+};
+
+/// What a product's chains start from.
+template <Real S>
+struct Start {
+  const S* row = nullptr;   // (cols): the same row for every output row (a bias); null starts from zero
+  bool accumulate = false;  // continue from what the output holds
+};
+
+template <Real S>
+struct Table {
+  /// Name of the instruction set.
+  const char* name;
+
+  /// Elements that pack() writes for a (k, n) right factor.
+  Index (*packed_size)(Index k, Index n);
+
+  /// Lays the right factor, element (k, n) at data[k * row_stride + n * col_stride], out in panels as wide as a few
+  /// vectors, zero beyond the last column. One of the strides is 1.
+  void (*pack)(const S* data, Index k, Index n, Index row_stride, Index col_stride, S* packed);
+
+  /// out(m, n) = start + sum over k, in ascending order, of left(m, k) * right(k, n).
+  void (*product)(Left<S> left, Index k, const S* packed, Start<S> start, View<S> out);
+
+  /// out(c, r) = in(r, c).
+  void (*transpose)(View<const S> in, S* out, Index out_stride);
+
+  /// out[i] = a[i] * b[i], or out[i] += a[i] * b[i].
+  void (*multiply)(const S* a, const S* b, S* out, Index count, bool accumulate);
+
+  /// out[c] = sum over r, in ascending order, of in(r, c), or added to what is there.
+  void (*column_sums)(View<const S> in, S* out, bool accumulate);
+
+  /// p(r, :) = softmax(z(r, :)); log_sum[r] = log sum_c exp(z(r, c)), computed from the row's maximum.
+  void (*softmax_rows)(View<const S> z, S* p, double* log_sum);
+};
+
+/// The table for the best instruction set of this machine.
+template <Real S>
+const Table<S>& kernels();
+
+}  // namespace evengrad::kernels
