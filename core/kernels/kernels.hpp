@@ -64,6 +64,14 @@ struct Table {
   void (*softmax_rows)(View<const S> z, S* p, double* log_sum);
 };
 
+// One table per instruction set (core/kernels/table.cpp, compiled once for each).
+template <Real S>
+const Table<S>& baseline_kernels();
+template <Real S>
+const Table<S>& avx2_kernels();
+template <Real S>
+const Table<S>& avx512_kernels();
+
 /// The table for the best instruction set of this machine.
 template <Real S>
 const Table<S>& kernels();

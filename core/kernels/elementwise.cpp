@@ -1,0 +1,73 @@
+// Loops over rows: every sum runs in ascending order, a chain a column or a row.
+#include <evengrad/core/kernels/table.hpp>
+#include <evengrad/core/math.hpp>
+
+namespace evengrad::kernels {
+inline namespace EVENGRAD_ISA {
+namespace {
+
+// Calls body(index, load, store) on whole vectors, then once on what is left over.
+template <Real S, class Body>
+void for_each_vector(Index count, Body body) {
+  using L = Lanes<S>;
+  Index i = 0;
+  for (; i + L::size <= count; i += L::size) {
+    body(i, [](const S* p) { return L::load(p); }, [](L v, S* p) { v.store(p); });
+  }
+  if (const Index rest = count - i; rest > 0) {
+    body(i, [rest](const S* p) { return L::load(p, rest); }, [rest](L v, S* p) { v.store(p, rest); });
+  }
+}
+
+template <Real S>
+void multiply(const S* a, const S* b, S* out, Index count, bool accumulate) {
+  if (accumulate) {
+    for_each_vector<S>(count, [=](Index i, auto load, auto store) {
+      store(fma(load(a + i), load(b + i), load(out + i)), out + i);
+    });
+  } else {
+    for_each_vector<S>(count, [=](Index i, auto load, auto store) { store(load(a + i) * load(b + i), out + i); });
+  }
+}
+
+template <Real S>
+void column_sums(View<const S> in, S* out, bool accumulate) {
+  for_each_vector<S>(in.cols, [=](Index c, auto load, auto store) {
+    Lanes<S> sum = accumulate ? load(out + c) : Lanes<S>(0.0);
+    for (Index r = 0; r < in.rows; ++r) sum += load(in.data + r * in.stride + c);
+    store(sum, out + c);
+  });
+}
+
+template <Real S>
+void softmax_rows(View<const S> z, S* p, double* log_sum) {
+  using L = Lanes<S>;
+  for (Index r = 0; r < z.rows; ++r) {
+    const S* row = z.data + r * z.stride;
+    S largest = row[0];
+    for (Index c = 1; c < z.cols; ++c) largest = row[c] > largest ? row[c] : largest;
+    const L shift(static_cast<double>(largest));
+    S* out = p + r * z.cols;
+    for_each_vector<S>(z.cols, [=](Index c, auto load, auto store) { store(exp(load(row + c) - shift), out + c); });
+    double sum = 0;
+    for (Index c = 0; c < z.cols; ++c) sum += static_cast<double>(out[c]);
+    const L scale(1.0 / sum);
+    for_each_vector<S>(z.cols, [=](Index c, auto load, auto store) { store(load(out + c) * scale, out + c); });
+    log_sum[r] = static_cast<double>(largest) + log(Lanes<double>(sum))[0];
+  }
+}
+
+}  // namespace
+
+template <Real S>
+void add_elementwise(Table<S>& table) {
+  table.multiply = multiply<S>;
+  table.column_sums = column_sums<S>;
+  table.softmax_rows = softmax_rows<S>;
+}
+
+template void add_elementwise<float>(Table<float>&);
+template void add_elementwise<double>(Table<double>&);
+
+}  // inline namespace EVENGRAD_ISA
+}  // namespace evengrad::kernels

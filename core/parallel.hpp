@@ -1,0 +1,40 @@
+// A few threads that wait for work. What they compute never depends on how many they are.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace evengrad {
+
+/// Runs independent pieces of work on `threads` threads, the calling one included.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads = 1);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return threads_; }
+
+  /// Calls body(piece) for every piece in [0, pieces) and returns when all are done. Nothing is allocated.
+  /// The body must not throw.
+  template <class Body>
+  void run(int pieces, Body&& body) {
+    if (threads_ == 1 || pieces <= 1) {
+      for (int piece = 0; piece < pieces; ++piece) body(piece);
+      return;
+    }
+    run_pieces(pieces, [](void* context, int piece) { (*static_cast<std::remove_reference_t<Body>*>(context))(piece); },
+               &body);
+  }
+
+ private:
+  struct Shared;
+  void run_pieces(int pieces, void (*call)(void*, int), void* context);
+
+  int threads_;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace evengrad

@@ -1,0 +1,32 @@
+#include <evengrad/core/parameter.hpp>
+
+#include <atomic>
+
+namespace evengrad {
+
+namespace {
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> count{0};
+  return ++count;
+}
+}  // namespace
+
+ParameterId::ParameterId() : value_(next_id()) {}
+
+ParameterId::ParameterId(ParameterId&& other) noexcept : value_(other.value_) { other.value_ = next_id(); }
+
+ParameterId& ParameterId::operator=(ParameterId&& other) noexcept {
+  if (this != &other) {
+    value_ = other.value_;
+    other.value_ = next_id();
+  }
+  return *this;
+}
+
+std::string Path::str() const {
+  if (!parent_) return {};
+  const std::string before = parent_->str();
+  return before + (before.empty() ? "" : ".") + (number_ >= 0 ? std::to_string(number_) : std::string(name_));
+}
+
+}  // namespace evengrad

@@ -1,0 +1,318 @@
+#include <evengrad/core/tape.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace evengrad {
+
+std::string to_string(const Shape& shape) {
+  if (shape.nets == 1) return text("(", shape.rows, ", ", shape.cols, ")");
+  return text("(", shape.nets, " nets, ", shape.rows, ", ", shape.cols, ")");
+}
+
+// ---- Var ----------------------------------------------------------------------------------------------------------
+
+template <Real S>
+Tape<S>& Var<S>::tape() const {
+  if (!tape_) throw Error("empty Var: it was never recorded on a tape");
+  return *tape_;
+}
+
+template <Real S>
+const Shape& Var<S>::shape() const {
+  return tape().node(*this).shape;
+}
+
+template <Real S>
+ConstMap<S> Var<S>::value() const {
+  const Node<S>& node = tape().node(*this);
+  return {node.value, node.shape.rows, node.shape.cols * node.shape.nets};
+}
+
+template <Real S>
+S Var<S>::item() const {
+  const Node<S>& node = tape().node(*this);
+  if (node.shape.size() != 1) throw ShapeError(text("item(): expected a (1, 1) value, got ", node.shape));
+  return *node.value;
+}
+
+// ---- Gradients ----------------------------------------------------------------------------------------------------
+
+template <Real S>
+struct Gradients<S>::Storage {
+  struct Slot {
+    Index offset = -1;  // into numbers; -1 where no gradient is wanted
+    bool touched = false;
+    std::uint64_t parameter_id = 0;
+    Shape shape;
+  };
+  std::vector<Slot> slots;                 // a slot a node
+  std::vector<std::uint32_t> parameters;   // the nodes that are parameters, in the order of recording
+  Eigen::Array<S, Eigen::Dynamic, 1> numbers;
+  std::uint32_t generation = 0;
+  mutable std::size_t next_parameter = 0;  // optimizers ask in the order of recording: look there first
+};
+
+/// Storage given back by gradients that are gone.
+template <Real S>
+struct Gradients<S>::Home {
+  std::vector<std::unique_ptr<Storage>> spare;
+};
+
+template <Real S>
+Gradients<S>::Gradients(std::unique_ptr<Storage> storage, std::shared_ptr<Home> home)
+    : storage_(std::move(storage)), home_(std::move(home)) {}
+
+template <Real S>
+Gradients<S>::Gradients(const Gradients& other)
+    : storage_(std::make_unique<Storage>(*other.storage_)), home_(other.home_) {}
+
+template <Real S>
+Gradients<S>::~Gradients() {
+  constexpr std::size_t kept = 4;
+  if (storage_ && home_ && home_->spare.size() < kept) home_->spare.push_back(std::move(storage_));
+}
+
+template <Real S>
+S* Gradients<S>::data(const Parameter<S>& parameter, Shape& shape) const {
+  const Storage& store = *storage_;
+  const std::size_t count = store.parameters.size();
+  for (std::size_t step = 0; step < count; ++step) {
+    const std::size_t i = (store.next_parameter + step) % count;
+    const auto& slot = store.slots[store.parameters[i]];
+    if (slot.parameter_id != parameter.id.value()) continue;
+    store.next_parameter = i + 1;
+    if (!slot.touched) return nullptr;
+    shape = slot.shape;
+    return const_cast<S*>(store.numbers.data()) + slot.offset;
+  }
+  return nullptr;
+}
+
+template <Real S>
+MutableMap<S> Gradients<S>::find(const Parameter<S>& parameter) {
+  Shape shape;
+  S* numbers = data(parameter, shape);
+  return {numbers, shape.rows, shape.cols * shape.nets};
+}
+
+template <Real S>
+ConstMap<S> Gradients<S>::find(const Parameter<S>& parameter) const {
+  Shape shape;
+  const S* numbers = data(parameter, shape);
+  return {numbers, shape.rows, shape.cols * shape.nets};
+}
+
+template <Real S>
+ConstMap<S> Gradients<S>::of(const Parameter<S>& parameter) const {
+  const ConstMap<S> map = find(parameter);
+  if (!map.data()) {
+    throw Error(text("a parameter (", parameter.value.rows(), ", ", parameter.value.cols(),
+                     ") took no part in the loss: it has no gradient"));
+  }
+  return map;
+}
+
+template <Real S>
+ConstMap<S> Gradients<S>::node(std::size_t index) const {
+  if (index >= storage_->slots.size() || !storage_->slots[index].touched) return {nullptr, 0, 0};
+  const auto& slot = storage_->slots[index];
+  return {storage_->numbers.data() + slot.offset, slot.shape.rows, slot.shape.cols * slot.shape.nets};
+}
+
+template <Real S>
+ConstMap<S> Gradients<S>::operator[](const Var<S>& var) const {
+  if (var.generation_ != storage_->generation) {
+    throw Error("gradients of one step were asked for a Var of another");
+  }
+  const ConstMap<S> map = node(var.index_);
+  if (!map.data()) throw Error("this Var took no part in the loss, or wants no gradient (a constant)");
+  return map;
+}
+
+// ---- Tape ---------------------------------------------------------------------------------------------------------
+
+template <Real S>
+Tape<S>::Tape(TapeOptions options)
+    : options_(options), pool_(options.threads), home_(std::make_shared<typename Gradients<S>::Home>()) {
+  home_->spare.reserve(4);
+}
+
+template <Real S>
+Tape<S>::~Tape() = default;
+
+template <Real S>
+std::uint32_t Tape<S>::add_node(std::string_view op, const Shape& shape, std::span<const Var<S>> inputs) {
+  Node<S> node;
+  node.op = op;
+  node.scope = scope_;
+  node.shape = shape;
+  node.input_count = static_cast<std::uint8_t>(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    node.needs_gradient |= this->node(inputs[i]).needs_gradient;
+    node.inputs[i] = inputs[i].index_;
+  }
+  node.value = arena_.template allocate<S>(static_cast<std::size_t>(shape.size()));
+  nodes_.push_back(node);
+  return static_cast<std::uint32_t>(nodes_.size() - 1);
+}
+
+template <Real S>
+Var<S> Tape<S>::constant(Index rows, Index cols, FunctionRef<void(MutableMap<S>)> fill) {
+  const std::uint32_t index = add_node("constant", {rows, cols}, {});
+  fill(MutableMap<S>(const_cast<S*>(nodes_[index].value), rows, cols));
+  return {this, index, generation_};
+}
+
+template <Real S>
+Var<S> Tape<S>::constant(const MatrixRef<S>& x) {
+  return constant(x.rows(), x.cols(), [&](MutableMap<S> map) { map = x; });
+}
+
+template <Real S>
+Var<S> Tape<S>::variable(const MatrixRef<S>& x) {
+  const Var<S> var = constant(x);
+  nodes_[var.index_].op = "variable";
+  nodes_[var.index_].needs_gradient = true;
+  return var;
+}
+
+template <Real S>
+Var<S> Tape<S>::parameter(const Parameter<S>& parameter) {
+  // A tied weight is one leaf: its uses add up. Only the parameters before it can be the same one.
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].parameter_id == parameter.id.value()) return {this, i, generation_};
+  }
+  Node<S> node;
+  node.op = "parameter";
+  node.scope = scope_;
+  node.shape = {parameter.value.rows(), parameter.value.cols()};
+  node.value = parameter.value.data();
+  node.needs_gradient = parameter.trainable;
+  node.parameter_id = parameter.id.value();
+  nodes_.push_back(node);
+  return {this, static_cast<std::uint32_t>(nodes_.size() - 1), generation_};
+}
+
+template <Real S>
+const Node<S>& Tape<S>::node(const Var<S>& var) const {
+  if (var.tape_ != this) throw Error(var.tape_ ? "this Var belongs to another tape" : "empty Var");
+  if (var.generation_ != generation_) {
+    throw Error("this Var was recorded before tape.clear(): values live for one step only");
+  }
+  return nodes_[var.index_];
+}
+
+template <Real S>
+Gradients<S> Tape<S>::backward(const Var<S>& loss) {
+  const Shape& shape = node(loss).shape;
+  if (shape.rows != 1 || shape.cols != 1) {
+    throw ShapeError(text("[backward] expected a (1, 1) loss, got ", shape, ": reduce it with mean() or sum()"));
+  }
+  return run_backward(loss, nullptr);
+}
+
+template <Real S>
+Gradients<S> Tape<S>::backward(const Var<S>& output, const MatrixRef<S>& gradient) {
+  const Shape& shape = node(output).shape;
+  if (gradient.rows() != shape.rows || gradient.cols() != shape.cols * shape.nets) {
+    throw ShapeError(text("[backward] the output is ", shape, ", the given gradient ",
+                          Shape{gradient.rows(), gradient.cols()}));
+  }
+  const Matrix<S> contiguous = gradient;
+  return run_backward(output, contiguous.data());
+}
+
+template <Real S>
+Gradients<S> Tape<S>::run_backward(const Var<S>& output, const S* seed) {
+  if (!options_.recording) throw Error("[backward] this tape does not record: make it with {.recording = true}");
+  if (!node(output).needs_gradient) {
+    throw Error("[backward] the loss depends on no parameter and on no variable: there is nothing to differentiate");
+  }
+  using Storage = typename Gradients<S>::Storage;
+  std::unique_ptr<Storage> storage;
+  if (home_->spare.empty()) {
+    storage = std::make_unique<Storage>();
+  } else {
+    storage = std::move(home_->spare.back());
+    home_->spare.pop_back();
+  }
+  const std::uint32_t last = output.index_;
+  storage->slots.resize(last + 1);
+  storage->parameters.clear();
+  storage->generation = generation_;
+  storage->next_parameter = 0;
+  constexpr Index aligned = Arena::alignment / sizeof(S);
+  Index total = 0;
+  for (std::uint32_t i = 0; i <= last; ++i) {
+    const Node<S>& n = nodes_[i];
+    storage->slots[i] = {n.needs_gradient ? total : -1, false, n.parameter_id, n.shape};
+    if (n.needs_gradient) total += (n.shape.size() + aligned - 1) / aligned * aligned;
+    if (n.parameter_id) storage->parameters.push_back(i);
+  }
+  if (storage->numbers.size() < total) storage->numbers.resize(total);
+
+  Gradients<S> gradients(std::move(storage), home_);
+  auto& slots = gradients.storage_->slots;
+  S* first = gradients.storage_->numbers.data() + slots[last].offset;
+  if (seed) {
+    std::copy_n(seed, nodes_[last].shape.size(), first);
+  } else {
+    std::fill_n(first, nodes_[last].shape.size(), S(1));
+  }
+  slots[last].touched = true;
+  const Arena::Mark mark = arena_.mark();
+  Pull<S> pull(*this, gradients);
+  for (std::uint32_t i = last + 1; i-- > 0;) {
+    if (!slots[i].touched || !nodes_[i].pull_) continue;
+    pull.node_ = i;
+    nodes_[i].pull_(nodes_[i].saved_, pull);
+    arena_.release(mark);
+  }
+  return gradients;
+}
+
+template <Real S>
+void Tape<S>::clear() {
+  nodes_.clear();
+  arena_.clear();
+  scope_ = {};
+  ++generation_;
+}
+
+template <Real S>
+Tape<S>::Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), outer_(tape.scope_) {
+  const std::size_t length = outer_.size() + (outer_.empty() ? 0 : 1) + name.size();
+  char* full = tape.arena_.template allocate<char>(length);
+  char* at = std::copy(outer_.begin(), outer_.end(), full);
+  if (!outer_.empty()) *at++ = '.';
+  std::copy(name.begin(), name.end(), at);
+  tape.scope_ = {full, length};
+}
+
+template <Real S>
+Tape<S>::Scope::Scope(Tape& tape, Index number) : Scope(tape, std::string_view(std::to_string(number))) {}
+
+template <Real S>
+ConstMap<S> Pull<S>::gradient() const {
+  return gradients_.node(node_);
+}
+
+template <Real S>
+Target<S> Pull<S>::target(int input) {
+  auto& slot = gradients_.storage_->slots[node().inputs[input]];
+  const Target<S> to{gradients_.storage_->numbers.data() + slot.offset, slot.touched};
+  slot.touched = true;
+  return to;
+}
+
+template class Var<float>;
+template class Var<double>;
+template class Gradients<float>;
+template class Gradients<double>;
+template class Tape<float>;
+template class Tape<double>;
+template class Pull<float>;
+template class Pull<double>;
+
+}  // namespace evengrad

@@ -1,0 +1,328 @@
+// The tape: an arena of nodes in the order in which ops were called. backward() is one loop over it in reverse and
+// returns the gradients as a value. Nothing is destroyed until clear(), so every value of a step can still be read after
+// it, and in the steady state nothing is allocated.
+//
+//   Tape<float> tape;
+//   Var<float> x = tape.constant(inputs), w = tape.parameter(weight);
+//   Var<float> loss = mean(affine(x, w, bias, relu));
+//   Gradients<float> gradients = tape.backward(loss);   // gradients.of(weight), gradients[x], ...
+//   tape.clear();                                        // x, w and loss may no longer be used
+#pragma once
+
+#include <evengrad/core/arena.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/parallel.hpp>
+#include <evengrad/core/parameter.hpp>
+
+#include <concepts>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace evengrad {
+
+template <Real S>
+class Tape;
+template <Real S>
+class Gradients;
+
+/// (nets, rows, cols); a batch of samples is (batch, features), a loss is (1, 1). nets > 1 is a batch of equal nets whose
+/// numbers lie side by side.
+struct Shape {
+  Index rows = 0;
+  Index cols = 0;
+  Index nets = 1;
+  Index size() const { return rows * cols * nets; }
+  friend bool operator==(const Shape&, const Shape&) = default;
+};
+
+/// "(32, 64)", as errors print it.
+std::string to_string(const Shape& shape);
+
+/// The name of a shape for an error message; an alias of text().
+inline std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
+
+template <Real S>
+using ConstMap = Eigen::Map<const Matrix<S>>;
+template <Real S>
+using MutableMap = Eigen::Map<Matrix<S>>;
+
+/// A handle to a value on a tape: two words, copied freely, valid until the tape is cleared.
+template <Real S>
+class Var {
+ public:
+  Var() = default;
+
+  Tape<S>& tape() const;
+  const Shape& shape() const;
+  Index rows() const { return shape().rows; }
+  Index cols() const { return shape().cols; }
+
+  /// The value, (rows, cols); it lives until the tape is cleared.
+  ConstMap<S> value() const;
+  /// The value of a (1, 1) result. \throws ShapeError for any other shape.
+  S item() const;
+
+  explicit operator bool() const { return tape_ != nullptr; }
+
+ private:
+  friend class Tape<S>;
+  friend class Gradients<S>;
+  Var(Tape<S>* tape, std::uint32_t index, std::uint32_t generation)
+      : tape_(tape), index_(index), generation_(generation) {}
+
+  Tape<S>* tape_ = nullptr;
+  std::uint32_t index_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+template <Real S>
+class Forward;
+template <Real S>
+class Pull;
+
+/// What an op is: a name, a forward that fills the output (and saves what its derivative needs), and a pull that adds to
+/// the gradients of its inputs. An op without a pull does not compile.
+template <class O, class S>
+concept Op = requires(O op, const O& saved, Forward<S>& forward, Pull<S>& pull) {
+  { O::name } -> std::convertible_to<std::string_view>;
+  op.forward(forward);
+  saved.pull(pull);
+} && std::is_trivially_destructible_v<O>;
+
+/// One record. Probes read these: values, saved pre-activations and derivatives, the layer they belong to.
+template <Real S>
+struct Node {
+  std::string_view op;     ///< name of the op; "constant", "variable" or "parameter" for a leaf
+  std::string_view scope;  ///< the layer it was recorded in: "layers.3"
+  Shape shape;
+  const S* value = nullptr;
+  const S* pre_activation = nullptr;         ///< z of an activation, where it was kept
+  const S* activation_derivative = nullptr;  ///< f'(z), where recording
+  std::uint32_t inputs[3] = {};
+  std::uint8_t input_count = 0;
+  bool needs_gradient = false;
+  std::uint64_t parameter_id = 0;  ///< of a parameter leaf, else 0
+
+ private:
+  friend class Tape<S>;
+  const void* saved_ = nullptr;
+  void (*pull_)(const void* saved, Pull<S>& pull) = nullptr;
+};
+
+struct TapeOptions {
+  bool recording = true;              ///< false: values only, for evaluation
+  bool keep_pre_activations = false;  ///< fused ops also keep z; the results are the same bits
+  int threads = 1;
+};
+
+/// The gradients of one backward pass: of every parameter, variable and intermediate value that took part. A value: it
+/// outlives the tape's clear(), and copies are independent.
+template <Real S>
+class Gradients {
+ public:
+  Gradients(const Gradients& other);
+  Gradients(Gradients&&) noexcept = default;
+  Gradients& operator=(Gradients other) noexcept {
+    std::swap(storage_, other.storage_);
+    std::swap(home_, other.home_);
+    return *this;
+  }
+  ~Gradients();
+
+  /// dL/d(parameter), or an empty map if it took no part in the loss.
+  MutableMap<S> find(const Parameter<S>& parameter);
+  ConstMap<S> find(const Parameter<S>& parameter) const;
+  /// dL/d(parameter). \throws Error if it took no part in the loss.
+  ConstMap<S> of(const Parameter<S>& parameter) const;
+  /// dL/d(value). \throws Error if it took no part, or if it is of another step.
+  ConstMap<S> operator[](const Var<S>& var) const;
+  /// dL/d(value of node `index` of the tape), or an empty map.
+  ConstMap<S> node(std::size_t index) const;
+
+ private:
+  friend class Tape<S>;
+  friend class Pull<S>;
+  struct Storage;
+  struct Home;
+  Gradients(std::unique_ptr<Storage> storage, std::shared_ptr<Home> home);
+  S* data(const Parameter<S>& parameter, Shape& shape) const;
+
+  std::unique_ptr<Storage> storage_;
+  std::shared_ptr<Home> home_;  // where the storage goes back to, so that the next step need not allocate
+};
+
+template <Real S>
+class Tape {
+ public:
+  explicit Tape(TapeOptions options = {});
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A copy of x, without gradient.
+  Var<S> constant(const MatrixRef<S>& x);
+  /// A value of this shape, without gradient, that `fill(MutableMap<S>)` writes in place.
+  Var<S> constant(Index rows, Index cols, FunctionRef<void(MutableMap<S>)> fill);
+  /// A copy of x whose gradient is wanted.
+  Var<S> variable(const MatrixRef<S>& x);
+  /// The parameter itself (no copy): it must not change or move between this call and backward().
+  Var<S> parameter(const Parameter<S>& parameter);
+
+  /// Runs an op and records it: `op.forward` fills a value of `shape` from `inputs`.
+  /// \throws Error if an input is of another tape or was cleared.
+  template <Op<S> O>
+  Var<S> record(O op, const Shape& shape, std::initializer_list<Var<S>> inputs) {
+    const std::uint32_t index = add_node(O::name, shape, inputs);
+    Forward<S> step(*this, index);
+    op.forward(step);
+    if (options_.recording && nodes_[index].needs_gradient) {
+      O* saved = arena_.template allocate<O>(1);
+      new (saved) O(op);
+      nodes_[index].saved_ = saved;
+      nodes_[index].pull_ = [](const void* s, Pull<S>& pull) { static_cast<const O*>(s)->pull(pull); };
+    }
+    return {this, index, generation_};
+  }
+
+  /// The gradients of a (1, 1) loss (per net) with respect to everything on the tape.
+  /// \throws ShapeError if the loss is not (1, 1), Error if nothing that it depends on wants a gradient.
+  Gradients<S> backward(const Var<S>& loss);
+  /// The same from given gradients of `output`, one number per number of the output.
+  Gradients<S> backward(const Var<S>& output, const MatrixRef<S>& gradient);
+
+  /// Forgets everything recorded; every Var of this step becomes invalid. Keeps the memory.
+  void clear();
+
+  const TapeOptions& options() const { return options_; }
+  void keep_pre_activations(bool keep) { options_.keep_pre_activations = keep; }
+  const std::vector<Node<S>>& nodes() const { return nodes_; }
+  /// The node behind a handle. \throws Error if the handle is empty, of another tape, or was cleared.
+  const Node<S>& node(const Var<S>& var) const;
+  /// Bytes held for values and saved derivatives.
+  std::size_t memory() const { return arena_.capacity(); }
+  ThreadPool& pool() { return pool_; }
+
+  /// Names the layer that ops are recorded in; scopes nest: "layers.3".
+  class Scope {
+   public:
+    Scope(Tape& tape, std::string_view name);
+    Scope(Tape& tape, Index number);
+    ~Scope() { tape_.scope_ = outer_; }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Tape& tape_;
+    std::string_view outer_;
+  };
+
+ private:
+  friend class Forward<S>;
+  friend class Pull<S>;
+
+  std::uint32_t add_node(std::string_view op, const Shape& shape, std::span<const Var<S>> inputs);
+  std::uint32_t add_node(std::string_view op, const Shape& shape, std::initializer_list<Var<S>> inputs) {
+    return add_node(op, shape, std::span<const Var<S>>(inputs.begin(), inputs.size()));
+  }
+  Gradients<S> run_backward(const Var<S>& output, const S* seed);
+
+  TapeOptions options_;
+  Arena arena_;
+  std::vector<Node<S>> nodes_;
+  std::uint32_t generation_ = 1;
+  std::string_view scope_;
+  ThreadPool pool_;
+  std::shared_ptr<typename Gradients<S>::Home> home_;
+};
+
+/// What an op's forward sees.
+template <Real S>
+class Forward {
+ public:
+  Forward(Tape<S>& tape, std::uint32_t node) : tape_(tape), node_(node) {}
+
+  const Shape& shape(int input) const { return input_node(input).shape; }
+  ConstMap<S> input(int i) const { return {input_node(i).value, shape(i).rows, shape(i).cols * shape(i).nets}; }
+  const Shape& shape() const { return node().shape; }
+  MutableMap<S> output() { return {const_cast<S*>(node().value), shape().rows, shape().cols * shape().nets}; }
+
+  /// True if what pull needs has to be kept.
+  bool recording() const { return tape_.options_.recording && node().needs_gradient; }
+  bool keep_pre_activation() const { return tape_.options_.keep_pre_activations; }
+  void set_pre_activation(const S* z) { tape_.nodes_[node_].pre_activation = z; }
+  void set_activation_derivative(const S* d) { tape_.nodes_[node_].activation_derivative = d; }
+
+  /// Room that lives as long as the record.
+  template <class T = S>
+  T* keep(Index count) {
+    return tape_.arena_.template allocate<T>(static_cast<std::size_t>(count));
+  }
+  Arena& arena() { return tape_.arena_; }
+  ThreadPool& pool() { return tape_.pool_; }
+
+ private:
+  const Node<S>& node() const { return tape_.nodes_[node_]; }
+  const Node<S>& input_node(int i) const { return tape_.nodes_[node().inputs[i]]; }
+
+  Tape<S>& tape_;
+  std::uint32_t node_;
+};
+
+/// Where a pull writes: the first contribution overwrites, later ones add.
+template <Real S>
+struct Target {
+  S* data;
+  bool accumulate;
+};
+
+/// What an op's pull sees: its inputs' and output's values, the gradient of its output, and where those of its inputs go.
+template <Real S>
+class Pull {
+ public:
+  Pull(Tape<S>& tape, Gradients<S>& gradients) : tape_(tape), gradients_(gradients) {}
+
+  const Shape& shape(int input) const { return input_node(input).shape; }
+  ConstMap<S> input(int i) const { return {input_node(i).value, shape(i).rows, shape(i).cols * shape(i).nets}; }
+  const Shape& shape() const { return node().shape; }
+  ConstMap<S> output() const { return {node().value, shape().rows, shape().cols * shape().nets}; }
+  ConstMap<S> gradient() const;
+
+  /// True if input i wants a gradient; work for others may be skipped.
+  bool wants(int input) const { return input_node(input).needs_gradient; }
+  /// The memory of input i's gradient; calling this promises to write or add all of it.
+  Target<S> target(int input);
+  /// Adds an expression of input i's shape to its gradient, if that is wanted.
+  template <class Expression>
+  void add(int input, const Expression& expression) {
+    if (!wants(input)) return;
+    const Target<S> to = target(input);
+    MutableMap<S> map(to.data, shape(input).rows, shape(input).cols * shape(input).nets);
+    if (to.accumulate) {
+      map += expression;
+    } else {
+      map = expression;
+    }
+  }
+
+  /// Room until this pull returns.
+  template <class T = S>
+  T* scratch(Index count) {
+    return tape_.arena_.template allocate<T>(static_cast<std::size_t>(count));
+  }
+  Arena& arena() { return tape_.arena_; }
+  ThreadPool& pool() { return tape_.pool_; }
+
+ private:
+  friend class Tape<S>;
+  const Node<S>& node() const { return tape_.nodes_[node_]; }
+  const Node<S>& input_node(int i) const { return tape_.nodes_[node().inputs[i]]; }
+
+  Tape<S>& tape_;
+  Gradients<S>& gradients_;
+  std::uint32_t node_ = 0;
+};
+
+}  // namespace evengrad
