@@ -26,7 +26,7 @@ class ThreadPool {
       return;
     }
     run_pieces(pieces, [](void* context, int piece) { (*static_cast<std::remove_reference_t<Body>*>(context))(piece); },
-               &body);
+               const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:
