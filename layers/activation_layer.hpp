@@ -1,0 +1,22 @@
+#pragma once
+
+#include <evengrad/layers/layer.hpp>
+
+namespace evengrad {
+
+/// An activation as a layer of its own; the layer before it fuses with it where it can.
+template <Real S>
+class ActivationLayer : public ClonableLayer<ActivationLayer<S>, S> {
+ public:
+  explicit ActivationLayer(Activation f) : f_(std::move(f)) {}
+
+  using Layer<S>::forward;
+  Var<S> forward(const Var<S>& x, const Context&) override { return activate(x, f_); }
+  const Activation* activation() const override { return &f_; }
+  std::string describe() const override { return f_.name(); }
+
+ private:
+  Activation f_;
+};
+
+}  // namespace evengrad
