@@ -64,7 +64,7 @@ bool in_child(const std::function<bool()>& action) {
 
 TEST_F(File, WritesAndReadsBack) {
   const fs::path path = folder / "a.bin";
-  std::string bytes = "first\0second";
+  std::string bytes("first\0second", 12);
   bytes.resize(300'000, 'x');
   write_file_atomically(path, bytes);
   EXPECT_EQ(read_file(path), bytes);
