@@ -1,7 +1,8 @@
-# Every file in core/kernels and activations/kernels is compiled once per instruction set. Inside, everything that
+# Every file in a kernels folder is compiled once per instruction set. Inside, everything that
 # depends on the set lives in a namespace named after it (core/lanes.hpp), so the copies never meet in the linker.
 file(GLOB kernel_sources CONFIGURE_DEPENDS
-  ${PROJECT_SOURCE_DIR}/core/kernels/*.cpp ${PROJECT_SOURCE_DIR}/activations/kernels/*.cpp)
+  ${PROJECT_SOURCE_DIR}/core/kernels/*.cpp ${PROJECT_SOURCE_DIR}/activations/kernels/*.cpp
+  ${PROJECT_SOURCE_DIR}/optim/kernels/*.cpp)
 
 set(EVENGRAD_ISAS baseline)
 if(EVENGRAD_DISPATCH AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT EMSCRIPTEN)

@@ -3,6 +3,8 @@
 #include <evengrad/core/error.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 namespace evengrad {
 
@@ -36,6 +38,66 @@ std::string unknown_name(std::string_view kind, std::string_view name, const std
     message += text(": did you mean '", *nearest, "'?");
   }
   return message + " (known: " + list + ")";
+}
+
+namespace {
+std::string_view trimmed(std::string_view s) {
+  const auto begin = s.find_first_not_of(" \t");
+  return begin == s.npos ? std::string_view() : s.substr(begin, s.find_last_not_of(" \t") - begin + 1);
+}
+}  // namespace
+
+NamedCall parse_call(std::string_view full) {
+  const std::string_view call = trimmed(full);
+  const auto open = call.find('(');
+  if (open == call.npos) return {std::string(call), {}};
+  if (call.back() != ')') throw UsageError(text("'", call, "': expected ')' at the end"));
+  NamedCall result{std::string(trimmed(call.substr(0, open))), {}};
+  std::string_view rest = call.substr(open + 1, call.size() - open - 2);
+  while (true) {
+    const auto comma = rest.find(',');
+    const std::string_view argument = trimmed(rest.substr(0, comma));
+    if (argument.empty()) throw UsageError(text("'", call, "': expected an argument between the parentheses"));
+    const auto equals = argument.find('=');
+    if (equals == argument.npos) {
+      result.arguments.push_back({"", std::string(argument)});
+    } else {
+      result.arguments.push_back(
+          {std::string(trimmed(argument.substr(0, equals))), std::string(trimmed(argument.substr(equals + 1)))});
+    }
+    if (comma == rest.npos) return result;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+double parse_number(std::string_view what, std::string_view given) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
+  if (error != std::errc() || end != given.data() + given.size() || !std::isfinite(value)) {
+    throw UsageError(text(what, ": expected a finite number, got '", given, "'"));
+  }
+  return value;
+}
+
+std::vector<double> numeric_arguments(const NamedCall& call, const std::vector<std::string>& keys,
+                                      const std::vector<double>& defaults) {
+  std::vector<double> values = defaults;
+  std::vector<bool> given(keys.size(), false);
+  for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+    const auto& [key, value] = call.arguments[i];
+    std::size_t at = i;
+    if (!key.empty()) {
+      at = static_cast<std::size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
+      if (at == keys.size()) throw UsageError(unknown_name(call.name + " argument", key, keys));
+    }
+    if (at >= keys.size()) {
+      throw UsageError(text(call.name, ": takes ", keys.size(), " argument(s), got ", call.arguments.size()));
+    }
+    if (given[at]) throw UsageError(text(call.name, ": argument '", keys[at], "' is given twice"));
+    given[at] = true;
+    values[at] = parse_number(call.name + " " + keys[at], value);
+  }
+  return values;
 }
 
 }  // namespace evengrad
