@@ -29,6 +29,13 @@ struct ThreadPool::Shared {
   std::atomic<bool> stop{false};
   std::vector<std::jthread> workers;
 
+  // Also runs when a thread could not be started: those before it must not wait for ever.
+  ~Shared() {
+    stop = true;
+    round.fetch_add(1, std::memory_order_release);
+    round.notify_all();
+  }
+
   void take_pieces() {
     for (int piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) call(context, piece);
   }
@@ -52,12 +59,7 @@ ThreadPool::ThreadPool(int threads) : threads_(threads) {
   for (int i = 1; i < threads; ++i) shared_->workers.emplace_back([shared = shared_.get()] { shared->work(); });
 }
 
-ThreadPool::~ThreadPool() {
-  if (!shared_) return;
-  shared_->stop = true;
-  shared_->round.fetch_add(1, std::memory_order_release);
-  shared_->round.notify_all();
-}
+ThreadPool::~ThreadPool() = default;
 
 void ThreadPool::run_pieces(int pieces, void (*call)(void*, int), void* context) {
   shared_->call = call;
