@@ -76,7 +76,7 @@ void Affine<S>::forward(Forward<S>& step) {
   arena.release(mark);
   derivative = d;
   step.set_activation_derivative(d);
-  step.set_pre_activation(z);
+  step.set_pre_activation(z, f->kinks());
 }
 
 template <Real S>
@@ -130,7 +130,7 @@ void Activate<S>::forward(Forward<S>& step) {
   (*f)(step.input(0).data(), step.output().data(), d, step.shape().size());
   derivative = d;
   step.set_activation_derivative(d);
-  step.set_pre_activation(step.input(0).data());
+  step.set_pre_activation(step.input(0).data(), f->kinks());
 }
 
 template <Real S>

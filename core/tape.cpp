@@ -46,9 +46,10 @@ struct Gradients<S>::Storage {
     std::uint64_t parameter_id = 0;
     Shape shape;
   };
-  std::vector<Slot> slots;                 // a slot a node
-  std::vector<std::uint32_t> parameters;   // the nodes that are parameters, in the order of recording
+  std::vector<Slot> slots;                // a slot a node
+  std::vector<std::uint32_t> parameters;  // the nodes that are parameters, in the order of recording
   Eigen::Array<S, Eigen::Dynamic, 1> numbers;
+  const Tape<S>* tape = nullptr;  // only compared: it may be gone
   std::uint32_t generation = 0;
   mutable std::size_t next_parameter = 0;  // optimizers ask in the order of recording: look there first
 };
@@ -122,6 +123,7 @@ ConstMap<S> Gradients<S>::node(std::size_t index) const {
 
 template <Real S>
 ConstMap<S> Gradients<S>::operator[](const Var<S>& var) const {
+  if (var.tape_ != storage_->tape) throw Error("gradients of one tape were asked for a Var of another");
   if (var.generation_ != storage_->generation) {
     throw Error("gradients of one step were asked for a Var of another");
   }
@@ -144,6 +146,9 @@ Tape<S>::~Tape() = default;
 template <Real S>
 std::uint32_t Tape<S>::add_node(std::string_view op, const Shape& shape, std::span<const Var<S>> inputs) {
   Node<S> node;
+  if (inputs.size() > std::size(node.inputs)) {
+    throw Error(text("[", op, "] an op has at most ", std::size(node.inputs), " inputs, got ", inputs.size()));
+  }
   node.op = op;
   node.scope = scope_;
   node.shape = shape;
@@ -179,17 +184,20 @@ Var<S> Tape<S>::variable(const MatrixRef<S>& x) {
 
 template <Real S>
 Var<S> Tape<S>::parameter(const Parameter<S>& parameter) {
-  // A tied weight is one leaf: its uses add up. Only the parameters before it can be the same one.
-  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].parameter_id == parameter.id.value()) return {this, i, generation_};
+  // A tied weight is one leaf: its uses add up. Ids grow as parameters are made, and layers are mostly called in the
+  // order in which they were made, so that most are seen to be new without a search.
+  const std::uint64_t id = parameter.id.value();
+  for (std::uint32_t i = 0; id <= newest_parameter_ && i < nodes_.size(); ++i) {
+    if (nodes_[i].parameter_id == id) return {this, i, generation_};
   }
+  newest_parameter_ = std::max(newest_parameter_, id);
   Node<S> node;
   node.op = "parameter";
   node.scope = scope_;
   node.shape = {parameter.value.rows(), parameter.value.cols()};
   node.value = parameter.value.data();
   node.needs_gradient = parameter.trainable;
-  node.parameter_id = parameter.id.value();
+  node.parameter_id = id;
   nodes_.push_back(node);
   return {this, static_cast<std::uint32_t>(nodes_.size() - 1), generation_};
 }
@@ -216,15 +224,14 @@ template <Real S>
 Gradients<S> Tape<S>::backward(const Var<S>& output, const MatrixRef<S>& gradient) {
   const Shape& shape = node(output).shape;
   if (gradient.rows() != shape.rows || gradient.cols() != shape.cols * shape.nets) {
-    throw ShapeError(text("[backward] the output is ", shape, ", the given gradient ",
-                          Shape{gradient.rows(), gradient.cols()}));
+    throw ShapeError(
+        text("[backward] the output is ", shape, ", the given gradient ", Shape{gradient.rows(), gradient.cols()}));
   }
-  const Matrix<S> contiguous = gradient;
-  return run_backward(output, contiguous.data());
+  return run_backward(output, &gradient);
 }
 
 template <Real S>
-Gradients<S> Tape<S>::run_backward(const Var<S>& output, const S* seed) {
+Gradients<S> Tape<S>::run_backward(const Var<S>& output, const MatrixRef<S>* seed) {
   if (!options_.recording) throw Error("[backward] this tape does not record: make it with {.recording = true}");
   if (!node(output).needs_gradient) {
     throw Error("[backward] the loss depends on no parameter and on no variable: there is nothing to differentiate");
@@ -240,6 +247,7 @@ Gradients<S> Tape<S>::run_backward(const Var<S>& output, const S* seed) {
   const std::uint32_t last = output.index_;
   storage->slots.resize(last + 1);
   storage->parameters.clear();
+  storage->tape = this;
   storage->generation = generation_;
   storage->next_parameter = 0;
   constexpr Index aligned = Arena::alignment / sizeof(S);
@@ -254,11 +262,12 @@ Gradients<S> Tape<S>::run_backward(const Var<S>& output, const S* seed) {
 
   Gradients<S> gradients(std::move(storage), home_);
   auto& slots = gradients.storage_->slots;
-  S* first = gradients.storage_->numbers.data() + slots[last].offset;
+  const Shape& shape = nodes_[last].shape;
+  MutableMap<S> first(gradients.storage_->numbers.data() + slots[last].offset, shape.rows, shape.cols * shape.nets);
   if (seed) {
-    std::copy_n(seed, nodes_[last].shape.size(), first);
+    first = *seed;
   } else {
-    std::fill_n(first, nodes_[last].shape.size(), S(1));
+    first.setOnes();
   }
   slots[last].touched = true;
   const Arena::Mark mark = arena_.mark();
@@ -277,11 +286,23 @@ void Tape<S>::clear() {
   nodes_.clear();
   arena_.clear();
   scope_ = {};
+  newest_parameter_ = 0;
+  kink_regions_ = 0;
   ++generation_;
 }
 
 template <Real S>
-Tape<S>::Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), outer_(tape.scope_) {
+void Tape<S>::trace_kinks(const S* z, Index count, std::span<const double> kinks) {
+  for (Index i = 0; i < count; ++i) {
+    std::uint64_t region = 0;  // the point of a kink is a region of its own
+    for (const double kink : kinks) region += (z[i] >= kink) + (z[i] > kink);
+    kink_regions_ = (kink_regions_ ^ region) * 0x100000001b3;
+  }
+}
+
+template <Real S>
+Tape<S>::Scope::Scope(Tape& tape, std::string_view name)
+    : tape_(tape), outer_(tape.scope_), generation_(tape.generation_) {
   const std::size_t length = outer_.size() + (outer_.empty() ? 0 : 1) + name.size();
   char* full = tape.arena_.template allocate<char>(length);
   char* at = std::copy(outer_.begin(), outer_.end(), full);

@@ -116,6 +116,7 @@ struct TapeOptions {
   bool recording = true;              ///< false: values only, for evaluation
   bool keep_pre_activations = false;  ///< fused ops also keep z; the results are the same bits
   int threads = 1;
+  bool trace_kinks = false;  ///< also note between which kinks every pre-activation lies (gradient_check)
 };
 
 /// The gradients of one backward pass: of every parameter, variable and intermediate value that took part. A value: it
@@ -137,7 +138,7 @@ class Gradients {
   ConstMap<S> find(const Parameter<S>& parameter) const;
   /// dL/d(parameter). \throws Error if it took no part in the loss.
   ConstMap<S> of(const Parameter<S>& parameter) const;
-  /// dL/d(value). \throws Error if it took no part, or if it is of another step.
+  /// dL/d(value). \throws Error if it took no part, or if it is of another step or tape.
   ConstMap<S> operator[](const Var<S>& var) const;
   /// dL/d(value of node `index` of the tape), or an empty map.
   ConstMap<S> node(std::size_t index) const;
@@ -201,6 +202,8 @@ class Tape {
   const std::vector<Node<S>>& nodes() const { return nodes_; }
   /// The node behind a handle. \throws Error if the handle is empty, of another tape, or was cleared.
   const Node<S>& node(const Var<S>& var) const;
+  /// A hash of the regions between kinks that the pre-activations of this step lie in, with trace_kinks.
+  std::uint64_t kink_regions() const { return kink_regions_; }
   /// Bytes held for values and saved derivatives.
   std::size_t memory() const { return arena_.capacity(); }
   ThreadPool& pool() { return pool_; }
@@ -210,13 +213,16 @@ class Tape {
    public:
     Scope(Tape& tape, std::string_view name);
     Scope(Tape& tape, Index number);
-    ~Scope() { tape_.scope_ = outer_; }
+    ~Scope() {
+      if (tape_.generation_ == generation_) tape_.scope_ = outer_;  // clear() has ended all scopes
+    }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
    private:
     Tape& tape_;
     std::string_view outer_;
+    std::uint32_t generation_;
   };
 
  private:
@@ -227,12 +233,15 @@ class Tape {
   std::uint32_t add_node(std::string_view op, const Shape& shape, std::initializer_list<Var<S>> inputs) {
     return add_node(op, shape, std::span<const Var<S>>(inputs.begin(), inputs.size()));
   }
-  Gradients<S> run_backward(const Var<S>& output, const S* seed);
+  Gradients<S> run_backward(const Var<S>& output, const MatrixRef<S>* seed);
+  void trace_kinks(const S* z, Index count, std::span<const double> kinks);
 
   TapeOptions options_;
   Arena arena_;
   std::vector<Node<S>> nodes_;
   std::uint32_t generation_ = 1;
+  std::uint64_t newest_parameter_ = 0;  // the largest id on the tape
+  std::uint64_t kink_regions_ = 0;
   std::string_view scope_;
   ThreadPool pool_;
   std::shared_ptr<typename Gradients<S>::Home> home_;
@@ -251,8 +260,12 @@ class Forward {
 
   /// True if what pull needs has to be kept.
   bool recording() const { return tape_.options_.recording && node().needs_gradient; }
-  bool keep_pre_activation() const { return tape_.options_.keep_pre_activations; }
-  void set_pre_activation(const S* z) { tape_.nodes_[node_].pre_activation = z; }
+  bool keep_pre_activation() const { return tape_.options_.keep_pre_activations || tape_.options_.trace_kinks; }
+  /// Where the z of an activation with these kinks is kept; null if it is not.
+  void set_pre_activation(const S* z, std::span<const double> kinks) {
+    tape_.nodes_[node_].pre_activation = z;
+    if (tape_.options_.trace_kinks) tape_.trace_kinks(z, shape().size(), kinks);
+  }
   void set_activation_derivative(const S* d) { tape_.nodes_[node_].activation_derivative = d; }
 
   /// Room that lives as long as the record.
