@@ -1,0 +1,198 @@
+#include <evengrad/init/initializer.hpp>
+
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
+
+#include <Eigen/QR>
+
+#include <cmath>
+#include <span>
+
+namespace evengrad {
+
+namespace {
+
+// Standard deviation of a normal cut off at two standard deviations.
+constexpr double truncated_deviation = 0.879596566170685;
+
+// The slope of a leaky or parametric ReLU below zero, else 0: all that `he` takes from an activation.
+double leaky_slope(const Activation* f) {
+  const bool leaky = f && (f->name().starts_with("leaky_relu") || f->name().starts_with("prelu"));
+  return leaky ? -f->value(-1) : 0;
+}
+
+LayerDraws weight_only(const Draw& draw) { return {draw, {}}; }
+
+// Makes the rule from the arguments that the user gave.
+using MakeRule = Initializer::Rule (*)(const NamedCall&);
+
+template <Fan fan, int numerator, Distribution distribution>
+Initializer::Rule scaled(const NamedCall& call) {
+  const double gain = numeric_arguments(call, {"gain"}, {1})[0];
+  return [gain](const WeightRole& role) {
+    return weight_only(variance_scaling(gain * std::sqrt(numerator), fan, distribution, role));
+  };
+}
+
+template <Distribution distribution>
+Initializer::Rule he(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole& role) {
+    // The slope of the activation whose outputs this weight sums; the first layer sees data, as in the paper's nets.
+    const double slope = leaky_slope(role.input_activation ? role.input_activation : role.activation);
+    return weight_only(variance_scaling(std::sqrt(2 / (1 + slope * slope)), Fan::in, distribution, role));
+  };
+}
+
+template <Distribution distribution>
+Initializer::Rule plain(const NamedCall& call) {
+  constexpr bool has_default = distribution == Distribution::orthogonal || distribution == Distribution::identity;
+  const char* key = distribution == Distribution::normal    ? "std"
+                    : distribution == Distribution::uniform ? "a"
+                    : distribution == Distribution::constant ? "value"
+                                                             : "gain";
+  if (!has_default && call.arguments.empty()) throw UsageError(text(call.name, ": expected ", call.name, "(", key, ")"));
+  double scale = numeric_arguments(call, {key}, {1})[0];
+  if (distribution == Distribution::uniform) scale /= std::sqrt(3);  // U(-a, a)
+  if ((distribution == Distribution::normal || distribution == Distribution::uniform) && scale < 0) {
+    throw UsageError(text(call.name, ": ", key, " must not be negative"));
+  }
+  return [scale](const WeightRole&) { return weight_only({distribution, scale}); };
+}
+
+Initializer::Rule zeros(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole&) { return LayerDraws{}; };
+}
+
+// Weights and biases uniform on +-1/sqrt(fan_in): PyTorch's nn.Linear.
+Initializer::Rule pytorch(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole& role) {
+    const Draw draw = variance_scaling(1 / std::sqrt(3.0), Fan::in, Distribution::uniform, role);
+    return LayerDraws{draw, draw};
+  };
+}
+
+// TensorFlow Playground: weights uniform on +-0.5, biases 0.1.
+Initializer::Rule playground(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole&) {
+    return LayerDraws{{Distribution::uniform, 0.5 / std::sqrt(3)}, {Distribution::constant, 0.1}};
+  };
+}
+
+struct Entry {
+  InitializerInfo info;
+  MakeRule make;
+};
+
+const std::vector<Entry>& entries() {
+  constexpr auto normal = Distribution::normal, uniform = Distribution::uniform, truncated = Distribution::truncated;
+  static const std::vector<Entry> list = {
+      {{"xavier", {"glorot", "xavier_normal", "glorot_normal"}, "Var W = gain^2 2 / (fan_in + fan_out)", "Glorot and Bengio 2010, eq. 16"},
+       scaled<Fan::average, 1, normal>},
+      {{"xavier_uniform", {"glorot_uniform"}, "xavier, uniform", "Glorot and Bengio 2010"}, scaled<Fan::average, 1, uniform>},
+      {{"xavier_truncated", {"glorot_truncated"}, "xavier, normal cut at 2 deviations", "Glorot and Bengio 2010"},
+       scaled<Fan::average, 1, truncated>},
+      {{"he", {"kaiming", "he_normal", "kaiming_normal"}, "Var W = 2 / ((1 + a^2) fan_in), a the slope of a leaky ReLU", "He et al. 2015, eq. 10 and 15"},
+       he<normal>},
+      {{"he_uniform", {"kaiming_uniform"}, "he, uniform", "He et al. 2015"}, he<uniform>},
+      {{"he_truncated", {"kaiming_truncated"}, "he, normal cut at 2 deviations", "He et al. 2015"}, he<truncated>},
+      {{"lecun", {"lecun_normal"}, "Var W = gain^2 / fan_in", "LeCun et al. 1998, Efficient BackProp, section 4.6"},
+       scaled<Fan::in, 1, normal>},
+      {{"lecun_uniform", {}, "lecun, uniform", "LeCun et al. 1998"}, scaled<Fan::in, 1, uniform>},
+      {{"lecun_truncated", {}, "lecun, normal cut at 2 deviations", "LeCun et al. 1998"}, scaled<Fan::in, 1, truncated>},
+      {{"orthogonal", {}, "gain Q, Q^T Q = 1", "Saxe et al. 2014"}, plain<Distribution::orthogonal>},
+      {{"identity", {}, "gain on the diagonal", "Le et al. 2015"}, plain<Distribution::identity>},
+      {{"normal", {}, "N(0, std^2)", ""}, plain<normal>},
+      {{"uniform", {}, "U(-a, a)", ""}, plain<uniform>},
+      {{"constant", {}, "every weight the same value", ""}, plain<Distribution::constant>},
+      {{"zeros", {"zero"}, "every weight 0", ""}, zeros},
+      {{"pytorch", {}, "U(+-1/sqrt(fan_in)), biases too: the default of PyTorch's nn.Linear", "PyTorch 1.13"}, pytorch},
+      {{"keras", {}, "xavier_uniform: the default of Keras' Dense", "Keras 3"}, scaled<Fan::average, 1, uniform>},
+      {{"flax", {}, "lecun_truncated: the default of Flax' Dense", "Flax 0.8"}, scaled<Fan::in, 1, truncated>},
+      {{"candle", {}, "U(+-1/sqrt(fan_in)), biases too: the default of candle's linear", "candle 0.8"}, pytorch},
+      {{"playground", {}, "U(-0.5, 0.5), biases 0.1: TensorFlow Playground", "TensorFlow Playground"}, playground},
+  };
+  return list;
+}
+
+}  // namespace
+
+Draw variance_scaling(double gain, Fan fan, Distribution distribution, const WeightRole& role) {
+  const auto in = static_cast<double>(role.fan_in), out = static_cast<double>(role.fan_out);
+  const double n = fan == Fan::in ? in : fan == Fan::out ? out : (in + out) / 2;
+  return {distribution, gain / std::sqrt(n)};
+}
+
+const std::vector<InitializerInfo>& initializers() {
+  static const std::vector<InitializerInfo> infos = [] {
+    std::vector<InitializerInfo> all;
+    for (const Entry& entry : entries()) all.push_back(entry.info);
+    return all;
+  }();
+  return infos;
+}
+
+Initializer initializer(std::string_view given) {
+  const NamedCall call = parse_call(given);
+  std::vector<std::string> known;
+  for (const Entry& entry : entries()) {
+    const auto& aliases = entry.info.aliases;
+    if (entry.info.name == call.name || std::find(aliases.begin(), aliases.end(), call.name) != aliases.end()) {
+      return {std::string(given), entry.make(call)};
+    }
+    known.push_back(entry.info.name);
+    known.insert(known.end(), aliases.begin(), aliases.end());
+  }
+  throw UsageError(unknown_name("initializer", call.name, known));
+}
+
+namespace {
+
+// Rows or columns orthonormal, whichever are fewer: Q of a Gaussian matrix, signs fixed by R's diagonal so that Q is
+// uniform (Mezzadri 2007).
+Matrix<double> orthogonal(Index rows, Index cols, Rng rng) {
+  const Index larger = std::max(rows, cols), smaller = std::min(rows, cols);
+  Matrix<double> gaussian(larger, smaller);
+  rng.fill_normal(std::span<double>(gaussian.data(), static_cast<std::size_t>(gaussian.size())));
+  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(gaussian);
+  Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(larger, smaller);
+  for (Index c = 0; c < smaller; ++c) {
+    if (qr.matrixQR()(c, c) < 0) q.col(c) = -q.col(c);
+  }
+  if (rows >= cols) return q;
+  return q.transpose();
+}
+
+}  // namespace
+
+template <Real S>
+void fill(Matrix<S>& values, const Draw& draw, Rng rng) {
+  Matrix<double> numbers(values.rows(), values.cols());
+  const std::span<double> flat(numbers.data(), static_cast<std::size_t>(numbers.size()));
+  switch (draw.distribution) {
+    case Distribution::normal:
+      rng.fill_normal(flat);
+      numbers *= draw.scale;
+      break;
+    case Distribution::uniform:
+      rng.fill_uniform(flat, -1.0, 1.0);
+      numbers *= draw.scale * std::sqrt(3.0);
+      break;
+    case Distribution::truncated:
+      rng.fill_truncated_normal(flat, 2);
+      numbers *= draw.scale / truncated_deviation;
+      break;
+    case Distribution::orthogonal: numbers = draw.scale * orthogonal(values.rows(), values.cols(), rng); break;
+    case Distribution::identity: numbers.setIdentity(); numbers *= draw.scale; break;
+    case Distribution::constant: numbers.setConstant(draw.scale); break;
+  }
+  values = numbers.template cast<S>();
+}
+
+template void fill(Matrix<float>&, const Draw&, Rng);
+template void fill(Matrix<double>&, const Draw&, Rng);
+
+}  // namespace evengrad
