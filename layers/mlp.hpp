@@ -17,14 +17,16 @@ struct MlpOptions {
 /// Linear, activation, Linear, ..., Linear. Parameters are named as those of PyTorch's
 /// `self.layers = nn.Sequential(...)`: "layers.0.weight", "layers.2.weight", ...
 template <Real S>
-class Mlp {
+class Mlp : public ClonableLayer<Mlp<S>, S> {
  public:
   /// All weights zero; initialize() draws them. \throws UsageError for widths below 1 or a wrong number of activations.
   explicit Mlp(const MlpOptions& options);
 
   /// x (batch, inputs) -> logits (batch, outputs).
-  Var<S> forward(const Var<S>& x, const Context& context = {});
-  void visit(const Path& path, ParameterVisitor<S> visitor) { layers.visit(Path(path, "layers"), visitor); }
+  Var<S> forward(const Var<S>& x, const Context& context) override;
+  void visit(const Path& path, ParameterVisitor<S> visitor) override { layers.visit(Path(path, "layers"), visitor); }
+  std::string describe() const override { return layers.describe(); }
+  Index outputs(Index inputs) const override { return layers.outputs(inputs); }
   /// Draws every weight and bias; the stream of each is `rng.split(its name)`.
   void initialize(const Initializer& init, const Rng& rng);
 
