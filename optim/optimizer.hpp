@@ -15,13 +15,13 @@ concept Model = requires(M& model, ParameterVisitor<S> visitor) { model.visit(Pa
 /// The settings of every optimizer; each uses some. What is not given is PyTorch's default.
 struct OptimizerOptions {
   std::string name = "sgd";  ///< one of optimizer_names()
-  std::optional<double> learning_rate;
-  std::optional<double> momentum;
-  std::optional<double> beta1;
-  std::optional<double> beta2;
-  std::optional<double> eps;
-  std::optional<double> alpha;
-  std::optional<double> weight_decay;  ///< coupled (L2), except for adamw
+  std::optional<double> learning_rate = {};
+  std::optional<double> momentum = {};
+  std::optional<double> beta1 = {};
+  std::optional<double> beta2 = {};
+  std::optional<double> eps = {};
+  std::optional<double> alpha = {};
+  std::optional<double> weight_decay = {};  ///< coupled (L2), except for adamw
   bool decay_biases = true;            ///< false: weight decay skips every vector (biases, normalization)
 };
 
