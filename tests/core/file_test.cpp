@@ -11,8 +11,9 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <functional>
+
+#include "../temp_folder.hpp"
 
 namespace evengrad {
 namespace {
@@ -21,32 +22,19 @@ namespace fs = std::filesystem;
 
 class File : public testing::Test {
  protected:
-  File() {
-    std::string pattern = (fs::temp_directory_path() / "evengrad-file-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-  }
-  ~File() override {
-    std::error_code ignored;
-    fs::permissions(folder, fs::perms::owner_all, ignored);
-    fs::remove_all(folder, ignored);
-  }
-
   std::size_t entries() const {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
   }
 
-  fs::path folder;
+  TempFolder temporary;
+  const fs::path folder = temporary.path();
 };
 
-/// What the action's FileError says, or "" if it throws none.
+/// What the action's FileError says, always on one line.
 std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const FileError& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-    return error.what();
-  }
-  return "";
+  const std::string message = evengrad::error_of<FileError>(action);
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  return message;
 }
 
 std::string cannot_write(const fs::path& path, std::string_view reason) {

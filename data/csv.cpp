@@ -1,0 +1,211 @@
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/file.hpp>
+#include <evengrad/core/names.hpp>
+#include <evengrad/core/utf8.hpp>
+#include <evengrad/data/csv.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace evengrad {
+
+namespace {
+
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+constexpr std::string_view not_a_number = "is not a number";
+constexpr std::size_t most_inferred_classes = 20;
+
+struct Number {
+  double value = 0;
+  std::string_view problem = {};  // what is wrong with it, or empty
+};
+
+Number parse_number(std::string_view cell) {
+  if (cell.empty()) return {0, "is empty: fill it in or remove the row"};
+  if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
+  Number number;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number.value);
+  if (end != cell.data() + cell.size()) return {0, not_a_number};
+  if (error == std::errc::result_out_of_range) return {0, "is a number outside the range of doubles"};
+  if (!std::isfinite(number.value)) return {0, "is not finite: remove or repair the row"};
+  return number;
+}
+
+std::string shortest(double value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+/// Numbers the different values in their order.
+template <class T>
+std::pair<std::vector<T>, std::vector<std::int32_t>> enumerate(const std::vector<T>& values) {
+  std::vector<T> different = values;
+  std::sort(different.begin(), different.end());
+  different.erase(std::unique(different.begin(), different.end()), different.end());
+  std::vector<std::int32_t> numbers;
+  for (const T& value : values) {
+    const auto at = std::lower_bound(different.begin(), different.end(), value);
+    numbers.push_back(static_cast<std::int32_t>(at - different.begin()));
+  }
+  return {different, numbers};
+}
+
+}  // namespace
+
+CsvReader::CsvReader(std::filesystem::path path) : path_(std::move(path)), content_(read_file(path_)) {
+  const std::size_t bad = std::min(first_invalid_utf8(content_), content_.find('\0'));
+  if (bad != std::string::npos) {
+    row_line_ = 1 + std::count(content_.begin(), content_.begin() + static_cast<Index>(bad), '\n');
+    fail(content_[bad] == '\0' ? "a NUL byte: this is not a text file" : "not UTF-8: save the file in that encoding");
+  }
+  if (content_.starts_with(byte_order_mark)) at_ = byte_order_mark.size();
+  if (!read_record()) fail("the file is empty");
+  const bool numeric =
+      std::all_of(cells_.begin(), cells_.end(), [](auto cell) { return parse_number(cell).problem.empty(); });
+  if (numeric) fail("the first line must name the columns, but it holds numbers");
+  header_.assign(cells_.begin(), cells_.end());
+  std::vector<std::string_view> names = cells_;
+  std::sort(names.begin(), names.end());
+  if (names.front().empty()) fail("a column has no name");
+  const auto doubled = std::adjacent_find(names.begin(), names.end());
+  if (doubled != names.end()) fail(text("two columns are called ", in_quotes(*doubled)));
+}
+
+Index CsvReader::column(std::string_view name) const {
+  const auto at = std::find(header_.begin(), header_.end(), name);
+  if (at == header_.end()) throw UsageError(unknown_name("column", name, header_));
+  return at - header_.begin();
+}
+
+bool CsvReader::next_row() {
+  if (!read_record()) return false;
+  if (cells_.size() != header_.size()) fail(text("it has ", cells_.size(), " cells, the header ", header_.size()));
+  return true;
+}
+
+double CsvReader::number(Index column) const {
+  const Number number = parse_number(cell(column));
+  if (!number.problem.empty()) fail(text(in_quotes(cell(column)), " ", number.problem), column);
+  return number.value;
+}
+
+void CsvReader::fail(std::string_view what, Index column) const {
+  const std::string where = column < 0 ? "" : ", column " + in_quotes(header_[static_cast<std::size_t>(column)]);
+  throw FileError(text("cannot read ", in_quotes(path_.string()), " as CSV: line ", row_line_, where, ": ", what));
+}
+
+bool CsvReader::read_record() {
+  do {
+    skip_blanks();
+  } while (skip_line_end());
+  cells_.clear();
+  row_line_ = line_;
+  if (at_ == content_.size()) return false;
+  while (true) {
+    skip_blanks();
+    cells_.push_back(at_ < content_.size() && content_[at_] == '"' ? read_quoted() : read_plain());
+    if (at_ == content_.size() || skip_line_end()) return true;
+    if (content_[at_] != ',') fail("a quoted cell must be followed by a comma or the end of the line");
+    ++at_;
+  }
+}
+
+/// Doubled quotes become one in place: the text only gets shorter.
+std::string_view CsvReader::read_quoted() {
+  const std::size_t begin = ++at_;
+  std::size_t end = begin;
+  while (true) {
+    if (at_ == content_.size()) fail("a quote that opens in this row is never closed");
+    if (content_[at_] == '"' && (++at_ == content_.size() || content_[at_] != '"')) break;
+    line_ += content_[at_] == '\n';
+    content_[end++] = content_[at_++];
+  }
+  skip_blanks();
+  return std::string_view(content_).substr(begin, end - begin);
+}
+
+std::string_view CsvReader::read_plain() {
+  const std::size_t begin = at_;
+  at_ = std::min(content_.find_first_of(",\n\r\"", begin), content_.size());
+  if (at_ < content_.size() && content_[at_] == '"') fail("a quote inside a cell that does not begin with one");
+  if (content_.compare(at_, 1, "\r") == 0 && content_.compare(at_, 2, "\r\n") != 0)
+    fail("a carriage return without LF");
+  const std::string_view cell = std::string_view(content_).substr(begin, at_ - begin);
+  return cell.substr(0, cell.find_last_not_of(" \t") + 1);
+}
+
+void CsvReader::skip_blanks() { at_ = std::min(content_.find_first_not_of(" \t", at_), content_.size()); }
+
+bool CsvReader::skip_line_end() {
+  const std::size_t length = content_.compare(at_, 1, "\n") == 0 ? 1 : content_.compare(at_, 2, "\r\n") == 0 ? 2 : 0;
+  at_ += length;
+  line_ += length > 0;
+  return length > 0;
+}
+
+CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options) {
+  CsvReader reader(path);
+  const Index columns = static_cast<Index>(reader.header().size());
+  if (columns < 2) reader.fail("there is only one column; expected features and a label, separated by commas");
+  const Index target = options.target.empty() ? columns - 1 : reader.column(options.target);
+  const std::string target_name = in_quotes(reader.header()[static_cast<std::size_t>(target)]);
+
+  Dataset<double> data{.name = path.string(), .feature_names = reader.header()};
+  data.feature_names.erase(data.feature_names.begin() + target);
+  std::vector<double> features, numbers;
+  std::vector<std::string_view> labels;
+  bool numeric = true, whole = true;
+  while (reader.next_row()) {
+    for (Index column = 0; column < columns; ++column) {
+      if (column != target) features.push_back(reader.number(column));
+    }
+    labels.push_back(reader.cell(target));
+    const Number number = parse_number(labels.back());
+    const bool text_label = number.problem == not_a_number;
+    if (!number.problem.empty() && (!text_label || options.task == Task::regression)) reader.number(target);  // throws
+    numbers.push_back(number.value);
+    numeric &= !text_label;
+    whole &= number.value == std::floor(number.value);
+  }
+  if (labels.empty()) reader.fail("there is no row below the header");
+  const Index rows = static_cast<Index>(labels.size());
+  data.inputs = Eigen::Map<const Matrix<double>>(features.data(), rows, columns - 1);
+
+  const auto [values, value_labels] = enumerate(numbers);
+  const bool few = whole && values.size() <= most_inferred_classes && 2 * values.size() <= labels.size();
+  data.task = options.task.value_or(!numeric || few ? Task::classification : Task::regression);
+  const std::string said = ", as --task says";
+  if (data.task == Task::regression) {
+    data.targets = Eigen::Map<const Matrix<double>>(numbers.data(), rows, 1);
+    const std::string why = options.task ? said : ": its values are numbers, not a few integers";
+    return {data, text("regression of column ", target_name, why)};
+  }
+  if (numeric) {
+    data.labels = value_labels;
+    for (const double value : values) data.class_names.push_back(shortest(value));
+  } else {
+    const auto [names, name_labels] = enumerate(labels);
+    data.labels = name_labels;
+    data.class_names.assign(names.begin(), names.end());
+  }
+  data.classes = static_cast<Index>(data.class_names.size());
+  if (data.classes < 2) {
+    throw FileError(text("cannot learn from ", in_quotes(path.string()), ": all labels in column ", target_name,
+                         " are ", in_quotes(data.class_names.front())));
+  }
+  const std::string why = options.task ? said : numeric ? ": its values are a few integers" : ": its values are names";
+  return {data, text("classification by column ", target_name, " into ", data.classes, " classes", why)};
+}
+
+std::string csv_cell(std::string_view text) {
+  const bool blank_edge =
+      !text.empty() && (text.find_first_of(" \t") == 0 || text.find_last_of(" \t") == text.size() - 1);
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !blank_edge) return std::string(text);
+  std::string cell = "\"";
+  for (const char c : text) cell += c == '"' ? "\"\"" : std::string(1, c);
+  return cell + '"';
+}
+
+}  // namespace evengrad

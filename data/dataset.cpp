@@ -1,0 +1,190 @@
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/utf8.hpp>
+#include <evengrad/data/dataset.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace evengrad {
+
+namespace {
+
+void check_count(std::string_view name, std::string_view what, std::size_t got, Index expected) {
+  if (static_cast<Index>(got) != expected) {
+    throw ShapeError(text("data ", in_quotes(name), ": there are ", got, " ", what, ", expected ", expected));
+  }
+}
+
+template <Real S>
+void check_finite(std::string_view name, std::string_view what, const Matrix<S>& values,
+                  const std::vector<std::string>& names) {
+  for (Index row = 0; row < values.rows(); ++row) {
+    if (values.row(row).allFinite()) continue;
+    Index column = 0;
+    while (std::isfinite(values(row, column))) ++column;
+    const std::string column_name =
+        names.empty() ? std::to_string(column + 1) : in_quotes(names[static_cast<std::size_t>(column)]);
+    throw NonFiniteError(text("data ", in_quotes(name), ": ", what, " row ", row + 1, ", column ", column_name, " is ",
+                              values(row, column), "; remove or repair the row"));
+  }
+}
+
+}  // namespace
+
+template <Real S>
+void check(const Dataset<S>& data) {
+  if (data.size() == 0 || data.features() == 0) {
+    throw ShapeError(text("data ", in_quotes(data.name), ": the inputs are (", data.size(), ", ", data.features(),
+                          "), expected at least one sample and one feature"));
+  }
+  if (!data.feature_names.empty()) check_count(data.name, "feature names", data.feature_names.size(), data.features());
+  if (!data.strata.empty()) check_count(data.name, "strata", data.strata.size(), data.size());
+  check_finite(data.name, "inputs", data.inputs, data.feature_names);
+  if (data.task == Task::regression) {
+    check_count(data.name, "rows of targets", static_cast<std::size_t>(data.targets.rows()), data.size());
+    if (data.outputs() == 0) throw ShapeError(text("data ", in_quotes(data.name), ": the targets have no column"));
+    check_finite(data.name, "targets", data.targets, {});
+    return;
+  }
+  check_count(data.name, "labels", data.labels.size(), data.size());
+  if (!data.class_names.empty()) check_count(data.name, "class names", data.class_names.size(), data.classes);
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    if (data.labels[i] < 0 || data.labels[i] >= data.classes) {
+      throw Error(text("data ", in_quotes(data.name), ": the label of row ", i + 1, " is ", data.labels[i],
+                       ", expected 0 to ", data.classes - 1));
+    }
+  }
+}
+
+template <Real To, Real From>
+Dataset<To> convert(const Dataset<From>& data) {
+  Dataset<To> converted{.name = data.name,
+                        .task = data.task,
+                        .inputs = data.inputs.template cast<To>(),
+                        .labels = data.labels,
+                        .targets = data.targets.template cast<To>(),
+                        .classes = data.classes,
+                        .feature_names = data.feature_names,
+                        .class_names = data.class_names,
+                        .strata = data.strata};
+  check_finite(data.name, "inputs", converted.inputs, data.feature_names);
+  check_finite(data.name, "targets", converted.targets, {});
+  return converted;
+}
+
+template <Real S>
+Dataset<S> select_rows(const Dataset<S>& data, const std::vector<Index>& rows) {
+  const auto select = [&](const std::vector<std::int32_t>& all) {
+    std::vector<std::int32_t> selected;
+    if (all.empty()) return selected;
+    for (const Index row : rows) selected.push_back(all[static_cast<std::size_t>(row)]);
+    return selected;
+  };
+  Dataset<S> selected{.name = data.name,
+                      .task = data.task,
+                      .inputs = data.inputs(rows, Eigen::all),
+                      .labels = select(data.labels),
+                      .targets = {},
+                      .classes = data.classes,
+                      .feature_names = data.feature_names,
+                      .class_names = data.class_names,
+                      .strata = select(data.strata)};
+  if (data.task == Task::regression) selected.targets = data.targets(rows, Eigen::all);
+  return selected;
+}
+
+template <Real S>
+void Normalization::apply(Matrix<S>& inputs) const {
+  if (mean.empty()) return;
+  check_count("normalization", "means", mean.size(), mean.size() == 1 ? 1 : inputs.cols());
+  for (Index row = 0; row < inputs.rows(); ++row) {
+    for (Index column = 0; column < inputs.cols(); ++column) {
+      const std::size_t k = mean.size() == 1 ? 0 : static_cast<std::size_t>(column);
+      inputs(row, column) = static_cast<S>((inputs(row, column) - mean[k]) / scale[k]);
+    }
+  }
+}
+
+template <Real S>
+Normalization measure_normalization(const Dataset<S>& data, Statistics statistics) {
+  const Index columns = statistics == Statistics::shared ? 1 : data.features();
+  const double count = static_cast<double>(data.inputs.size() / columns);
+  Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(columns), squares = sum;
+  Eigen::ArrayXd low = sum + HUGE_VAL, high = sum - HUGE_VAL;
+  // Two passes in a fixed order; a shared pair folds all features into one column.
+  const auto for_each_value = [&](auto visit) {
+    for (Index row = 0; row < data.size(); ++row) {
+      for (Index column = 0; column < data.features(); ++column) {
+        visit(columns == 1 ? 0 : column, static_cast<double>(data.inputs(row, column)));
+      }
+    }
+  };
+  for_each_value([&](Index k, double value) {
+    sum[k] += value;
+    low[k] = std::min(low[k], value);
+    high[k] = std::max(high[k], value);
+  });
+  const Eigen::ArrayXd mean = sum / count;
+  for_each_value([&](Index k, double value) { squares[k] += (value - mean[k]) * (value - mean[k]); });
+
+  Normalization normalization;
+  for (Index k = 0; k < columns; ++k) {
+    // A constant's rounded mean may differ from it by a bit, which must not be blown up to a standard deviation.
+    const bool constant = low[k] == high[k];
+    normalization.mean.push_back(constant ? low[k] : mean[k]);
+    normalization.scale.push_back(constant ? 1 : std::sqrt(squares[k] / count));
+    if (!std::isfinite(normalization.scale.back()) || normalization.scale.back() == 0) {
+      throw Error(text("data ", in_quotes(data.name), ": the inputs of feature ", k + 1, " lie between ", low[k],
+                       " and ", high[k],
+                       ", which is too much or too little to standardize; rescale them or use --normalize none"));
+    }
+  }
+  return normalization;
+}
+
+template <Real S>
+Split<S> split_rows(const Dataset<S>& data, double test_fraction, const Rng& rng) {
+  if (!(test_fraction >= 0 && test_fraction < 1)) {
+    throw UsageError(text("the test fraction is ", test_fraction, ", expected 0 <= fraction < 1"));
+  }
+  const Index n = data.size();
+  const Index held_out = std::min(static_cast<Index>(std::llround(test_fraction * static_cast<double>(n))), n - 1);
+  std::vector<Index> order = Rng(rng).permutation(n);
+  const auto& strata = data.strata.empty() ? data.labels : data.strata;
+  if (!strata.empty()) {
+    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
+      return strata[static_cast<std::size_t>(a)] < strata[static_cast<std::size_t>(b)];
+    });
+  }
+  // Every (n / held_out)-th row of that order: from each stratum its share, to within one row.
+  std::vector<Index> train, test;
+  for (Index i = 0; i < n; ++i) {
+    const bool held = (i + 1) * held_out / n > i * held_out / n;
+    (held ? test : train).push_back(order[static_cast<std::size_t>(i)]);
+  }
+  std::sort(train.begin(), train.end());
+  std::sort(test.begin(), test.end());
+  return {.train = select_rows(data, train), .test = select_rows(data, test)};
+}
+
+template <Real S>
+void standardize(Split<S>& split, Statistics statistics) {
+  split.normalization = measure_normalization(split.train, statistics);
+  split.normalization.apply(split.train.inputs);
+  split.normalization.apply(split.test.inputs);
+}
+
+#define EVENGRAD_INSTANTIATE(S)                                                  \
+  template void check(const Dataset<S>&);                                        \
+  template Dataset<float> convert(const Dataset<S>&);                            \
+  template Dataset<double> convert(const Dataset<S>&);                           \
+  template Dataset<S> select_rows(const Dataset<S>&, const std::vector<Index>&); \
+  template void Normalization::apply(Matrix<S>&) const;                          \
+  template Normalization measure_normalization(const Dataset<S>&, Statistics);   \
+  template Split<S> split_rows(const Dataset<S>&, double, const Rng&);           \
+  template void standardize(Split<S>&, Statistics);
+EVENGRAD_INSTANTIATE(float)
+EVENGRAD_INSTANTIATE(double)
+#undef EVENGRAD_INSTANTIATE
+
+}  // namespace evengrad

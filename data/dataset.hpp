@@ -1,0 +1,81 @@
+// Samples with their labels or targets: checks, splits and normalization.
+#pragma once
+
+#include <evengrad/core/random.hpp>
+#include <evengrad/core/types.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace evengrad {
+
+enum class Task { classification, regression };
+
+/// What a net learns from. Fill one in to train on your own matrices, and call check() on it.
+template <Real S>
+struct Dataset {
+  std::string name = {};
+  Task task = Task::classification;
+  Matrix<S> inputs = {};                  ///< (samples, features)
+  std::vector<std::int32_t> labels = {};  ///< classification: one a sample, in [0, classes)
+  Matrix<S> targets = {};                 ///< regression: (samples, outputs)
+  Index classes = 0;
+  std::vector<std::string> feature_names = {};  ///< one a feature, or empty
+  std::vector<std::string> class_names = {};    ///< one a class, or empty
+  std::vector<std::int32_t> strata = {};        ///< splits keep the proportions of these groups; empty: of the labels
+
+  Index size() const { return inputs.rows(); }
+  Index features() const { return inputs.cols(); }
+  /// How many outputs a net for it has.
+  Index outputs() const { return task == Task::classification ? classes : targets.cols(); }
+};
+
+/// Throws ShapeError where sizes disagree, NonFiniteError where an input or target is NaN or infinite, and Error where
+/// a label is not a class; each names the row.
+template <Real S>
+void check(const Dataset<S>& dataset);
+
+/// The dataset in another scalar type, rounded. Throws NonFiniteError if a number does not fit it.
+template <Real To, Real From>
+Dataset<To> convert(const Dataset<From>& dataset);
+
+/// These rows, in this order.
+template <Real S>
+Dataset<S> select_rows(const Dataset<S>& dataset, const std::vector<Index>& rows);
+
+/// What was taken from and divided out of the inputs: x -> (x - mean) / scale. One number for all features, one a
+/// feature, or none where nothing was done.
+struct Normalization {
+  std::vector<double> mean = {}, scale = {};
+
+  template <Real S>
+  void apply(Matrix<S>& inputs) const;
+};
+
+enum class Statistics { shared, per_feature };
+
+/// Mean and standard deviation (of the population, in double) of the inputs; what is constant gets scale 1. Throws
+/// Error where the numbers are too large for it.
+template <Real S>
+Normalization measure_normalization(const Dataset<S>& dataset, Statistics statistics);
+
+/// A training set, and a test set that may be empty.
+template <Real S>
+struct Split {
+  Dataset<S> train, test;
+  Normalization normalization = {};     ///< what was done to both
+  std::vector<std::string> notes = {};  ///< what was decided on the way, a sentence each, for the user to read
+};
+
+/// Holds out a part of the rows, nearest to `test_fraction` but never all, drawn by `rng` with the proportions of the
+/// strata or classes. Both parts keep the order of the rows. Validation rows are split off a training set the same way.
+/// Throws UsageError unless 0 <= test_fraction < 1.
+template <Real S>
+Split<S> split_rows(const Dataset<S>& dataset, double test_fraction, const Rng& rng);
+
+/// Normalizes both parts with the training part's statistics.
+template <Real S>
+void standardize(Split<S>& split, Statistics statistics);
+
+}  // namespace evengrad

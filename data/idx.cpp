@@ -1,0 +1,218 @@
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/file.hpp>
+#include <evengrad/core/utf8.hpp>
+#include <evengrad/data/idx.hpp>
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+
+namespace evengrad {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The bytes of a file, unpacked if they are gzipped, in constant memory.
+class Unpacked {
+ public:
+  explicit Unpacked(const fs::path& path) : file_(path) {
+    refill();
+    gzipped_ = filled_ >= 2 && packed_[0] == std::byte{0x1f} && packed_[1] == std::byte{0x8b};
+    if (gzipped_ && inflateInit2(&stream_, 16 + MAX_WBITS) != Z_OK) throw std::bad_alloc();
+  }
+  Unpacked(const Unpacked&) = delete;
+  Unpacked& operator=(const Unpacked&) = delete;
+  ~Unpacked() { inflateEnd(&stream_); }
+
+  bool gzipped() const { return gzipped_; }
+  std::uint64_t file_size() const { return file_.size(); }
+
+  /// Fills the buffer; fewer bytes than asked only at the end.
+  std::size_t read(std::span<std::uint8_t> buffer) {
+    std::size_t total = 0;
+    while (total < buffer.size()) {
+      const std::size_t got = gzipped_ ? inflate_some(buffer.subspan(total)) : copy_some(buffer.subspan(total));
+      if (got == 0) break;
+      total += got;
+    }
+    offset_ += total;
+    return total;
+  }
+
+  [[noreturn]] void fail(std::string_view what) const {
+    throw FileError(text("cannot read ", in_quotes(file_.path().string()), " as IDX: ", what));
+  }
+
+  /// Where reading stands, counted after unpacking.
+  std::uint64_t offset() const { return offset_; }
+
+ private:
+  void refill() {
+    filled_ = file_.read(packed_);
+    used_ = 0;
+  }
+
+  std::size_t copy_some(std::span<std::uint8_t> buffer) {
+    if (used_ == filled_) refill();
+    const std::size_t count = std::min(buffer.size(), filled_ - used_);
+    std::copy_n(reinterpret_cast<const std::uint8_t*>(packed_.data()) + used_, count, buffer.data());
+    used_ += count;
+    return count;
+  }
+
+  std::size_t inflate_some(std::span<std::uint8_t> buffer) {
+    buffer = buffer.first(std::min(buffer.size(), std::size_t{1} << 30));  // zlib counts in 32 bits
+    stream_.next_out = buffer.data();
+    stream_.avail_out = static_cast<uInt>(buffer.size());
+    while (!ended_ && stream_.avail_out == buffer.size()) {
+      if (used_ == filled_) refill();
+      if (filled_ == 0) fail("the gzipped data end too early");
+      stream_.next_in = reinterpret_cast<Bytef*>(packed_.data()) + used_;
+      stream_.avail_in = static_cast<uInt>(filled_ - used_);
+      const int status = inflate(&stream_, Z_NO_FLUSH);
+      used_ = filled_ - stream_.avail_in;
+      if (status == Z_MEM_ERROR) throw std::bad_alloc();
+      if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) fail("the gzipped data are damaged");
+      ended_ = status == Z_STREAM_END;
+    }
+    if (ended_ && used_ == filled_) refill();
+    if (ended_ && used_ < filled_) fail("there are bytes after the gzipped data");
+    return buffer.size() - stream_.avail_out;
+  }
+
+  FileReader file_;
+  std::array<std::byte, 1 << 16> packed_;
+  std::size_t used_ = 0, filled_ = 0;
+  std::uint64_t offset_ = 0;
+  bool gzipped_ = false, ended_ = false;
+  z_stream stream_{};
+};
+
+}  // namespace
+
+IdxArray read_idx(const fs::path& path) {
+  constexpr int most_dimensions = 4;
+  constexpr std::uint64_t most_values = std::uint64_t{1} << 32;
+  Unpacked source(path);
+  std::array<std::uint8_t, 4> word;
+  const auto read_word = [&](std::string_view what) {
+    const std::uint64_t at = source.offset();
+    if (source.read(word) < word.size()) source.fail(text("the file ends within its ", what, " (offset ", at, ")"));
+  };
+
+  read_word("magic number");
+  if (word[0] != 0 || word[1] != 0) source.fail("the first two bytes are not 0: this is no IDX file");
+  if (word[2] != 8) source.fail(text("the type at offset 2 is ", int{word[2]}, ", expected 8 (unsigned bytes)"));
+  if (word[3] < 1 || word[3] > most_dimensions) {
+    source.fail(text("the number of dimensions at offset 3 is ", int{word[3]}, ", expected 1 to ", most_dimensions));
+  }
+  IdxArray array;
+  std::uint64_t count = 1;
+  for (int dimensions = word[3]; dimensions > 0; --dimensions) {
+    const std::uint64_t at = source.offset();
+    read_word("dimensions");
+    const std::uint64_t size = std::uint64_t{word[0]} << 24 | std::uint64_t{word[1]} << 16 | word[2] << 8 | word[3];
+    if (size == 0) source.fail(text("the dimension at offset ", at, " is 0"));
+    count *= size;  // both at most 2^32: it cannot wrap
+    if (count > most_values)
+      source.fail(text("the dimensions up to offset ", at, " give over ", most_values, " values"));
+    array.shape.push_back(static_cast<Index>(size));
+  }
+
+  const std::uint64_t header = source.offset();
+  if (!source.gzipped() && source.file_size() != header + count) {
+    source.fail(text("the header promises ", header + count, " bytes, the file has ", source.file_size()));
+  }
+  // Unpacked data are trusted as they come: the room doubles, up to what was promised.
+  std::uint64_t got = 0;
+  while (got < count) {
+    const std::uint64_t room = std::min(count, source.gzipped() ? std::max<std::uint64_t>(2 * got, 1 << 16) : count);
+    array.values.reserve(room);
+    array.values.resize(room);
+    got += source.read(std::span(array.values).subspan(got));
+    if (got < room)
+      source.fail(text("the header promises ", header + count, " bytes, the data end after ", source.offset()));
+  }
+  std::uint8_t extra;
+  if (source.read({&extra, 1}) != 0)
+    source.fail(text("there are more data than the ", header + count, " bytes promised"));
+  return array;
+}
+
+namespace {
+
+std::optional<fs::path> find_file(const fs::path& folder, std::string_view part, std::string_view kind) {
+  for (const std::string_view separator : {"-", "."}) {
+    for (const std::string_view ending : {"", ".gz"}) {
+      const fs::path path = folder / text(part, separator, kind, "-ubyte", ending);
+      std::error_code ignored;
+      if (fs::exists(path, ignored)) return path;
+    }
+  }
+  return std::nullopt;
+}
+
+fs::path required_file(const fs::path& folder, std::string_view part, std::string_view kind) {
+  if (const auto path = find_file(folder, part, kind)) return *path;
+  throw FileError(text("the folder ", in_quotes(folder.string()), " has no ", part, "-", kind, "-ubyte, plain or .gz"));
+}
+
+template <Real S>
+Dataset<S> load_part(const ImageSet& set, const fs::path& folder, std::string_view part, Index samples) {
+  const fs::path images_path = required_file(folder, text(part, "-images"), "idx3");
+  const fs::path labels_path = required_file(folder, text(part, "-labels"), "idx1");
+  const IdxArray images = read_idx(images_path), labels = read_idx(labels_path);
+  const auto expect = [](const fs::path& path, bool holds, const std::string& what) {
+    if (!holds) throw FileError(text("cannot use ", in_quotes(path.string()), ": ", what));
+  };
+  expect(images_path, images.shape.size() == 3, text("images have 3 dimensions, these ", images.shape.size()));
+  expect(labels_path, labels.shape.size() == 1, text("labels have 1 dimension, these ", labels.shape.size()));
+  expect(labels_path, labels.shape[0] == images.shape[0],
+         text("it has ", labels.shape[0], " labels for ", images.shape[0], " images"));
+  for (std::size_t i = 0; i < labels.values.size(); ++i) {
+    expect(labels_path, labels.values[i] < set.class_names.size(),
+           text("label ", i + 1, " is ", int{labels.values[i]}, ", expected 0 to ", set.class_names.size() - 1));
+  }
+
+  const Index count = samples == 0 ? images.shape[0] : std::min(samples, images.shape[0]);
+  Dataset<S> data{.name = std::string(set.folder), .inputs = Matrix<S>(count, images.shape[1] * images.shape[2])};
+  std::array<S, 256> pixel;
+  for (std::size_t level = 0; level < pixel.size(); ++level) pixel[level] = static_cast<S>(level) / S{255};
+  std::transform(images.values.begin(), images.values.begin() + data.inputs.size(), data.inputs.data(),
+                 [&](std::uint8_t level) { return pixel[level]; });
+  data.labels.assign(labels.values.begin(), labels.values.begin() + count);
+  data.classes = static_cast<Index>(set.class_names.size());
+  data.class_names.assign(set.class_names.begin(), set.class_names.end());
+  return data;
+}
+
+}  // namespace
+
+template <Real S>
+Split<S> load_images(const ImageSet& set, const std::vector<fs::path>& roots, Index samples) {
+  std::string tried;
+  for (const fs::path& root : roots) {
+    const fs::path folder = root / set.folder;
+    if (!find_file(folder, "train-images", "idx3")) {
+      tried += (tried.empty() ? "" : ", ") + in_quotes(folder.string());
+      continue;
+    }
+    Split<S> split{.train = load_part<S>(set, folder, "train", samples), .test = load_part<S>(set, folder, "t10k", 0)};
+    if (split.train.features() != split.test.features()) {
+      throw FileError(text("the images in ", in_quotes(folder.string()), " have ", split.train.features(),
+                           " pixels for training, but ", split.test.features(), " for testing"));
+    }
+    return split;
+  }
+  throw FileError(text("the data set ", set.folder, " is not there; looked for train-images-idx3-ubyte in ", tried,
+                       "; run scripts/setup, or name the folder that has ", set.folder, "/ in EVENGRAD_DATA"));
+}
+
+template Split<float> load_images(const ImageSet&, const std::vector<fs::path>&, Index);
+template Split<double> load_images(const ImageSet&, const std::vector<fs::path>&, Index);
+
+}  // namespace evengrad
