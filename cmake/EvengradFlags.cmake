@@ -1,8 +1,12 @@
 # Same seed, same bits: no multiply-add is fused unless the code says fma(), and no fast-math anywhere.
-foreach(target IN ITEMS evengrad ${EVENGRAD_KERNEL_TARGETS})
+function(evengrad_flags target)
   target_compile_options(${target} PRIVATE -ffp-contract=off -fno-math-errno)
   if(EVENGRAD_STRICT)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
       -Wno-psabi -Werror)
   endif()
+endfunction()
+
+foreach(target IN ITEMS evengrad ${EVENGRAD_KERNEL_TARGETS})
+  evengrad_flags(${target})
 endforeach()

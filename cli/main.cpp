@@ -1,0 +1,125 @@
+// The evengrad program: one file a subcommand, nothing but parsing and printing.
+#include "program.hpp"
+
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
+#include <evengrad/training/provenance.hpp>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+namespace evengrad::cli {
+
+namespace {
+
+constexpr int done = 0, failed = 1, usage = 2, stopped = 130;
+
+volatile std::sig_atomic_t caught_signal = 0;
+
+void on_signal(int number) { caught_signal = number; }
+
+void set_up_log() {
+  const char* no_color = std::getenv("NO_COLOR");
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
+      no_color && *no_color ? spdlog::color_mode::never : spdlog::color_mode::automatic);
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("evengrad", sink));
+  spdlog::set_pattern("evengrad: %^%l%$: %v");
+}
+
+// Options of this command that are nearest to what was typed.
+std::string unknown_option(const CLI::App& command, const std::string& typed) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  std::string message = unknown_name("option", typed.substr(0, typed.find('=')), known);
+  return message.substr(0, message.find(" (known:")) + " (see evengrad " + command.get_name() + " --help)";
+}
+
+int usage_error(const std::string& message) {
+  std::cerr << "evengrad: " << message << '\n';
+  return usage;
+}
+
+int parse_error(const CLI::App& program, const CLI::ParseError& error) {
+  const auto chosen = program.get_subcommands();
+  const CLI::App& command = chosen.empty() ? program : *chosen.front();
+  if (const auto extras = command.remaining(true); !extras.empty() && dynamic_cast<const CLI::ExtrasError*>(&error)) {
+    const std::string& first = extras.front();
+    if (first.starts_with("-")) return usage_error(unknown_option(command, first));
+    if (chosen.empty()) {
+      std::vector<std::string> known;
+      for (const CLI::App* sub : program.get_subcommands([](const CLI::App*) { return true; })) {
+        known.push_back(sub->get_name());
+      }
+      return usage_error(unknown_name("command", first, known));
+    }
+    return usage_error(command.get_name() + ": unexpected argument '" + first + "'");
+  }
+  return usage_error((chosen.empty() ? "" : command.get_name() + ": ") + error.what());
+}
+
+int run_program(int argc, char** argv) {
+  Global global;
+  CLI::App program{"Which activation goes with which initializer, how deep, and why?", "evengrad"};
+  program.set_version_flag("--version", "evengrad " + provenance().version + " (" + provenance().commit + ")");
+  program.require_subcommand(0, 1);
+  program.set_help_flag("-h,--help", "Print this help");
+  program.footer("evengrad COMMAND --help says what a command takes. Results go to standard output, the rest to standard error.");
+  const std::vector<Command> commands = {add_train(program, global), add_run(program, global),
+                                         add_list(program, global)};
+  for (const Command& command : commands) {
+    command.app->set_help_flag("-h,--help", "Print this help");
+    command.app->add_option("--seed", global.seed, "Seed of everything random: 0 to 2^64 - 1")->capture_default_str();
+    command.app->add_flag("--json", global.json, "One JSON document on standard output");
+    command.app->add_flag("--quiet", global.quiet, "Only results and errors");
+    command.app->add_option("--progress", global.progress, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->capture_default_str();
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return program.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return parse_error(program, error);
+  }
+  if (global.quiet) spdlog::set_level(spdlog::level::err);
+  for (const Command& command : commands) {
+    if (command.app->parsed()) return command.run();
+  }
+  std::cout << program.help();
+  return done;
+}
+
+}  // namespace
+
+int interrupted() { return caught_signal; }
+
+}  // namespace evengrad::cli
+
+int main(int argc, char** argv) {
+  using namespace evengrad::cli;
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  set_up_log();
+  try {
+    const int status = run_program(argc, argv);
+    std::cout.flush();
+    return interrupted() ? stopped : status;
+  } catch (const evengrad::UsageError& error) {
+    return usage_error(error.what());
+  } catch (const std::bad_alloc&) {
+    std::cerr << "evengrad: out of memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << "evengrad: " << error.what() << '\n';
+  }
+  return failed;
+}

@@ -1,0 +1,103 @@
+#include "program.hpp"
+
+#include <evengrad/training/provenance.hpp>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+namespace evengrad::cli {
+
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string duration(double seconds) {
+  if (!(seconds < 360000)) return "?";
+  const int s = static_cast<int>(seconds + 0.5);
+  char text[32];
+  std::snprintf(text, sizeof text, s >= 3600 ? "%d:%02d:%02d" : "%.0d%d:%02d", s / 3600, s % 3600 / 60, s % 60);
+  return text;
+}
+
+}  // namespace
+
+Json document_header() {
+  const Provenance& made = provenance();
+  return {{"schema_version", 1},
+          {"provenance",
+           {{"version", made.version},
+            {"commit", made.commit},
+            {"compiler", made.compiler},
+            {"flags", made.flags},
+            {"cpu", made.cpu}}}};
+}
+
+void print_json(const Json& document) {
+  std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl;
+}
+
+std::vector<std::filesystem::path> data_roots() {
+  std::string list = EVENGRAD_DATA_ROOTS;
+  if (const char* given = std::getenv("EVENGRAD_DATA"); given && *given) list = std::string(given) + ":" + list;
+  std::vector<std::filesystem::path> roots;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(':', begin), list.size());
+    if (end > begin) roots.emplace_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return roots;
+}
+
+Progress::Progress(const Global& global, std::int64_t total, std::string unit)
+    : shown_(!global.quiet && (global.progress == "always" || (global.progress == "auto" && isatty(STDERR_FILENO)))),
+      total_(total),
+      unit_(std::move(unit)),
+      start_(now()) {}
+
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
+  if (drawn_) std::cerr << "\r\033[K" << std::flush;
+  drawn_ = false;
+}
+
+void Progress::update(std::int64_t done, const std::string& note) {
+  constexpr double interval = 0.1;
+  constexpr int width = 24;
+  if (!shown_ || (now() - last_ < interval && done < total_)) return;
+  last_ = now();
+  drawn_ = true;
+  const double elapsed = last_ - start_;
+  const double share = total_ > 0 ? static_cast<double>(done) / static_cast<double>(total_) : 1;
+  const int filled = static_cast<int>(share * width);
+  std::string bar;
+  for (int i = 0; i < width; ++i) bar += i < filled ? "━" : "─";
+  std::cerr << "\r\033[K" << bar << ' ' << grouped(done) << '/' << grouped(total_) << ' ' << unit_ << "  "
+            << significant(static_cast<double>(done) / std::max(elapsed, 1e-9), 3) << "/s  "
+            << duration(share > 0 ? elapsed / share - elapsed : INFINITY) << " left  " << note << std::flush;
+}
+
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+std::string significant(double number, int digits) {
+  if (!std::isfinite(number)) return std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*g", digits, number);
+  return text;
+}
+
+}  // namespace evengrad::cli

@@ -1,0 +1,73 @@
+// What the subcommands share: global options, printing, and how an error ends the program.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace evengrad::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// Options that every command takes.
+struct Global {
+  std::uint64_t seed = 1;
+  bool json = false;
+  bool quiet = false;
+  std::string progress = "auto";
+};
+
+/// The signal that asked the program to stop (Ctrl-C), or 0.
+int interrupted();
+
+/// A result is ready: one JSON document on standard output, with provenance.
+void print_json(const Json& document);
+
+/// {"schema_version", "provenance"}: how every document begins.
+Json document_header();
+
+/// The folders that hold image sets: EVENGRAD_DATA if set, then where the set-up script put them.
+std::vector<std::filesystem::path> data_roots();
+
+/// A progress line on standard error, drawn over itself; nothing where it is not wanted.
+class Progress {
+ public:
+  Progress(const Global& global, std::int64_t total, std::string unit);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  /// `note` stands behind the bar.
+  void update(std::int64_t done, const std::string& note = {});
+  /// Takes the line away, so that something else can be printed.
+  void clear();
+
+ private:
+  bool shown_;
+  bool drawn_ = false;
+  std::int64_t total_;
+  std::string unit_;
+  double start_;
+  double last_ = 0;
+};
+
+/// "60,000"
+std::string grouped(std::int64_t number);
+/// The number with `digits` significant digits, "-" for none.
+std::string significant(double number, int digits = 4);
+
+/// One subcommand: its options and what it does. `run` returns the exit status.
+struct Command {
+  CLI::App* app;
+  std::function<int()> run;
+};
+
+Command add_list(CLI::App& program, Global& global);
+Command add_train(CLI::App& program, Global& global);
+Command add_run(CLI::App& program, Global& global);
+
+}  // namespace evengrad::cli

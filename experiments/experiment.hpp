@@ -1,0 +1,37 @@
+// An experiment: a name, a question, and a function from settings to a report. The list is in experiment.cpp.
+#pragma once
+
+#include <evengrad/experiments/report.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace evengrad {
+
+enum class Profile { quick, full };
+
+struct ExperimentSettings {
+  Profile profile = Profile::quick;
+  std::uint64_t seed = 1;
+  int seeds = 0;  ///< how many seeds a measurement averages over; 0: what the profile says
+  int jobs = 1;   ///< trials at once, one core each; results do not depend on it
+  std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
+  std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted
+};
+
+/// Thrown out of an experiment that was asked to stop.
+struct Interrupted {};
+
+struct Experiment {
+  std::string name;      ///< "vanishing-gradients"
+  std::string title;     ///< "Vanishing gradients"
+  std::string question;  ///< one sentence
+  Report (*run)(const ExperimentSettings& settings);
+};
+
+/// Every experiment there is, in the order of the list of claims.
+const std::vector<Experiment>& experiments();
+
+}  // namespace evengrad
