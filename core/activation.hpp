@@ -58,12 +58,16 @@ class Activation {
 };
 
 /// Puts a formula behind a handle, with the given kernels (those of this file's compiler flags by default).
-/// A formula may have a member `Kinks kinks() const`; it is smooth otherwise.
+/// A formula may have a member `Kinks kinks() const`, or a static array `kinks`; it is smooth otherwise.
 template <class F>
 Activation make_activation(F formula = {}, std::string name = std::string(F::name),
                            FormulaKernels kernels = formula_kernels<F>()) {
   Kinks kinks;
-  if constexpr (requires { formula.kinks(); }) kinks = formula.kinks();
+  if constexpr (requires { formula.kinks(); }) {
+    kinks = formula.kinks();
+  } else if constexpr (requires { Kinks(std::begin(F::kinks), std::end(F::kinks)); }) {
+    kinks.assign(std::begin(F::kinks), std::end(F::kinks));
+  }
   return {std::move(name), std::make_shared<const F>(std::move(formula)), kernels, std::move(kinks)};
 }
 

@@ -22,19 +22,25 @@ Isa best_isa() {
 namespace kernels {
 
 template <Real S>
-const Table<S>& kernels() {
+const Table<S>* kernels_for(Isa isa) {
+  if (isa > best_isa()) return nullptr;
 #if defined(EVENGRAD_DISPATCH)
-  switch (best_isa()) {
-    case Isa::avx512: return avx512_kernels<S>();
-    case Isa::avx2: return avx2_kernels<S>();
-    case Isa::baseline: break;
-  }
+  if (isa == Isa::avx512) return &avx512_kernels<S>();
+  if (isa == Isa::avx2) return &avx2_kernels<S>();
 #endif
-  return baseline_kernels<S>();
+  return &baseline_kernels<S>();
 }
 
-template const Table<float>& kernels<float>();
-template const Table<double>& kernels<double>();
+template <Real S>
+const Table<S>& kernels() {
+  static const Table<S>& table = *kernels_for<S>(best_isa());
+  return table;
+}
+
+template const Table<float>* kernels_for(Isa);
+template const Table<double>* kernels_for(Isa);
+template const Table<float>& kernels();
+template const Table<double>& kernels();
 
 }  // namespace kernels
 }  // namespace evengrad

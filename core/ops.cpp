@@ -109,7 +109,7 @@ void Affine<S>::pull(Pull<S>& step) const {
 template <Real S>
 Var<S> affine(const Var<S>& x, const Var<S>& weight, const Var<S>& bias, const Activation& f) {
   require_one_net("affine", x);
-  const Shape &in = x.shape(), &w = weight.shape();
+  const Shape in = x.shape(), w = weight.shape();
   if (in.cols != w.cols) {
     throw ShapeError(text("[affine] input is ", in, ", weight is ", w, ": the input's columns (", in.cols,
                           ") must equal the weight's (", w.cols, ")"));

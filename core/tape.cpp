@@ -19,7 +19,7 @@ Tape<S>& Var<S>::tape() const {
 }
 
 template <Real S>
-const Shape& Var<S>::shape() const {
+Shape Var<S>::shape() const {
   return tape().node(*this).shape;
 }
 
@@ -67,6 +67,9 @@ Gradients<S>::Gradients(std::unique_ptr<Storage> storage, std::shared_ptr<Home> 
 template <Real S>
 Gradients<S>::Gradients(const Gradients& other)
     : storage_(std::make_unique<Storage>(*other.storage_)), home_(other.home_) {}
+
+template <Real S>
+Gradients<S>::Gradients(Gradients&& other) noexcept = default;
 
 template <Real S>
 Gradients<S>::~Gradients() {

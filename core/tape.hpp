@@ -56,7 +56,7 @@ class Var {
   Var() = default;
 
   Tape<S>& tape() const;
-  const Shape& shape() const;
+  Shape shape() const;
   Index rows() const { return shape().rows; }
   Index cols() const { return shape().cols; }
 
@@ -125,7 +125,7 @@ template <Real S>
 class Gradients {
  public:
   Gradients(const Gradients& other);
-  Gradients(Gradients&&) noexcept = default;
+  Gradients(Gradients&& other) noexcept;
   Gradients& operator=(Gradients other) noexcept {
     std::swap(storage_, other.storage_);
     std::swap(home_, other.home_);
@@ -202,6 +202,8 @@ class Tape {
   const std::vector<Node<S>>& nodes() const { return nodes_; }
   /// The node behind a handle. \throws Error if the handle is empty, of another tape, or was cleared.
   const Node<S>& node(const Var<S>& var) const;
+  /// The layer that ops are recorded in now, "layers.3".
+  std::string_view scope() const { return scope_; }
   /// A hash of the regions between kinks that the pre-activations of this step lie in, with trace_kinks.
   std::uint64_t kink_regions() const { return kink_regions_; }
   /// Bytes held for values and saved derivatives.

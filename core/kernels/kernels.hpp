@@ -8,6 +8,7 @@
 // neither on the batch around it, nor on the number of threads, nor on how loops are tiled.
 #pragma once
 
+#include <evengrad/core/dispatch.hpp>
 #include <evengrad/core/real.hpp>
 
 namespace evengrad::kernels {
@@ -75,5 +76,9 @@ const Table<S>& avx512_kernels();
 /// The table for the best instruction set of this machine.
 template <Real S>
 const Table<S>& kernels();
+
+/// The table for an instruction set, null where this build or this machine lacks it.
+template <Real S>
+const Table<S>* kernels_for(Isa isa);
 
 }  // namespace evengrad::kernels
