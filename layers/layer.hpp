@@ -35,6 +35,9 @@ class Layer {
   /// The function of an activation layer, so that the layer before it may fuse with it; null for every other layer.
   virtual const Activation* activation() const { return nullptr; }
 
+  /// Puts what no initializer draws back to its start: normalization, running statistics, learned slopes.
+  virtual void reset() {}
+
   /// "Linear(784, 256)".
   virtual std::string describe() const = 0;
 
@@ -51,7 +54,9 @@ void Layer<S>::visit(const Path&, ParameterVisitor<S>) {}
 template <class Derived, Real S>
 class ClonableLayer : public Layer<S> {
  public:
-  std::unique_ptr<Layer<S>> clone() const override { return std::make_unique<Derived>(static_cast<const Derived&>(*this)); }
+  std::unique_ptr<Layer<S>> clone() const override {
+    return std::make_unique<Derived>(static_cast<const Derived&>(*this));
+  }
 };
 
 }  // namespace evengrad

@@ -5,8 +5,8 @@ namespace evengrad {
 template <Real S>
 Linear<S>::Linear(const LinearOptions& options) {
   if (options.inputs < 1 || options.outputs < 1) {
-    throw UsageError(text("a linear layer needs at least one input and one output, got ", options.inputs, " and ",
-                          options.outputs));
+    throw UsageError(
+        text("a linear layer needs at least one input and one output, got ", options.inputs, " and ", options.outputs));
   }
   weight.value.setZero(options.outputs, options.inputs);
   bias.rank = 1;

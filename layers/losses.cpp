@@ -3,8 +3,46 @@
 #include <evengrad/core/kernels/kernels.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace evengrad {
+
+namespace {
+
+template <Real S>
+void require_same_shape(std::string_view loss, const Var<S>& prediction, const Var<S>& target) {
+  const Shape p = prediction.shape(), t = target.shape();
+  if (p != t || p.size() == 0) {
+    throw ShapeError(text("[", loss, "] predictions are ", p, ", targets ", t, ": expected the same shape, not empty"));
+  }
+}
+
+// The mean over all elements of term(prediction, target), added in double, in order.
+template <Real S, class Term>
+void mean_of_terms(Forward<S>& step, Term term) {
+  const ConstMap<S> prediction = step.input(0), target = step.input(1);
+  double total = 0;
+  for (Index i = 0; i < prediction.size(); ++i) {
+    total += term(static_cast<double>(prediction.data()[i]), static_cast<double>(target.data()[i]));
+  }
+  step.output()(0, 0) = static_cast<S>(total / static_cast<double>(prediction.size()));
+}
+
+// Adds slope(prediction, target), scaled by the mean and by the loss's own gradient, to the gradient of an input.
+template <Real S, class Slope>
+void add_slopes(Pull<S>& step, int input, Slope slope) {
+  if (!step.wants(input)) return;
+  const ConstMap<S> prediction = step.input(0), target = step.input(1);
+  const double scale = static_cast<double>(step.gradient()(0, 0)) / static_cast<double>(prediction.size());
+  const Target<S> to = step.target(input);
+  for (Index i = 0; i < prediction.size(); ++i) {
+    const double z = static_cast<double>(prediction.data()[i]), t = static_cast<double>(target.data()[i]);
+    const S g = static_cast<S>(scale * slope(z, t));
+    to.data[i] = to.accumulate ? to.data[i] + g : g;
+  }
+}
+
+}  // namespace
 
 template <Real S>
 void SoftmaxCrossEntropy<S>::forward(Forward<S>& step) {
@@ -53,8 +91,11 @@ template <Real S>
 Var<S> softmax_cross_entropy(const Var<S>& logits, std::span<const std::int32_t> labels, double smoothing) {
   const Shape& shape = logits.shape();
   if (static_cast<Index>(labels.size()) != shape.rows || shape.rows == 0 || shape.cols == 0) {
-    throw ShapeError(text("[softmax_cross_entropy] logits are ", shape, ", labels ", labels.size(),
-                          ": expected a label a row"));
+    throw ShapeError(
+        text("[softmax_cross_entropy] logits are ", shape, ", labels ", labels.size(), ": expected a label a row"));
+  }
+  if (!(smoothing >= 0 && smoothing <= 1)) {
+    throw UsageError(text("label smoothing must be in [0, 1], got ", smoothing));
   }
   for (std::size_t r = 0; r < labels.size(); ++r) {
     if (labels[r] < 0 || labels[r] >= shape.cols) {
@@ -67,36 +108,149 @@ Var<S> softmax_cross_entropy(const Var<S>& logits, std::span<const std::int32_t>
 
 template <Real S>
 void MeanSquaredError<S>::forward(Forward<S>& step) {
-  const ConstMap<S> prediction = step.input(0), target = step.input(1);
-  double total = 0;
-  for (Index i = 0; i < prediction.size(); ++i) {
-    const double error = static_cast<double>(prediction.data()[i]) - static_cast<double>(target.data()[i]);
-    total += error * error;
-  }
-  step.output()(0, 0) = static_cast<S>(total / static_cast<double>(prediction.size()));
+  mean_of_terms(step, [](double y, double t) { return (y - t) * (y - t); });
 }
 
 template <Real S>
 void MeanSquaredError<S>::pull(Pull<S>& step) const {
-  const S scale = 2 * step.gradient()(0, 0) / static_cast<S>(step.shape(0).size());
-  step.add(0, scale * (step.input(0) - step.input(1)));
-  step.add(1, scale * (step.input(1) - step.input(0)));
+  add_slopes(step, 0, [](double y, double t) { return 2 * (y - t); });
+  add_slopes(step, 1, [](double y, double t) { return 2 * (t - y); });
 }
 
 template <Real S>
 Var<S> mean_squared_error(const Var<S>& prediction, const Var<S>& target) {
-  if (prediction.shape() != target.shape() || prediction.shape().size() == 0) {
-    throw ShapeError(text("[mean_squared_error] predictions are ", prediction.shape(), ", targets ", target.shape(),
-                          ": expected the same shape, not empty"));
-  }
+  require_same_shape("mean_squared_error", prediction, target);
   return prediction.tape().record(MeanSquaredError<S>{}, {1, 1}, {prediction, target});
+}
+
+template <Real S>
+void BinaryCrossEntropy<S>::forward(Forward<S>& step) {
+  // softplus(z) - t z, where no exponential can overflow.
+  mean_of_terms(step, [](double z, double t) { return std::max(z, 0.0) - t * z + std::log1p(std::exp(-std::abs(z))); });
+}
+
+template <Real S>
+void BinaryCrossEntropy<S>::pull(Pull<S>& step) const {
+  add_slopes(step, 0, [](double z, double t) {
+    const double e = std::exp(-std::abs(z));
+    return (z >= 0 ? 1 : e) / (1 + e) - t;  // sigmoid(z) - t
+  });
+  add_slopes(step, 1, [](double z, double) { return -z; });
+}
+
+template <Real S>
+Var<S> binary_cross_entropy(const Var<S>& logits, const Var<S>& target) {
+  require_same_shape("binary_cross_entropy", logits, target);
+  const ConstMap<S> t = target.value();
+  for (Index i = 0; i < t.size(); ++i) {
+    if (!(t.data()[i] >= 0 && t.data()[i] <= 1)) {
+      throw Error(text("[binary_cross_entropy] target ", t.data()[i], " of row ", i / t.cols(), " is outside [0, 1]"));
+    }
+  }
+  return logits.tape().record(BinaryCrossEntropy<S>{}, {1, 1}, {logits, target});
+}
+
+template <Real S>
+void HuberLoss<S>::forward(Forward<S>& step) {
+  mean_of_terms(step, [d = delta](double y, double t) {
+    const double e = std::abs(y - t);
+    return e <= d ? e * e / 2 : d * (e - d / 2);
+  });
+}
+
+template <Real S>
+void HuberLoss<S>::pull(Pull<S>& step) const {
+  add_slopes(step, 0, [d = delta](double y, double t) { return std::clamp(y - t, -d, d); });
+  add_slopes(step, 1, [d = delta](double y, double t) { return std::clamp(t - y, -d, d); });
+}
+
+template <Real S>
+Var<S> huber(const Var<S>& prediction, const Var<S>& target, double delta) {
+  require_same_shape("huber", prediction, target);
+  if (!(delta > 0) || !std::isfinite(delta)) {
+    throw UsageError(text("huber: delta must be positive and finite, got ", delta));
+  }
+  return prediction.tape().record(HuberLoss<S>{delta}, {1, 1}, {prediction, target});
+}
+
+template <Real S>
+void SoftTargets<S>::forward(Forward<S>& step) {
+  const Shape shape = step.shape(0);
+  S* d = step.keep(shape.size());
+  S* scaled = step.keep(shape.size());
+  S* target = step.keep(shape.size());
+  double* log_sum = step.template keep<double>(2 * shape.rows);  // the student's, then the teacher's
+  const S* logits[] = {step.input(0).data(), teacher};
+  S* probabilities[] = {d, target};
+  for (int side = 0; side < 2; ++side) {
+    for (Index i = 0; i < shape.size(); ++i) {
+      scaled[i] = static_cast<S>(static_cast<double>(logits[side][i]) / temperature);
+    }
+    kernels::kernels<S>().softmax_rows({scaled, shape.rows, shape.cols, shape.cols}, probabilities[side],
+                                       log_sum + side * shape.rows);
+  }
+  double total = 0;
+  for (Index r = 0; r < shape.rows; ++r) {
+    for (Index c = 0; c < shape.cols; ++c) {
+      const Index i = r * shape.cols + c;
+      const double ahead = static_cast<double>(logits[1][i]) - static_cast<double>(logits[0][i]);
+      const double log_ratio = ahead / temperature - log_sum[shape.rows + r] + log_sum[r];
+      total += static_cast<double>(target[i]) * log_ratio;
+      d[i] -= target[i];
+    }
+  }
+  difference = d;
+  step.output()(0, 0) = static_cast<S>(temperature * temperature * total / static_cast<double>(shape.rows));
+}
+
+template <Real S>
+void SoftTargets<S>::pull(Pull<S>& step) const {
+  const Shape shape = step.shape(0);
+  const double scale = static_cast<double>(step.gradient()(0, 0)) * temperature / static_cast<double>(shape.rows);
+  step.add(0, static_cast<S>(scale) * ConstMap<S>(difference, shape.rows, shape.cols));
+}
+
+template <Real S>
+Var<S> distillation(const Var<S>& logits, const MatrixRef<S>& teacher, std::span<const std::int32_t> labels,
+                    const DistillationOptions& options) {
+  const Shape shape = logits.shape(), given{teacher.rows(), teacher.cols()};
+  if (shape != given) {
+    throw ShapeError(text("[distillation] logits are ", shape, ", the teacher's ", given, ": expected the same shape"));
+  }
+  if (!(options.temperature > 0) || !std::isfinite(options.temperature)) {
+    throw UsageError(text("distillation: the temperature must be positive and finite, got ", options.temperature));
+  }
+  if (!(options.soft_share >= 0 && options.soft_share <= 1)) {
+    throw UsageError(text("distillation: the share of the soft targets must be in [0, 1], got ", options.soft_share));
+  }
+  const Matrix<S> packed = teacher;  // a reference to a block of columns has gaps between its rows
+  const Var<S> hard = softmax_cross_entropy(logits, labels);
+  const Var<S> soft = logits.tape().record(SoftTargets<S>{packed.data(), options.temperature}, {1, 1}, {logits});
+  return scale(hard, 1 - options.soft_share) + scale(soft, options.soft_share);
+}
+
+const std::vector<LossInfo>& losses() {
+  static const std::vector<LossInfo> list = {
+      {"cross_entropy", "-log softmax(z)[label]", "classification"},
+      {"mse", "(z - y)^2, y one-hot for classes", "regression"},
+      {"huber", "e^2/2 where |e| = |z - y| <= 1, else |e| - 1/2; y one-hot for classes", "regression"},
+      {"bce", "softplus(z) - y z, y one-hot for classes", "any"},
+  };
+  return list;
 }
 
 #define EVENGRAD_INSTANTIATE(S)                                                                   \
   template struct SoftmaxCrossEntropy<S>;                                                         \
   template struct MeanSquaredError<S>;                                                            \
+  template struct BinaryCrossEntropy<S>;                                                          \
+  template struct HuberLoss<S>;                                                                   \
+  template struct SoftTargets<S>;                                                                 \
   template Var<S> softmax_cross_entropy(const Var<S>&, std::span<const std::int32_t>, double);    \
-  template Var<S> mean_squared_error(const Var<S>&, const Var<S>&);
+  template Var<S> mean_squared_error(const Var<S>&, const Var<S>&);                               \
+  template Var<S> binary_cross_entropy(const Var<S>&, const Var<S>&);                             \
+  template Var<S> huber(const Var<S>&, const Var<S>&, double);                                    \
+  template Var<S> distillation(const Var<S>&, const MatrixRef<S>&, std::span<const std::int32_t>, \
+                               const DistillationOptions&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)
 #undef EVENGRAD_INSTANTIATE

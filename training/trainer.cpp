@@ -59,14 +59,6 @@ std::string loss_for(const TrainerOptions& options, Task task) {
 
 }  // namespace
 
-const std::vector<LossInfo>& losses() {
-  static const std::vector<LossInfo> list = {
-      {"cross_entropy", "-log softmax(z)[label]"},
-      {"mse", "(z - y)^2, y one-hot for classes"},
-  };
-  return list;
-}
-
 template <Real S>
 Trainer<S>::Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& test, TrainerOptions options)
     : model_(model),
@@ -100,6 +92,8 @@ Var<S> Trainer<S>::loss_of(const Var<S>& output, const Batch<S>& batch) {
     y.setZero();
     for (Index r = 0; r < y.rows(); ++r) y(r, batch.labels()[static_cast<std::size_t>(r)]) = 1;
   });
+  if (options_.loss == "bce") return binary_cross_entropy(output, target);
+  if (options_.loss == "huber") return huber(output, target);
   return mean_squared_error(output, target);
 }
 

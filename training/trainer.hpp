@@ -3,6 +3,7 @@
 
 #include <evengrad/data/batches.hpp>
 #include <evengrad/layers/layer.hpp>
+#include <evengrad/layers/losses.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
 
@@ -56,13 +57,6 @@ struct TrainResult {
   Metrics train;            ///< in evaluation mode, after the last step
   std::optional<Metrics> test;
 };
-
-/// The name, formula and task of each loss, for `list` and the docs.
-struct LossInfo {
-  std::string name;
-  std::string formula;
-};
-const std::vector<LossInfo>& losses();
 
 template <Real S>
 class Trainer {

@@ -1,0 +1,109 @@
+// Batch and layer normalization. Means and variances are added up in double, in a fixed order.
+#pragma once
+
+#include <evengrad/layers/layer.hpp>
+
+#include <string_view>
+#include <vector>
+
+namespace evengrad {
+
+/// What stands between a linear layer and its activation.
+enum class Norm { none, batch, layer };
+
+/// "none", "batch" or "layer".
+std::string_view to_string(Norm norm);
+/// The norm of this name. \throws UsageError for an unknown name.
+Norm parse_norm(std::string_view name);
+
+/// Where a normalization's mean and variance come from, read by forward only.
+template <Real S>
+struct RunningStatistics {
+  S* mean = nullptr;      // (C)
+  S* variance = nullptr;  // (C), unbiased
+  double momentum = 0;    // share of the new batch
+  bool training = false;  // true: the batch's statistics, and these move towards them; false: these
+};
+
+/// weight (x - mean) / sqrt(variance + eps) + bias, each column by itself. x (B, C), weight and bias (1, C) -> (B, C).
+template <Real S>
+struct BatchNormalize {
+  static constexpr std::string_view name = "batch_norm";
+  double eps = 1e-5;
+  RunningStatistics<S> running;
+  const S* normalized = nullptr;              // (x - mean) / deviation, (B, C)
+  const double* inverse_deviation = nullptr;  // (C)
+
+  void forward(Forward<S>& step);
+  void pull(Pull<S>& step) const;
+};
+
+/// weight (x - mean) / sqrt(variance + eps) + bias, each row by itself. x (B, C), weight and bias (1, C) -> (B, C).
+template <Real S>
+struct LayerNormalize {
+  static constexpr std::string_view name = "layer_norm";
+  double eps = 1e-5;
+  const S* normalized = nullptr;              // (B, C)
+  const double* inverse_deviation = nullptr;  // (B)
+
+  void forward(Forward<S>& step);
+  void pull(Pull<S>& step) const;
+};
+
+struct BatchNormOptions {
+  Index features = 0;
+  double eps = 1e-5;
+  double momentum = 0.1;  ///< the share of the new batch in the running statistics
+};
+
+/// Batch normalization (Ioffe and Szegedy 2015), as PyTorch's nn.BatchNorm1d: training normalizes with the biased
+/// variance of the batch and averages the unbiased one; evaluation uses the running averages.
+template <Real S>
+class BatchNorm : public ClonableLayer<BatchNorm<S>, S> {
+ public:
+  /// \throws UsageError for fewer than one feature, an eps that is not positive, a momentum outside [0, 1].
+  explicit BatchNorm(const BatchNormOptions& options);
+
+  using Layer<S>::forward;
+  /// \throws ShapeError for another number of columns, or for a training batch of one row.
+  Var<S> forward(const Var<S>& x, const Context& context) override;
+  void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void reset() override;
+  std::string describe() const override;
+  Index outputs(Index inputs) const override;
+
+  Parameter<S> weight, bias;
+  Parameter<S> running_mean, running_var;  ///< not trained
+
+ private:
+  BatchNormOptions options_;
+};
+
+struct LayerNormOptions {
+  Index features = 0;
+  double eps = 1e-5;
+};
+
+/// Layer normalization (Ba, Kiros and Hinton 2016), as PyTorch's nn.LayerNorm: biased variance of each sample's
+/// features.
+template <Real S>
+class LayerNorm : public ClonableLayer<LayerNorm<S>, S> {
+ public:
+  /// \throws UsageError for fewer than one feature or an eps that is not positive.
+  explicit LayerNorm(const LayerNormOptions& options);
+
+  using Layer<S>::forward;
+  /// \throws ShapeError for another number of columns.
+  Var<S> forward(const Var<S>& x, const Context& context) override;
+  void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void reset() override;
+  std::string describe() const override;
+  Index outputs(Index inputs) const override;
+
+  Parameter<S> weight, bias;
+
+ private:
+  LayerNormOptions options_;
+};
+
+}  // namespace evengrad
