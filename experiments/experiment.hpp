@@ -12,13 +12,16 @@ namespace evengrad {
 
 enum class Profile { quick, full };
 
+/// "quick", "full"
+std::string to_string(Profile profile);
+
 struct ExperimentSettings {
   Profile profile = Profile::quick;
   std::uint64_t seed = 1;
   int seeds = 0;  ///< how many seeds a measurement averages over; 0: what the profile says
   int jobs = 1;   ///< trials at once, one core each; results do not depend on it
   std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
-  std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted
+  std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread
 };
 
 /// Thrown out of an experiment that was asked to stop.
@@ -33,5 +36,13 @@ struct Experiment {
 
 /// Every experiment there is, in the order of the list of claims.
 const std::vector<Experiment>& experiments();
+
+/// What one call of the program ran and found: what the writers write.
+struct Results {
+  Profile profile = Profile::quick;
+  std::uint64_t seed = 1;
+  double seconds = 0;
+  std::vector<Report> experiments = {};
+};
 
 }  // namespace evengrad

@@ -23,16 +23,16 @@ struct Measurement {
 
 /// One checkable statement, what theory says, what was measured, and the verdict that the rule gave.
 struct Claim {
-  std::string id;                         ///< as in the list of claims: "V1"
-  std::string statement;                  ///< as its source states it
-  std::string source;                     ///< who says so
-  std::optional<double> predicted = {};   ///< by theory
+  std::string id;                        ///< as in the list of claims: "V1"
+  std::string statement;                 ///< as its source states it
+  std::string source;                    ///< who says so
+  std::optional<double> predicted = {};  ///< by theory
   std::optional<Measurement> measured = {};
-  std::optional<double> tolerance = {};   ///< that the rule used
-  std::string rule;                       ///< how the verdict follows from the numbers, in a sentence
+  std::optional<double> tolerance = {};  ///< that the rule used
+  std::string rule;                      ///< how the verdict follows from the numbers, in a sentence
   Verdict verdict = Verdict::undecided;
-  std::string condition = {};             ///< of a conditional one, in numbers: "holds up to depth 7 at width 256"
-  bool timing = false;                    ///< a claim about time: may differ between two runs of one seed
+  std::string condition = {};  ///< of a conditional one, in numbers: "holds up to depth 7 at width 256"
+  bool timing = false;         ///< a claim about time: may differ between two runs of one seed
 };
 
 /// A cell of a table.
@@ -61,7 +61,7 @@ struct Report {
   std::string name;
   std::string title;
   std::string question;
-  std::string answer;                ///< one sentence, made from the numbers
+  std::string answer;                   ///< one sentence, made from the numbers
   std::vector<std::string> notes = {};  ///< how it was run, what surprised
   std::vector<Claim> claims = {};
   std::vector<Table> tables = {};

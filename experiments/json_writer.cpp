@@ -1,0 +1,102 @@
+#include <evengrad/experiments/json_writer.hpp>
+
+#include <evengrad/training/provenance.hpp>
+
+#include <nlohmann/json.hpp>
+
+namespace evengrad {
+
+namespace {
+
+using Json = nlohmann::ordered_json;  // writes non-finite numbers as null
+
+constexpr int schema_version = 1;
+
+Json optional(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
+Json measurement(const Measurement& m) {
+  return {{"value", m.value}, {"low", optional(m.low)}, {"high", optional(m.high)}};
+}
+
+Json claim_json(const Claim& claim) {
+  const Measurement* m = claim.measured ? &*claim.measured : nullptr;
+  return {{"id", claim.id},
+          {"statement", claim.statement},
+          {"source", claim.source},
+          {"predicted", optional(claim.predicted)},
+          {"measured", m ? Json(m->value) : Json(nullptr)},
+          {"low", m ? optional(m->low) : Json(nullptr)},
+          {"high", m ? optional(m->high) : Json(nullptr)},
+          {"tolerance", optional(claim.tolerance)},
+          {"rule", claim.rule},
+          {"verdict", to_string(claim.verdict)},
+          {"condition", claim.condition.empty() ? Json(nullptr) : Json(claim.condition)},
+          {"timing", claim.timing}};
+}
+
+Json cell_json(const Cell& cell) {
+  if (const auto* words = std::get_if<std::string>(&cell)) return *words;
+  if (const auto* number = std::get_if<double>(&cell)) return *number;
+  return measurement(std::get<Measurement>(cell));
+}
+
+Json table_json(const Table& table) {
+  Json rows = Json::array();
+  for (const std::vector<Cell>& row : table.rows) {
+    Json cells = Json::array();
+    for (const Cell& cell : row) cells.push_back(cell_json(cell));
+    rows.push_back(std::move(cells));
+  }
+  return {{"name", table.name}, {"title", table.title}, {"columns", table.columns}, {"rows", std::move(rows)}};
+}
+
+Json series_json(const Series& series) {
+  return {{"chart", series.chart},
+          {"name", series.name},
+          {"x_label", series.x_label},
+          {"y_label", series.y_label},
+          {"log_y", series.log_y},
+          {"x", series.x},
+          {"y", series.y},
+          {"low", series.low},
+          {"high", series.high},
+          {"theory", series.theory}};
+}
+
+template <class T>
+Json array(const std::vector<T>& values, Json (*convert)(const T&)) {
+  Json json = Json::array();
+  for (const T& value : values) json.push_back(convert(value));
+  return json;
+}
+
+Json report_json(const Report& report) {
+  return {{"name", report.name},
+          {"title", report.title},
+          {"question", report.question},
+          {"answer", report.answer},
+          {"notes", report.notes},
+          {"claims", array(report.claims, claim_json)},
+          {"tables", array(report.tables, table_json)},
+          {"series", array(report.series, series_json)}};
+}
+
+}  // namespace
+
+std::string to_json(const Results& results) {
+  const Provenance& made = provenance();
+  const Json document = {{"schema_version", schema_version},
+                         {"provenance",
+                          {{"version", made.version},
+                           {"commit", made.commit},
+                           {"compiler", made.compiler},
+                           {"flags", made.flags},
+                           {"cpu", made.cpu}}},
+                         {"profile", to_string(results.profile)},
+                         {"seed", results.seed},
+                         {"seconds", results.seconds},
+                         {"experiments", array(results.experiments, report_json)}};
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace evengrad
