@@ -1,5 +1,6 @@
 #pragma once
 
+#include <evengrad/activations/gated.hpp>
 #include <evengrad/activations/info.hpp>
 #include <evengrad/core/math.hpp>
 
@@ -14,13 +15,14 @@ struct GELU {
       .range = "[-0.17, inf)",
       .year = 2016,
       .source = "Hendrycks and Gimpel 2016, Gaussian Error Linear Units (GELUs)",
-      .uses = "BERT, GPT-2, GPT-3, ViT, ConvNeXt",
-      .notes = "Deterministic, although it was derived as the mean of a random mask. Its slope reaches 1.129, above 1. "
-               "He initialization is only nearly right: deep nets lose their signal; see the matched initializer."};
+      .uses = "BERT, RoBERTa, ViT, ConvNeXt",
+      .notes =
+          "Deterministic, although it was derived as the mean of a random mask. Its slope reaches 1.129, above 1. He "
+          "initialization is only nearly right: deep nets lose their signal; see the matched initializer."};
 
   template <class T>
   T operator()(const T& x) const {
-    return x * normal_cdf(x);
+    return gated(x, normal_cdf(x));
   }
 };
 

@@ -4,6 +4,7 @@
 #include <evengrad/core/math.hpp>
 
 #include <array>
+#include <cmath>
 
 namespace evengrad {
 
@@ -16,15 +17,19 @@ struct ReLU {
       .derivative = "where(x > 0, 1, 0)",
       .range = "[0, inf)",
       .year = 2010,
-      .source = "Nair and Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines (as a rectifier: "
-                "Fukushima 1969)",
+      .source =
+          "Nair and Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines (as a rectifier: "
+          "Fukushima 1969)",
       .uses = "AlexNet, VGG, ResNet; the original Transformer; T5 1.0",
-      .notes = "Half of its outputs are zero at initialization, which is healthy; a unit that is zero for every input "
-               "gets no gradient. Pairs with He initialization, which keeps its signal's second moment exactly."};
+      .notes =
+          "Half of its outputs are zero at initialization, which is healthy; a unit that is zero for every input gets "
+          "no gradient. Pairs with He initialization, which keeps its signal's second moment exactly."};
+
+  double pytorch_gain() const { return std::sqrt(2.0); }
 
   template <class T>
   T operator()(const T& x) const {
-    return where(x > 0.0, x, T(0.0));
+    return where(x <= 0.0, T(0.0), x);  // in this order a NaN stays one
   }
 };
 

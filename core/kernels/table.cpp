@@ -1,14 +1,13 @@
+#include <evengrad/core/kernels/isa.hpp>
 #include <evengrad/core/kernels/table.hpp>
 
-#define EVENGRAD_JOIN(a, b) a##b
-#define EVENGRAD_NAMED(isa) EVENGRAD_JOIN(isa, _kernels)
 #define EVENGRAD_QUOTE(name) #name
 #define EVENGRAD_TEXT(name) EVENGRAD_QUOTE(name)
 
 namespace evengrad::kernels {
 
 template <Real S>
-const Table<S>& EVENGRAD_NAMED(EVENGRAD_ISA)() {
+const Table<S>& EVENGRAD_ISA_NAME(kernels)() {
   static const Table<S> table = [] {
     Table<S> t{};
     t.name = EVENGRAD_TEXT(EVENGRAD_ISA);
@@ -19,7 +18,7 @@ const Table<S>& EVENGRAD_NAMED(EVENGRAD_ISA)() {
   return table;
 }
 
-template const Table<float>& EVENGRAD_NAMED(EVENGRAD_ISA)<float>();
-template const Table<double>& EVENGRAD_NAMED(EVENGRAD_ISA)<double>();
+template const Table<float>& EVENGRAD_ISA_NAME(kernels)<float>();
+template const Table<double>& EVENGRAD_ISA_NAME(kernels)<double>();
 
 }  // namespace evengrad::kernels
