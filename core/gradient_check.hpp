@@ -17,7 +17,7 @@ struct GradientCheckOptions {
   double step = 2e-3;       ///< the widest of the three central differences: step, step/2, step/4
   double absolute = 1e-10;  ///< an entry is right within absolute + relative * |numeric|
   double relative = 1e-9;
-  int shrinks = 2;                 ///< a stencil that crosses a kink is tried again 8 times narrower, so often
+  int halvings = 6;                ///< a stencil that crosses a kink is tried again with half the step, so often
   double skipped_fraction = 0.05;  ///< more entries than these at kinks, and the check fails
   Index max_entries = 0;           ///< of each input and parameter, spread over it; 0 for all
   int threads = 1;
