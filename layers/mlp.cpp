@@ -1,7 +1,10 @@
 #include <evengrad/layers/mlp.hpp>
 
+#include <evengrad/activations/registry.hpp>
 #include <evengrad/layers/activation_layer.hpp>
+#include <evengrad/layers/dropout.hpp>
 #include <evengrad/layers/linear.hpp>
+#include <evengrad/layers/prelu.hpp>
 
 namespace evengrad {
 
@@ -10,6 +13,18 @@ namespace {
 // The activation of hidden layer i.
 const Activation& activation_of(const MlpOptions& options, std::size_t i) {
   return options.activations[options.activations.size() == 1 ? 0 : i];
+}
+
+// An activation that learns is a layer with parameters; every other is a function.
+template <Real S>
+void add_activation_layer(Sequential<S>& layers, const Activation& f, Index width) {
+  const auto named = f.name().starts_with("prelu") ? named_activation(f.name()) : std::nullopt;
+  if (named && named->entry->learned) {
+    const double slope = named->values[0], per_channel = named->values[1];
+    layers.add(PReLULayer<S>({.slopes = per_channel != 0 ? width : 1, .slope = slope}));
+  } else {
+    layers.add(ActivationLayer<S>(f));
+  }
 }
 
 }  // namespace
@@ -23,9 +38,15 @@ Mlp<S>::Mlp(const MlpOptions& options) : options_(options) {
   }
   Index inputs = options.inputs;
   for (std::size_t i = 0; i < depth; ++i) {
-    layers.add(Linear<S>({.inputs = inputs, .outputs = options.hidden[i]}));
-    layers.add(ActivationLayer<S>(activation_of(options, i)));
-    inputs = options.hidden[i];
+    const std::size_t begin = layers.size();
+    const Index width = options.hidden[i];
+    layers.add(Linear<S>({.inputs = inputs, .outputs = width}));
+    if (options.norm == Norm::batch) layers.add(BatchNorm<S>({.features = width}));
+    if (options.norm == Norm::layer) layers.add(LayerNorm<S>({.features = width}));
+    add_activation_layer(layers, activation_of(options, i), width);
+    if (options.dropout != 0) layers.add(Dropout<S>(options.dropout));
+    if (options.residual && inputs == width) skips_.push_back({begin, layers.size()});
+    inputs = width;
   }
   layers.add(Linear<S>({.inputs = inputs, .outputs = options.outputs}));
 }
@@ -33,12 +54,20 @@ Mlp<S>::Mlp(const MlpOptions& options) : options_(options) {
 template <Real S>
 Var<S> Mlp<S>::forward(const Var<S>& x, const Context& context) {
   const typename Tape<S>::Scope scope(x.tape(), "layers");
-  return layers.forward(x, context);
+  Var<S> h = x;
+  std::size_t done = 0;
+  for (const Skip& skip : skips_) {
+    h = layers.forward(h, context, done, skip.begin);
+    h = h + layers.forward(h, context, skip.begin, skip.end);
+    done = skip.end;
+  }
+  return layers.forward(h, context, done, layers.size());
 }
 
 template <Real S>
 void Mlp<S>::initialize(const Initializer& init, const Rng& rng) {
   const auto depth = static_cast<Index>(options_.hidden.size());
+  layers.reset();
   Index number = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     auto* linear = dynamic_cast<Linear<S>*>(&layers[i]);
