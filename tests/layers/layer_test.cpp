@@ -1,0 +1,181 @@
+// What holds for every layer: one list, and a new entry is tested without writing a test.
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/gradient_check.hpp>
+#include <evengrad/layers/activation_layer.hpp>
+#include <evengrad/layers/dropout.hpp>
+#include <evengrad/layers/gated.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/prelu.hpp>
+#include <evengrad/layers/residual.hpp>
+#include <evengrad/layers/softmax.hpp>
+
+#include "../matrices.hpp"
+
+namespace evengrad {
+namespace {
+
+constexpr Index width = 6;  // of every layer's input
+
+template <Real S>
+using Made = std::unique_ptr<Layer<S>>;
+
+// Random numbers for every trained parameter, positive ones for running variances.
+template <Real S>
+void randomize(Layer<S>& layer) {
+  std::uint64_t seed = 100;
+  layer.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
+    parameter.value = S(0.6) * random_matrix<S>(parameter.value.rows(), parameter.value.cols(), seed++);
+    if (path.str().ends_with("running_var")) parameter.value = parameter.value.array().abs() + S(0.5);
+  });
+}
+
+template <Real S>
+Sequential<S> block() {
+  Sequential<S> layers;
+  layers.add(Linear<S>({.inputs = width, .outputs = 9}));
+  layers.add(ActivationLayer<S>(activation("tanh")));
+  layers.add(Linear<S>({.inputs = 9, .outputs = width}));
+  return layers;
+}
+
+template <Real S>
+struct Entry {
+  const char* name;
+  Made<S> (*make)();
+};
+
+template <Real S>
+const std::vector<Entry<S>>& entries() {
+  static const std::vector<Entry<S>> list = {
+      {"linear", [] { return Linear<S>({.inputs = width, .outputs = 4}).clone(); }},
+      {"linear without bias", [] { return Linear<S>({.inputs = width, .outputs = 4, .bias = false}).clone(); }},
+      {"activation", [] { return ActivationLayer<S>(activation("gelu")).clone(); }},
+      {"sequential", [] { return block<S>().clone(); }},
+      {"residual", [] { return Residual<S>(block<S>()).clone(); }},
+      {"batch norm", [] { return BatchNorm<S>({.features = width}).clone(); }},
+      {"layer norm", [] { return LayerNorm<S>({.features = width}).clone(); }},
+      {"dropout", [] { return Dropout<S>(0.4).clone(); }},
+      {"prelu", [] { return PReLULayer<S>().clone(); }},
+      {"prelu per channel", [] { return PReLULayer<S>({.slopes = width}).clone(); }},
+      {"softmax", [] { return Softmax<S>(1.7).clone(); }},
+      {"log_softmax", [] { return LogSoftmax<S>(0.6).clone(); }},
+      {"glu", [] { return Gated<S>({.inputs = width, .hidden = 5, .gate = gate("glu")}).clone(); }},
+      {"reglu", [] { return Gated<S>({.inputs = width, .hidden = 5, .outputs = 3, .gate = gate("reglu")}).clone(); }},
+      {"geglu", [] { return Gated<S>({.inputs = width, .hidden = 5, .outputs = 3, .gate = gate("geglu")}).clone(); }},
+      {"swiglu",
+       [] {
+         return Gated<S>({.inputs = width, .hidden = 5, .outputs = 3, .bias = true, .gate = gate("swiglu")}).clone();
+       }},
+      {"mlp",
+       [] {
+         return Mlp<S>({.inputs = width,
+                        .hidden = {7, 7},
+                        .outputs = 3,
+                        .activations = {activation("silu")},
+                        .norm = Norm::batch,
+                        .dropout = 0.3,
+                        .residual = true})
+             .clone();
+       }},
+  };
+  return list;
+}
+
+TEST(Layer, EveryGradientIsRight) {
+  for (const auto& entry : entries<double>()) {
+    for (const bool training : {false, true}) {
+      const Made<double> layer = entry.make();
+      randomize(*layer);
+      const auto result = gradient_check(*layer,
+                                         [&](Tape<double>&, std::span<const Var<double>> in) {
+                                           return layer->forward(in[0], {.training = training, .rng = Rng(3)});
+                                         },
+                                         {random_matrix<double>(7, width, 1)});
+      EXPECT_TRUE(result.ok()) << entry.name << (training ? ", training: " : ", evaluation: ") << result.str();
+    }
+  }
+}
+
+TEST(Layer, AFusedActivationIsTheActivationAfterwards) {
+  const Activation f = activation("tanh");
+  for (const auto& entry : entries<double>()) {
+    const Made<double> layer = entry.make();
+    randomize(*layer);
+    Tape<double> tape;
+    const Var<double> x = tape.constant(random_matrix<double>(5, width, 2));
+    const Var<double> fused = layer->forward(x, {}, f), plain = activate(layer->forward(x, {}), f);
+    EXPECT_TRUE(same_bits(fused.value(), plain.value())) << entry.name;
+  }
+}
+
+TEST(Layer, OutputsAreAsWideAsPromised) {
+  for (const auto& entry : entries<float>()) {
+    const Made<float> layer = entry.make();
+    Tape<float> tape;
+    const Var<float> y = layer->forward(tape.constant(random_matrix<float>(5, width, 3)), {});
+    EXPECT_EQ(y.cols(), layer->outputs(width)) << entry.name;
+    EXPECT_EQ(y.rows(), 5) << entry.name;
+    EXPECT_FALSE(layer->describe().empty());
+  }
+}
+
+TEST(Layer, InEvaluationASampleDoesNotSeeItsBatch) {
+  for (const auto& entry : entries<float>()) {
+    const Made<float> layer = entry.make();
+    randomize(*layer);
+    const Matrix<float> x = random_matrix<float>(33, width, 4);
+    Tape<float> tape({.recording = false});
+    const Matrix<float> together = layer->forward(tape.constant(x), {}).value();
+    for (Index r = 0; r < x.rows(); ++r) {
+      EXPECT_TRUE(same_bits(layer->forward(tape.constant(x.row(r)), {}).value(), together.row(r))) << entry.name;
+    }
+  }
+}
+
+TEST(Layer, ACopyHasItsOwnParameters) {
+  for (const auto& entry : entries<double>()) {
+    const Made<double> original = entry.make();
+    randomize(*original);
+    const Made<double> copy = original->clone();
+    Tape<double> tape;
+    const Var<double> x = tape.constant(random_matrix<double>(4, width, 5));
+    const Matrix<double> before = original->forward(x, {}).value();
+    EXPECT_TRUE(same_bits(copy->forward(x, {}).value(), before)) << entry.name;
+
+    std::vector<std::string> names, copied;
+    original->visit(Path(), [&](const Path& path, Parameter<double>&) { names.push_back(path.str()); });
+    copy->visit(Path(), [&](const Path& path, Parameter<double>& parameter) {
+      copied.push_back(path.str());
+      parameter.value.setConstant(0.125);
+    });
+    EXPECT_EQ(names, copied) << entry.name;
+    EXPECT_TRUE(same_bits(original->forward(x, {}).value(), before)) << entry.name;
+    if (!names.empty()) {
+      EXPECT_FALSE(same_bits(copy->forward(x, {}).value(), before)) << entry.name;
+    }
+  }
+}
+
+TEST(Layer, FloatFollowsDouble) {
+  for (std::size_t i = 0; i < entries<float>().size(); ++i) {
+    const Made<float> single = entries<float>()[i].make();
+    const Made<double> twice = entries<double>()[i].make();
+    randomize(*single);
+    randomize(*twice);
+    Tape<float> f;
+    Tape<double> d;
+    const Var<float> x = f.variable(random_matrix<float>(9, width, 6));
+    const Var<double> y = d.variable(random_matrix<double>(9, width, 6));
+    const Context context{.training = true, .rng = Rng(4)};
+    const Var<float> a = single->forward(x, context);
+    const Var<double> b = twice->forward(y, context);
+    EXPECT_LT((a.value().cast<double>() - b.value()).norm(), 1e-5 * b.value().norm()) << entries<float>()[i].name;
+    const Matrix<double> seed = random_matrix<double>(b.rows(), b.cols(), 7);
+    const Gradients<float> ga = f.backward(a, seed.cast<float>());
+    const Gradients<double> gb = d.backward(b, seed);
+    EXPECT_LT((ga[x].cast<double>() - gb[y]).norm(), 1e-5 * gb[y].norm()) << entries<float>()[i].name;
+  }
+}
+
+}  // namespace
+}  // namespace evengrad
