@@ -8,7 +8,7 @@
 #include <evengrad/init/initializer.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
-#include <evengrad/training/trainer.hpp>
+#include <evengrad/layers/losses.hpp>
 
 #include <iostream>
 
@@ -80,7 +80,7 @@ std::vector<Row> list_schedules() {
 std::vector<Row> list_losses() {
   std::vector<Row> rows;
   for (const LossInfo& info : losses()) {
-    rows.push_back({info.name, info.formula, {{"name", info.name}, {"formula", info.formula}}});
+    rows.push_back({info.name, info.formula, {{"name", info.name}, {"formula", info.formula}, {"task", info.task}}});
   }
   return rows;
 }

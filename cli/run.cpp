@@ -138,7 +138,7 @@ int run(const RunOptions& options, const Global& global) {
         progress.update(static_cast<std::int64_t>(100 * (static_cast<double>(i) + share)), list[i]->name + ": " + what);
       };
       settings.stop = [] { return interrupted() != 0; };
-      results.experiments.push_back(list[i]->run(settings));
+      results.experiments.push_back(run_experiment(*list[i], settings));
       progress.clear();
       if (!global.json) std::cout << to_terminal(results.experiments.back(), terminal) << '\n' << std::flush;
     }

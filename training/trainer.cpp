@@ -38,8 +38,9 @@ void require(const TrainerOptions& options, const Layer<S>& model, const Dataset
   for (const Dataset<S>* data : {&train, &test}) {
     if (data->size() == 0) continue;
     const Index outputs = model.outputs(data->features());
-    if (outputs != data->outputs()) {
-      throw ShapeError(text("the model has ", outputs, " outputs, ", data->name, " needs ", data->outputs()));
+    const Index needed = required_outputs(*data, options.loss);
+    if (outputs != needed) {
+      throw ShapeError(text("the model has ", outputs, " output(s), ", data->name, " needs ", needed));
     }
   }
 }
@@ -89,8 +90,15 @@ Var<S> Trainer<S>::loss_of(const Var<S>& output, const Batch<S>& batch) {
       y = batch.targets();
       return;
     }
-    y.setZero();
-    for (Index r = 0; r < y.rows(); ++r) y(r, batch.labels()[static_cast<std::size_t>(r)]) = 1;
+    for (Index r = 0; r < y.rows(); ++r) {
+      const Index label = batch.labels()[static_cast<std::size_t>(r)];
+      if (y.cols() == 1) {
+        y(r, 0) = static_cast<S>(label);
+      } else {
+        y.row(r).setZero();
+        y(r, label) = 1;
+      }
+    }
   });
   if (options_.loss == "bce") return binary_cross_entropy(output, target);
   if (options_.loss == "huber") return huber(output, target);
@@ -103,8 +111,8 @@ Index Trainer<S>::count_right(const Var<S>& output, const Batch<S>& batch) const
   const ConstMap<S> z = output.value();
   Index right = 0;
   for (Index r = 0; r < z.rows(); ++r) {
-    Index largest;
-    z.row(r).maxCoeff(&largest);
+    Index largest = z(r, 0) > 0;
+    if (z.cols() > 1) z.row(r).maxCoeff(&largest);
     right += largest == batch.labels()[static_cast<std::size_t>(r)];
   }
   return right;

@@ -58,6 +58,13 @@ struct TrainResult {
   std::optional<Metrics> test;
 };
 
+/// The outputs that a model for this data and loss has: one logit for two classes with bce, else one a class or target.
+template <Real S>
+Index required_outputs(const Dataset<S>& data, const std::string& loss) {
+  const bool one_logit = data.task == Task::classification && data.classes == 2 && loss == "bce";
+  return one_logit ? 1 : data.outputs();
+}
+
 template <Real S>
 class Trainer {
  public:

@@ -1,0 +1,336 @@
+#include "program.hpp"
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/file.hpp>
+#include <evengrad/core/names.hpp>
+#include <evengrad/data/registry.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/model_file.hpp>
+#include <evengrad/training/trainer.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+namespace evengrad::cli {
+
+namespace {
+
+struct TrainArguments {
+  DataOptions data;
+  TrainerOptions trainer;
+  std::string hidden = "64,64";
+  std::string activation = "relu";
+  std::string init = "he";
+  std::string task;
+  std::string normalize = "standard";
+  std::string dtype = "float32";
+  double dropout = 0;
+  std::string norm = "none";
+  bool residual = false;
+  bool no_shuffle = false;
+  bool dry_run = false;
+  std::string save_init, save, load, log;
+};
+
+// "256,128": at least 1 each; "none" is a linear model.
+std::vector<Index> parse_widths(const std::string& given) {
+  constexpr double widest = 1e6;
+  std::vector<Index> widths;
+  if (given == "none" || given.empty()) return widths;
+  for (const std::string& part : split_list(given)) {
+    const double width = parse_number("--hidden", part);
+    if (!(width >= 1 && width <= widest) || width != static_cast<double>(static_cast<Index>(width))) {
+      throw UsageError(text("--hidden: a width must be a whole number from 1 to ", static_cast<Index>(widest), ", got ", part));
+    }
+    widths.push_back(static_cast<Index>(width));
+  }
+  return widths;
+}
+
+// Refuses a net that no memory holds before anything is allocated.
+void check_size(const MlpOptions& options) {
+  constexpr double most = 2e9;
+  double parameters = 0;
+  Index inputs = options.inputs;
+  for (const Index width : options.hidden) {
+    parameters += static_cast<double>(width) * static_cast<double>(inputs + 1);
+    inputs = width;
+  }
+  parameters += static_cast<double>(options.outputs) * static_cast<double>(inputs + 1);
+  if (parameters > most) {
+    throw UsageError(text("--hidden: ", significant(parameters), " parameters are more than the ", significant(most),
+                          " that one net may have"));
+  }
+}
+
+template <class Enum>
+Enum one_of(const std::string& option, const std::string& given, const std::vector<std::pair<std::string, Enum>>& values) {
+  std::vector<std::string> known;
+  for (const auto& [name, value] : values) {
+    if (name == given) return value;
+    known.push_back(name);
+  }
+  throw UsageError(unknown_name("value of " + option, given, known));
+}
+
+MlpOptions model_options(const TrainArguments& arguments, Index inputs, Index outputs) {
+  MlpOptions options{.inputs = inputs, .hidden = parse_widths(arguments.hidden), .outputs = outputs, .activations = {}};
+  for (const std::string& name : split_list(arguments.activation)) options.activations.push_back(activation(name));
+  options.norm = one_of<Norm>("--norm", arguments.norm, {{"none", Norm::none}, {"batch", Norm::batch}, {"layer", Norm::layer}});
+  options.dropout = arguments.dropout;
+  options.residual = arguments.residual;
+  check_size(options);
+  return options;
+}
+
+std::string percent(const std::optional<double>& accuracy) {
+  if (!accuracy) return "-";
+  char text[16];
+  std::snprintf(text, sizeof text, "%.2f %%", 100 * *accuracy);
+  return text;
+}
+
+Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+// "loss 0.2415, accuracy 91.02 %"
+std::string metrics_text(const Metrics& metrics) {
+  return "loss " + significant(metrics.loss) + (metrics.accuracy ? ", accuracy " + percent(metrics.accuracy) : "");
+}
+
+template <Real S>
+struct TrainRun {
+  const TrainArguments& arguments;
+  const Global& global;
+  Split<S> data;
+  Mlp<S> model;
+
+  TrainRun(const TrainArguments& given, const Global& options)
+      : arguments(given), global(options), data(load(given)), model(make_model()) {}
+
+  static Split<S> load(const TrainArguments& arguments) {
+    Split<S> split = load_data<S>(arguments.data);
+    for (const std::string& note : split.notes) spdlog::info("{}", note);
+    return split;
+  }
+
+  Mlp<S> make_model() {
+    const Index outputs = required_outputs(data.train, arguments.trainer.loss);
+    Mlp<S> net(model_options(arguments, data.train.features(), outputs));
+    net.initialize(initializer(arguments.init), Rng(global.seed).split("init"));
+    if (!arguments.load.empty()) load_parameters<S>(arguments.load, net);
+    return net;
+  }
+
+  ModelData model_data() const {
+    return {data.train.name, data.train.task, data.train.feature_names, data.train.class_names, data.normalization};
+  }
+
+  void say(const std::string& line) const {
+    if (!global.json && !global.quiet) std::cout << line << '\n' << std::flush;
+  }
+
+  void describe() {
+    const Dataset<S>& train = data.train;
+    say(text("data   ", train.name, ": ", grouped(train.size()), " training and ", grouped(data.test.size()), " test samples, ",
+             grouped(train.features()), " features, ",
+             train.task == Task::classification ? text(train.classes, " classes") : text(train.targets.cols(), " target(s)")));
+    say(text("model  ", widths(model.options()), ", ", arguments.activation, ", ",
+             arguments.load.empty() ? text("init ", arguments.init) : text("from ", arguments.load), ", ",
+             grouped(parameter_count<S>(model)), " parameters, ", arguments.dtype));
+    const OptimizerOptions& optimizer = arguments.trainer.optimizer;
+    say(text("train  ", optimizer.name, ", lr ", Optimizer<S>(optimizer).learning_rate(), ", batch ",
+             arguments.trainer.batch_size, ", seed ", global.seed, ", ", arguments.trainer.threads,
+             arguments.trainer.threads == 1 ? " thread" : " threads"));
+  }
+
+  // What the model would be, layer by layer, without training it.
+  int dry_run() {
+    describe();
+    Json document = document_header();
+    document["layers"] = Json::array();
+    say("\nlayer        outputs  parameters");
+    Index activations = data.train.features();
+    for (const LayerSummary& layer : model.summary()) {
+      char line[200];
+      std::snprintf(line, sizeof line, "%-10s  %8s  %10s  %s", layer.name.c_str(), grouped(layer.outputs).c_str(),
+                    grouped(layer.parameters).c_str(), layer.layer.c_str());
+      say(line);
+      document["layers"].push_back({{"name", layer.name},
+                                    {"layer", layer.layer},
+                                    {"outputs", layer.outputs},
+                                    {"parameters", layer.parameters}});
+      activations += 2 * layer.outputs;
+    }
+    const Index parameters = parameter_count<S>(model);
+    const double bytes = static_cast<double>(sizeof(S)) *
+                         static_cast<double>(4 * parameters + 2 * activations * arguments.trainer.batch_size);
+    Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
+    say(text("\n", grouped(parameters), " parameters, about ", significant(bytes / 1e6, 3), " MB while training, ",
+             grouped(trainer.total_steps()), " steps"));
+    document["parameters"] = parameters;
+    document["training_bytes"] = bytes;
+    document["steps"] = trainer.total_steps();
+    document["seed"] = global.seed;
+    if (global.json) print_json(document);
+    return 0;
+  }
+
+  int run() {
+    if (arguments.dry_run) return dry_run();
+    describe();
+    if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data());
+    Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
+    std::optional<AppendFile> log;
+    if (!arguments.log.empty()) log.emplace(arguments.log);
+    Progress progress(global, trainer.total_steps(), "steps");
+    double smooth_loss = 0;
+    trainer.on_step = [&](const StepReport& step) {
+      smooth_loss = step.step == 1 ? step.loss : 0.98 * smooth_loss + 0.02 * step.loss;
+      if (log) {
+        log->write_line(Json{{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"lr", step.learning_rate}}.dump());
+      }
+      if (step.step % 16 == 0 || step.step == trainer.total_steps()) {
+        progress.update(step.step, text("epoch ", step.epoch, "  loss ", significant(smooth_loss)));
+      }
+      if (interrupted()) throw Interrupt();
+    };
+    bool headed = false;
+    trainer.on_epoch = [&](const EpochReport& epoch) {
+      if (log) {
+        Json row{{"epoch", epoch.epoch}, {"train_loss", epoch.train.loss}, {"train_accuracy", or_null(epoch.train.accuracy)}};
+        row["test_loss"] = epoch.test ? Json(epoch.test->loss) : Json(nullptr);
+        row["test_accuracy"] = epoch.test ? or_null(epoch.test->accuracy) : Json(nullptr);
+        log->write_line(row.dump());
+        log->flush();
+      }
+      progress.clear();
+      if (!headed) say("\nepoch  train loss  train acc  test loss   test acc    seconds");
+      headed = true;
+      char line[120];
+      std::snprintf(line, sizeof line, "%5lld  %10s  %9s  %9s  %9s  %9.2f", static_cast<long long>(epoch.epoch),
+                    significant(epoch.train.loss).c_str(), percent(epoch.train.accuracy).c_str(),
+                    epoch.test ? significant(epoch.test->loss).c_str() : "-",
+                    epoch.test ? percent(epoch.test->accuracy).c_str() : "-", epoch.seconds);
+      say(line);
+      return true;
+    };
+    TrainResult result;
+    try {
+      result = trainer.run();
+    } catch (const Interrupt&) {
+      progress.clear();
+      if (log) log->close();
+      spdlog::warn("interrupted; nothing was saved");
+      return 130;
+    }
+    progress.clear();
+    if (log) log->close();
+    if (!arguments.save.empty()) save_model(arguments.save, model, model_data());
+    finish(result);
+    return 0;
+  }
+
+  void finish(const TrainResult& result) {
+    if (!global.json) {
+      say("");
+      std::cout << "final  train " << metrics_text(result.train);
+      if (result.test) std::cout << "; test " << metrics_text(*result.test);
+      std::cout << "  (" << grouped(result.steps) << " steps, " << significant(result.seconds, 3) << " s)\n";
+      if (!arguments.save.empty()) say(text("saved  ", arguments.save));
+      return;
+    }
+    Json document = document_header();
+    document["data"] = data.train.name;
+    document["model"] = widths(model.options());
+    document["activation"] = arguments.activation;
+    document["init"] = arguments.init;
+    document["optimizer"] = arguments.trainer.optimizer.name;
+    document["parameters"] = parameter_count<S>(model);
+    document["seed"] = global.seed;
+    document["steps"] = result.steps;
+    document["epochs"] = result.epochs;
+    document["seconds"] = result.seconds;
+    document["final"] = {{"train_loss", result.train.loss},
+                         {"train_accuracy", or_null(result.train.accuracy)},
+                         {"test_loss", result.test ? Json(result.test->loss) : Json(nullptr)},
+                         {"test_accuracy", result.test ? or_null(result.test->accuracy) : Json(nullptr)}};
+    document["findings"] = Json::array();
+    print_json(document);
+  }
+
+ private:
+  struct Interrupt {};
+};
+
+int train(TrainArguments& arguments, const Global& global) {
+  arguments.data.seed = global.seed;
+  arguments.data.roots = data_roots();
+  arguments.data.normalize =
+      one_of<Normalize>("--normalize", arguments.normalize, {{"standard", Normalize::standard}, {"none", Normalize::none}});
+  if (!arguments.task.empty()) {
+    arguments.data.task = one_of<Task>("--task", arguments.task, {{"classification", Task::classification}, {"regression", Task::regression}});
+  }
+  arguments.trainer.seed = global.seed;
+  arguments.trainer.shuffle = !arguments.no_shuffle;
+  const bool wide = one_of<bool>("--dtype", arguments.dtype, {{"float32", false}, {"float64", true}});
+  // Names are checked before the data are read: a typing error should not cost a minute.
+  model_options(arguments, 1, 1);
+  initializer(arguments.init);
+  Optimizer<float> checked(arguments.trainer.optimizer);
+  return wide ? TrainRun<double>(arguments, global).run() : TrainRun<float>(arguments, global).run();
+}
+
+}  // namespace
+
+Command add_train(CLI::App& program, Global& global) {
+  CLI::App* app = program.add_subcommand("train", "Train a network and report its loss and accuracy");
+  auto a = std::make_shared<TrainArguments>();
+  a->trainer.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
+  app->add_option("--hidden", a->hidden, "Widths of the hidden layers, or none")->capture_default_str();
+  app->add_option("--activation", a->activation, "One for all hidden layers, or one each: relu, gelu, …")->capture_default_str();
+  app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->capture_default_str();
+  auto& optimizer = a->trainer.optimizer;
+  app->add_option("--optimizer", optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")->capture_default_str();
+  app->add_option("--lr", optimizer.learning_rate, "Learning rate; the optimizer's default without");
+  app->add_option("--momentum", optimizer.momentum, "Of momentum and nesterov");
+  app->add_option("--beta1", optimizer.beta1, "Of adam and adamw");
+  app->add_option("--beta2", optimizer.beta2, "Of adam and adamw");
+  app->add_option("--alpha", optimizer.alpha, "Of rmsprop");
+  app->add_option("--eps", optimizer.eps, "Of adam, adamw and rmsprop");
+  app->add_option("--weight-decay", optimizer.weight_decay, "L2, or decoupled for adamw");
+  app->add_flag_callback("--no-decay-biases", [a] { a->trainer.optimizer.decay_biases = false; }, "Weight decay skips biases and normalization");
+  app->add_option("--schedule", a->trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
+  app->add_option("--warmup-steps", a->trainer.warmup_steps, "Rise linearly over the first steps, with any schedule");
+  app->add_option("--batch-size", a->trainer.batch_size, "Samples a step")->capture_default_str();
+  auto* epochs = app->add_option("--epochs", a->trainer.epochs, "Passes over the training data")->capture_default_str();
+  app->add_option("--steps", a->trainer.steps, "Steps, instead of epochs")->excludes(epochs);
+  app->add_option("--loss", a->trainer.loss, "cross_entropy (classes) or mse (regression) without");
+  app->add_option("--label-smoothing", a->trainer.label_smoothing, "Share spread over all classes, [0, 1)");
+  app->add_option("--dropout", a->dropout, "Share of units dropped after each activation, [0, 1)");
+  app->add_option("--norm", a->norm, "batch, layer or none, before each activation")->capture_default_str();
+  app->add_flag("--residual", a->residual, "h + f(Wh + b) where widths are equal");
+  app->add_option("--clip-norm", a->trainer.clip_norm, "Largest norm of all gradients together");
+  app->add_option("--clip-value", a->trainer.clip_value, "Largest component of a gradient");
+  app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
+  app->add_option("--noise", a->data.noise, "Generators: standard deviation");
+  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out (0.2)");
+  app->add_option("--target", a->data.target, "CSV: the column of the label (the last)");
+  app->add_option("--task", a->task, "CSV: classification or regression (inferred)");
+  app->add_option("--normalize", a->normalize, "standard (training set's mean and deviation) or none")->capture_default_str();
+  app->add_flag("--no-shuffle", a->no_shuffle, "Take batches in file order");
+  app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
+  app->add_option("--threads", a->trainer.threads, "Threads; results do not depend on it")->capture_default_str();
+  app->add_flag("--dry-run", a->dry_run, "Print the model and what it needs, and stop");
+  app->add_option("--save-init", a->save_init, "Save the model before training (safetensors)");
+  app->add_option("--save", a->save, "Save the trained model (safetensors)");
+  app->add_option("--load", a->load, "Start from the parameters of a saved model");
+  app->add_option("--log", a->log, "JSON lines: one a step, one an epoch");
+  return {app, [a, &global] { return train(*a, global); }};
+}
+
+}  // namespace evengrad::cli

@@ -1,0 +1,26 @@
+#include "program.hpp"
+
+#include <gtest/gtest.h>
+
+using evengrad::test::contents;
+using evengrad::test::Output;
+using evengrad::test::shell;
+
+// Every command in the README's `sh` blocks, run in order in one folder.
+TEST(Readme, EveryCommandWorks) {
+  evengrad::TempFolder folder;
+  std::istringstream readme(contents(EVENGRAD_SOURCE_FOLDER "/README.md"));
+  int commands = 0;
+  bool inside = false;
+  for (std::string line; std::getline(readme, line);) {
+    if (line.rfind("```", 0) == 0) {
+      inside = line == "```sh";
+    } else if (inside && line.rfind("evengrad", 0) == 0) {
+      const Output run = shell(folder, line);
+      EXPECT_EQ(run.status, 0) << line << '\n' << run.err;
+      EXPECT_FALSE(run.out.empty()) << line;
+      ++commands;
+    }
+  }
+  EXPECT_GE(commands, 6);
+}

@@ -1,0 +1,145 @@
+// A steady step asks nothing of the system. A program of its own: it replaces malloc and counts.
+#include <evengrad/core/ops.hpp>
+
+#include "../matrices.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <vector>
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define EVENGRAD_COUNTS_MALLOC 1
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#undef EVENGRAD_COUNTS_MALLOC
+#endif
+#endif
+#endif
+
+namespace {
+std::atomic<long> calls{0};
+}
+
+#if defined(EVENGRAD_COUNTS_MALLOC)
+// All of the C library's ways to get memory; operator new uses them too.
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+
+void* malloc(std::size_t size) {
+  ++calls;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  ++calls;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* p, std::size_t size) {
+  ++calls;
+  return __libc_realloc(p, size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  ++calls;
+  return __libc_memalign(alignment, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  ++calls;
+  return __libc_memalign(alignment, size);
+}
+int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
+  ++calls;
+  *p = __libc_memalign(alignment, size);
+  return *p ? 0 : ENOMEM;
+}
+}
+#endif
+
+namespace evengrad {
+namespace {
+
+class SteadyStep : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+#if !defined(EVENGRAD_COUNTS_MALLOC)
+    GTEST_SKIP() << "malloc cannot be replaced here";
+#endif
+  }
+};
+
+// A batch large enough for two threads; every op.
+struct Training {
+  Activation f = make_activation(TestTanh{});
+  std::vector<Parameter<float>> parameters = std::vector<Parameter<float>>(6);
+  Matrix<float> x = random_matrix<float>(200, 128, 1), target = random_matrix<float>(200, 16, 2);
+  Matrix<float> given = random_matrix<float>(200, 16, 3);
+  float length = 0;
+
+  Training() {
+    const Index widths[] = {128, 96, 64, 16};
+    for (std::size_t i = 0; i < 3; ++i) {
+      parameters[2 * i].value = random_matrix<float>(widths[i + 1], widths[i], 10 + i) / 10;
+      parameters[2 * i + 1].value = random_matrix<float>(1, widths[i + 1], 20 + i);
+    }
+  }
+
+  void step(Tape<float>& tape, Index batch) {
+    Var<float> h = tape.constant(x.topRows(batch));
+    for (Index layer = 0; layer < 3; ++layer) {
+      const Tape<float>::Scope scope(tape, layer);
+      const Var<float> w = tape.parameter(parameters[2 * layer]), b = tape.parameter(parameters[2 * layer + 1]);
+      h = affine(h, w, b, f);
+    }
+    h = activate(h + scale(h, 0.5), f);
+    h = matmul(h, tape.constant(target.topRows(16)));
+    const Var<float> error = h - tape.constant(batch, 16, [&](MutableMap<float> map) { map = target.topRows(batch); });
+    const Gradients<float> first = tape.backward(mean(error * error) + sum(error));
+    const Gradients<float> second = tape.backward(h, given.topRows(batch));
+    for (Parameter<float>& p : parameters) length += first.of(p).norm() + second.of(p).norm();
+    tape.clear();
+  }
+};
+
+TEST_P(SteadyStep, AllocatesNothing) {
+  Training training;
+  Tape<float> tape({.threads = GetParam()});
+  const auto epoch = [&] {
+    for (int i = 0; i < 5; ++i) training.step(tape, 200);
+    training.step(tape, 77);  // the last short batch
+  };
+  epoch();
+  const long before = calls;
+  for (int i = 0; i < 5; ++i) epoch();
+  EXPECT_EQ(calls - before, 0);
+  EXPECT_GT(training.length, 0);
+}
+
+TEST_P(SteadyStep, OfEvaluationAllocatesNothing) {
+  Training training;
+  Tape<float> tape({.recording = false, .threads = GetParam()});
+  const auto predict = [&] {
+    affine(tape.constant(training.x), tape.parameter(training.parameters[0]), {}, training.f);
+    tape.clear();
+  };
+  predict();
+  predict();
+  const long before = calls;
+  for (int i = 0; i < 20; ++i) predict();
+  EXPECT_EQ(calls - before, 0);
+}
+
+TEST_P(SteadyStep, WouldBeSeenToAllocate) {
+  Tape<float> tape({.threads = GetParam()});
+  const long before = calls;
+  tape.constant(Matrix<float>::Zero(100, 100));  // the first step of a tape
+  EXPECT_GE(calls - before, 2);                  // its record and its value
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, SteadyStep, ::testing::Values(1, 2));
+
+}  // namespace
+}  // namespace evengrad

@@ -1,0 +1,184 @@
+#include <evengrad/training/model_file.hpp>
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/training/safetensors.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <map>
+
+namespace evengrad {
+
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<Index> saved_shape(const auto& parameter) {
+  if (parameter.rank == 1) return {parameter.value.size()};
+  return {parameter.value.rows(), parameter.value.cols()};
+}
+
+std::string shape_text(const std::vector<Index>& shape) {
+  std::string all;
+  for (const Index size : shape) all += (all.empty() ? "" : ", ") + std::to_string(size);
+  return "(" + all + ")";
+}
+
+template <Real S>
+std::vector<Tensor> tensors_of(Layer<S>& model) {
+  std::vector<Tensor> tensors;
+  model.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
+    const S* first = parameter.value.data();
+    tensors.push_back({path.str(), saved_shape(parameter), std::vector<S>(first, first + parameter.value.size())});
+  });
+  return tensors;
+}
+
+Json architecture(const MlpOptions& options) {
+  std::vector<std::string> names;
+  for (const Activation& f : options.activations) names.push_back(f.name());
+  const char* norm = options.norm == Norm::batch ? "batch" : options.norm == Norm::layer ? "layer" : "none";
+  return {{"type", "mlp"},
+          {"inputs", options.inputs},
+          {"hidden", options.hidden},
+          {"outputs", options.outputs},
+          {"activations", names},
+          {"activation", names.empty() ? "identity" : names.front()},
+          {"norm", norm},
+          {"dropout", options.dropout},
+          {"residual", options.residual}};
+}
+
+MlpOptions read_architecture(const Json& json) {
+  if (json.at("type") != "mlp") throw Error("its type is not 'mlp'");
+  MlpOptions options;
+  options.inputs = json.at("inputs").get<Index>();
+  options.hidden = json.at("hidden").get<std::vector<Index>>();
+  options.outputs = json.at("outputs").get<Index>();
+  for (const std::string& name : json.at("activations").get<std::vector<std::string>>()) {
+    options.activations.push_back(activation(name));
+  }
+  const std::string norm = json.at("norm").get<std::string>();
+  if (norm != "none" && norm != "batch" && norm != "layer") throw Error("its norm is '" + norm + "'");
+  options.norm = norm == "batch" ? Norm::batch : norm == "layer" ? Norm::layer : Norm::none;
+  options.dropout = json.at("dropout").get<double>();
+  options.residual = json.at("residual").get<bool>();
+  return options;
+}
+
+// The number of weights that an architecture asks for, so that a file cannot make us reserve more than it holds.
+double weights_of(const MlpOptions& options) {
+  double total = 0;
+  Index inputs = options.inputs;
+  for (const Index width : options.hidden) {
+    total += static_cast<double>(inputs) * static_cast<double>(width);
+    inputs = width;
+  }
+  return total + static_cast<double>(inputs) * static_cast<double>(options.outputs);
+}
+
+template <Real S>
+void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensors, Layer<S>& model) {
+  std::map<std::string_view, const Tensor*> by_name;
+  for (const Tensor& tensor : tensors) by_name[tensor.name] = &tensor;
+  const auto fail = [&](const std::string& why) { throw FileError(text("'", path.string(), "': ", why)); };
+  model.visit(Path(), [&](const Path& where, Parameter<S>& parameter) {
+    const std::string name = where.str();
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) fail(text("has no tensor '", name, "' ", shape_text(saved_shape(parameter))));
+    const Tensor& tensor = *found->second;
+    if (tensor.shape != saved_shape(parameter)) {
+      fail(text("tensor '", name, "' is ", shape_text(tensor.shape), ", the model's is ", shape_text(saved_shape(parameter))));
+    }
+    Index i = 0;
+    std::visit([&](const auto& numbers) {
+      for (const auto number : numbers) {
+        if (!std::isfinite(number)) fail(text("tensor '", name, "' holds ", number, " at element ", i));
+        parameter.value.data()[i++] = static_cast<S>(number);
+      }
+    }, tensor.values);
+    by_name.erase(found);
+  });
+  // PyTorch counts batches beside its running statistics; nothing here needs the count.
+  std::erase_if(by_name, [](const auto& entry) { return entry.first.ends_with(".num_batches_tracked"); });
+  if (!by_name.empty()) fail(text("tensor '", by_name.begin()->first, "' belongs to no parameter of the model"));
+}
+
+}  // namespace
+
+template <Real S>
+void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data) {
+  save_safetensors(path, tensors_of<S>(model),
+                   {{"schema_version", "1"},
+                    {"architecture", architecture(model.options()).dump()},
+                    {"data", data.name},
+                    {"task", data.task == Task::classification ? "classification" : "regression"},
+                    {"feature_names", Json(data.feature_names).dump()},
+                    {"class_names", Json(data.class_names).dump()},
+                    {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}});
+}
+
+template <Real S>
+void save_parameters(const std::filesystem::path& path, Layer<S>& model) {
+  save_safetensors(path, tensors_of<S>(model), {});
+}
+
+template <Real S>
+void load_parameters(const std::filesystem::path& path, Layer<S>& model) {
+  assign<S>(path, load_safetensors(path).tensors, model);
+}
+
+template <Real S>
+SavedModel<S> load_model(const std::filesystem::path& path) {
+  const Safetensors file = load_safetensors(path);
+  const auto entry = [&](const char* key) -> const std::string& {
+    const auto found = file.metadata.find(key);
+    if (found == file.metadata.end()) {
+      throw FileError(text("'", path.string(), "': not a model saved by evengrad (its metadata has no '", key, "')"));
+    }
+    return found->second;
+  };
+  if (entry("schema_version") != "1") {
+    throw FileError(text("'", path.string(), "': schema version ", entry("schema_version"), ", this program reads 1"));
+  }
+  try {
+    const MlpOptions options = read_architecture(Json::parse(entry("architecture")));
+    double stored = 0;
+    for (const Tensor& tensor : file.tensors) stored += static_cast<double>(std::visit([](const auto& v) { return v.size(); }, tensor.values));
+    if (weights_of(options) > stored) {
+      throw Error(text("its architecture ", widths(options), " needs more weights than the file holds"));
+    }
+    SavedModel<S> saved{Mlp<S>(options), {.name = entry("data")}};
+    saved.data.task = entry("task") == "regression" ? Task::regression : Task::classification;
+    saved.data.feature_names = Json::parse(entry("feature_names")).template get<std::vector<std::string>>();
+    saved.data.class_names = Json::parse(entry("class_names")).template get<std::vector<std::string>>();
+    const Json normalization = Json::parse(entry("normalization"));
+    saved.data.normalization.mean = normalization.at("mean").template get<std::vector<double>>();
+    saved.data.normalization.scale = normalization.at("scale").template get<std::vector<double>>();
+    assign<S>(path, file.tensors, saved.model);
+    return saved;
+  } catch (const FileError&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw FileError(text("'", path.string(), "': its description of the model is wrong: ", error.what()));
+  }
+}
+
+std::string widths(const MlpOptions& options) {
+  std::string all = std::to_string(options.inputs);
+  for (const Index width : options.hidden) all += "-" + std::to_string(width);
+  return all + "-" + std::to_string(options.outputs);
+}
+
+#define EVENGRAD_INSTANTIATE(S)                                                               \
+  template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&);          \
+  template void save_parameters(const std::filesystem::path&, Layer<S>&);                     \
+  template void load_parameters(const std::filesystem::path&, Layer<S>&);                     \
+  template SavedModel<S> load_model(const std::filesystem::path&);
+EVENGRAD_INSTANTIATE(float)
+EVENGRAD_INSTANTIATE(double)
+#undef EVENGRAD_INSTANTIATE
+
+}  // namespace evengrad

@@ -1,0 +1,47 @@
+// A trained model as one safetensors file: weights under PyTorch's names, and what is needed to use it again.
+#pragma once
+
+#include <evengrad/data/dataset.hpp>
+#include <evengrad/layers/mlp.hpp>
+
+#include <filesystem>
+
+namespace evengrad {
+
+/// What a saved model knows of the data it was trained on.
+struct ModelData {
+  std::string name;
+  Task task = Task::classification;
+  std::vector<std::string> feature_names = {};
+  std::vector<std::string> class_names = {};
+  Normalization normalization = {};
+};
+
+/// Writes the model, whole or not at all. Equal models are equal files.
+/// \throws FileError.
+template <Real S>
+void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data);
+
+/// Writes only the parameters, under their names, without a word of the architecture.
+template <Real S>
+void save_parameters(const std::filesystem::path& path, Layer<S>& model);
+
+/// Reads every parameter of the model from a file; float32 and float64 files fit either model.
+/// \throws FileError naming the parameter if one is missing, has another shape, is not finite, or is one too many.
+template <Real S>
+void load_parameters(const std::filesystem::path& path, Layer<S>& model);
+
+template <Real S>
+struct SavedModel {
+  Mlp<S> model;
+  ModelData data;
+};
+
+/// Reads a model that save_model() wrote. \throws FileError if it is not one.
+template <Real S>
+SavedModel<S> load_model(const std::filesystem::path& path);
+
+/// The widths of a model, "784-256-128-10".
+std::string widths(const MlpOptions& options);
+
+}  // namespace evengrad
