@@ -23,6 +23,13 @@ struct LeCunTanh {
   T operator()(const T& x) const {
     return 1.7159 * tanh((2.0 / 3.0) * x);
   }
+
+  // The same with both factors of the derivative in one.
+  template <class T>
+  Dual<T> operator()(const Dual<T>& x) const {
+    const Dual<T> t = tanh(Dual<T>((2.0 / 3.0) * x.value, (1.7159 * 2.0 / 3.0) * x.derivative));
+    return {1.7159 * t.value, t.derivative};
+  }
 };
 
 }  // namespace evengrad

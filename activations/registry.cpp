@@ -1,6 +1,7 @@
 #include <evengrad/activations/registry.hpp>
 
 #include <evengrad/activations/builtin.hpp>
+#include <evengrad/activations/formula.hpp>
 #include <evengrad/activations/kernels/kernels.hpp>
 #include <evengrad/activations/words.hpp>
 #include <evengrad/core/error.hpp>
@@ -8,7 +9,6 @@
 #include <evengrad/core/utf8.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -61,12 +61,8 @@ void check_name(const Registry& r, std::string_view name) {
   if (name.empty() || name_length(name) != name.size()) {
     throw UsageError(text("an activation's name is letters, digits and _, got ", in_quotes(name)));
   }
+  if (is_formula_word(name)) throw UsageError(text("'", name, "' has a meaning in formulas: choose another name"));
   if (find(r.lists.back(), name)) throw UsageError(text("the activation '", name, "' exists already"));
-}
-
-std::string number_text(double value) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
 }
 
 /// The name with the values that are not the default ones.
@@ -107,7 +103,7 @@ NamedActivation look_up(std::string_view call_text) {
   if (!entry) {
     std::vector<std::string> known;
     for (const ActivationEntry& e : activations()) known.push_back(e.name);
-    throw UsageError(unknown_name("activation", call.name, known));
+    throw UsageError(unknown_name("activation", call.name, known) + "; a formula contains x, as in x*sigmoid(x)");
   }
   return {entry, activation_values(*entry, call)};
 }
@@ -119,6 +115,7 @@ Activation activation(std::string_view given, int depth) {
       throw UsageError(text("activation: more than ", deepest_wrapping, " nested wrappers"));
     return outer->wrapper(activation(outer->inner, depth + 1));
   }
+  if (mentions_x(name)) return formula_activation(name);
   return make(look_up(name));
 }
 
@@ -130,7 +127,7 @@ Activation activation(std::string_view text) { return activation(text, 0); }
 
 std::optional<NamedActivation> named_activation(std::string_view text) {
   const std::string_view name = trimmed(text);
-  if (wrapped(name)) return std::nullopt;
+  if (wrapped(name) || mentions_x(name)) return std::nullopt;
   return look_up(name);
 }
 
