@@ -3,6 +3,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/gradient_check.hpp>
+#include <evengrad/core/math.hpp>
 #include <evengrad/core/ops.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/initializer.hpp>

@@ -70,8 +70,8 @@ Dataset<double> circles(Index samples, double noise, Rng rng) {
 
 Dataset<double> spirals(Index samples, double noise, Rng rng) {
   return plane(samples, 2, noise, rng, [&](Index label, Index i) {
-    const double s = 96 * along(i, samples, 2);
-    return polar((label == 0 ? 6.5 : -6.5) * (104 - s) / 104, s * pi / 16);
+    const double t = along(i, samples, 2);
+    return polar((label == 0 ? 1 : -1) * (6.5 - 6 * t), 1.75 * 2 * pi * t);
   });
 }
 

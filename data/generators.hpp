@@ -19,8 +19,8 @@ Dataset<double> moons(Index samples, double noise, Rng rng);
 /// Two circles around 0 with radius 1 and 1/2, plus noise (scikit-learn's make_circles with factor 0.5).
 Dataset<double> circles(Index samples, double noise, Rng rng);
 
-/// Two spirals of three turns each, one the other's mirror at 0: radius 6.5 (104 - s)/104 at the angle s pi/16, s
-/// evenly in [0, 96], plus noise (Lang and Witbrock 1988, "Learning to tell two spirals apart").
+/// Two spirals of 1.75 turns each, one the other's mirror at 0: radius 6.5 - 6 t at the angle 1.75 2 pi t, t evenly in
+/// [0, 1], plus noise (after Lang and Witbrock 1988, "Learning to tell two spirals apart"; theirs have three turns).
 Dataset<double> spirals(Index samples, double noise, Rng rng);
 
 /// Three round Gaussian clouds with standard deviation `noise`, at the corners of a triangle 4 away from 0.

@@ -83,7 +83,7 @@ const std::vector<DatasetInfo>& datasets() {
       {"xor", "the four corners of a square, opposite ones alike", Generator{xor_corners, 200, 0}},
       {"moons", "two half circles that reach into each other", Generator{moons, 1000, 0.1}},
       {"circles", "a circle within a circle", Generator{circles, 1000, 0.1}},
-      {"spirals", "two spirals of three turns", Generator{spirals, 1000, 0}},
+      {"spirals", "two spirals of 1.75 turns", Generator{spirals, 1000, 0}},
       {"blobs", "three Gaussian clouds", Generator{blobs, 1000, 1}},
       {"sine", "regression of a sine", Generator{sine, 1000, 0.1}},
       {"teacher", "regression of what a random tanh net answers", Generator{teacher, 1000, 0}},

@@ -15,7 +15,7 @@ int main() {
 
   // Everything else has a default; a hook sees every epoch and can stop early.
   Trainer<float> trainer(net, data.train, data.test,
-                         {.optimizer = {.name = "adam", .learning_rate = 3e-3}, .epochs = 300, .seed = 1});
+                         {.optimizer = {.name = "adam", .learning_rate = 1e-2}, .epochs = 300, .seed = 1});
   trainer.on_epoch = [](const EpochReport& epoch) {
     if (epoch.epoch % 50 == 0) std::cout << "epoch " << epoch.epoch << "  loss " << epoch.train.loss << '\n';
     return *epoch.test->accuracy < 1;  // nothing left to gain

@@ -119,14 +119,13 @@ TEST(Generators, CirclesHaveTheirRadii) {
   }
 }
 
-TEST(Generators, SpiralsAreThoseOfLangAndWitbrock) {
-  // With 97 points each, s is the integer of the original program.
-  const Dataset<double> data = spirals(194, 0, Rng(1));
-  for (Index s = 0; s <= 96; ++s) {
-    const double radius = 6.5 * static_cast<double>(104 - s) / 104, angle = static_cast<double>(s) * pi / 16;
-    EXPECT_NEAR(data.inputs(2 * s, 0), radius * std::cos(angle), 1e-12);
-    EXPECT_NEAR(data.inputs(2 * s, 1), radius * std::sin(angle), 1e-12);
-    EXPECT_EQ(data.inputs.row(2 * s + 1), -data.inputs.row(2 * s));
+TEST(Generators, SpiralsWindInwardsAndMirrorEachOther) {
+  const Dataset<double> data = spirals(202, 0, Rng(1));
+  for (Index i = 0; i <= 100; ++i) {
+    const double t = static_cast<double>(i) / 100, radius = 6.5 - 6 * t, angle = 3.5 * pi * t;
+    EXPECT_NEAR(data.inputs(2 * i, 0), radius * std::cos(angle), 1e-12);
+    EXPECT_NEAR(data.inputs(2 * i, 1), radius * std::sin(angle), 1e-12);
+    EXPECT_EQ(data.inputs.row(2 * i + 1), -data.inputs.row(2 * i));
   }
 }
 
