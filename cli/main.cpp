@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -39,6 +40,16 @@ std::string unknown_option(const CLI::App& command, const std::string& typed) {
   }
   std::string message = unknown_name("option", typed.substr(0, typed.find('=')), known);
   return message.substr(0, message.find(" (known:")) + " (see evengrad " + command.get_name() + " --help)";
+}
+
+// CLI11 would wrap -1 around to 2^64 - 1.
+std::uint64_t parse_seed(const std::string& given) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), seed);
+  if (given.empty() || error != std::errc() || end != given.data() + given.size()) {
+    throw UsageError("--seed: expected a whole number from 0 to 18446744073709551615, got '" + given + "'");
+  }
+  return seed;
 }
 
 int usage_error(const std::string& message) {
@@ -75,7 +86,9 @@ int run_program(int argc, char** argv) {
                                          add_list(program, global)};
   for (const Command& command : commands) {
     command.app->set_help_flag("-h,--help", "Print this help");
-    command.app->add_option("--seed", global.seed, "Seed of everything random: 0 to 2^64 - 1")->capture_default_str();
+    command.app->add_option_function<std::string>(
+        "--seed", [&global](const std::string& given) { global.seed = parse_seed(given); },
+        "Seed of everything random, 0 to 2^64 - 1 [1]");
     command.app->add_flag("--json", global.json, "One JSON document on standard output");
     command.app->add_flag("--quiet", global.quiet, "Only results and errors");
     command.app->add_option("--progress", global.progress, "auto, always or never")

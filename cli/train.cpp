@@ -41,7 +41,12 @@ std::vector<Index> parse_widths(const std::string& given) {
   constexpr double widest = 1e6;
   std::vector<Index> widths;
   if (given == "none" || given.empty()) return widths;
-  for (const std::string& part : split_list(given)) {
+  std::string_view rest = given;
+  for (bool more = true; more;) {
+    const auto comma = rest.find(',');
+    const std::string part(rest.substr(0, comma));
+    more = comma != rest.npos;
+    rest.remove_prefix(more ? comma + 1 : rest.size());
     const double width = parse_number("--hidden", part);
     if (!(width >= 1 && width <= widest) || width != static_cast<double>(static_cast<Index>(width))) {
       throw UsageError(text("--hidden: a width must be a whole number from 1 to ", static_cast<Index>(widest), ", got ", part));

@@ -119,7 +119,7 @@ TEST(Train, WrongOptionsAreUsageErrorsThatSuggestTheNearestName) {
       {"--data moons --dtype float16", "float"},
       {"--data moons --norm bach", "did you mean 'batch'?"},
       {"--data moons --lr -1", "learning rate"},
-      {"--data moons --lr nan", "--lr"},
+      {"--data moons --lr nan", "learning rate"},
       {"--data moons --batch-size 0", "batch size"},
       {"--data moons --hidden 0", "--hidden"},
       {"--data moons --hidden 2147483648", "--hidden"},
