@@ -4,6 +4,14 @@ namespace evengrad {
 
 std::string to_string(Profile profile) { return profile == Profile::quick ? "quick" : "full"; }
 
+Report run_experiment(const Experiment& experiment, const ExperimentSettings& settings) {
+  Report report = experiment.run(settings);
+  report.name = experiment.name;
+  report.title = experiment.title;
+  report.question = experiment.question;
+  return report;
+}
+
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> list = {};
   return list;

@@ -28,11 +28,14 @@ struct ExperimentSettings {
 struct Interrupted {};
 
 struct Experiment {
-  std::string name;      ///< "vanishing-gradients"
-  std::string title;     ///< "Vanishing gradients"
-  std::string question;  ///< one sentence
-  Report (*run)(const ExperimentSettings& settings);
+  std::string name;                                   ///< "vanishing-gradients"
+  std::string title;                                  ///< "Vanishing gradients"
+  std::string question;                               ///< one sentence
+  Report (*run)(const ExperimentSettings& settings);  ///< all of the report but name, title and question
 };
+
+/// The experiment's whole report.
+Report run_experiment(const Experiment& experiment, const ExperimentSettings& settings);
 
 /// Every experiment there is, in the order of the list of claims.
 const std::vector<Experiment>& experiments();

@@ -41,8 +41,8 @@ using Cell = std::variant<std::string, double, Measurement>;
 struct Table {
   std::string name;   ///< of its CSV file: "gradients_at_init"
   std::string title;  ///< what it shows, with units
-  std::vector<std::string> columns;
-  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> columns = {};
+  std::vector<std::vector<Cell>> rows = {};
 };
 
 /// A line of a chart, with an interval band and the theory's line where there are such.
@@ -51,7 +51,7 @@ struct Series {
   std::string name;
   std::string x_label, y_label;
   bool log_y = false;
-  std::vector<double> x, y;
+  std::vector<double> x = {}, y = {};
   std::vector<double> low = {}, high = {};  ///< empty, or one a point
   std::vector<double> theory = {};          ///< empty, or one a point
 };

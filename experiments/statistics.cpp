@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace evengrad {
 
 namespace {
 
 constexpr double tail = 0.025;  // on either side of a 95 % interval
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 void require_samples(const char* what, std::size_t count, std::size_t least) {
   if (count < least) throw Error(text(what, ": expected at least ", least, " samples, got ", count));
@@ -38,7 +40,7 @@ Moments moments(std::span<const double> samples) {
 Measurement mean_interval(std::span<const double> samples) {
   require_samples("mean", samples.size(), 1);
   const auto [mean, variance] = moments(samples);
-  if (samples.size() == 1 || !std::isfinite(variance)) return {mean};
+  if (samples.size() == 1 || !std::isfinite(variance)) return {mean, -infinity, infinity};
   const auto n = static_cast<double>(samples.size());
   const double t = boost::math::quantile(boost::math::complement(boost::math::students_t(n - 1), tail));
   const double half = t * std::sqrt(variance / n);

@@ -7,11 +7,13 @@
 
 namespace evengrad {
 
-/// The mean and its 95 % interval by Student's t; one sample has no interval. Adds in the order of the samples.
+/// The mean and its 95 % interval by Student's t, adding in the order of the samples. One sample, or one that is not
+/// finite, says nothing of the spread: the interval is then the whole line, and no rule can decide by it.
 /// \throws Error without samples.
 Measurement mean_interval(std::span<const double> samples);
 
-/// The geometric mean, its interval taken of the logarithms. A zero among the samples makes it 0, without an interval.
+/// The geometric mean, its interval taken of the logarithms. A zero among the samples makes it 0,
+/// exactly.
 /// \throws Error without samples, or where one is negative.
 Measurement geometric_mean_interval(std::span<const double> samples);
 

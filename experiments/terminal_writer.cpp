@@ -14,6 +14,7 @@ namespace {
 constexpr Verdict verdicts[] = {Verdict::confirmed, Verdict::conditional, Verdict::refuted, Verdict::undecided,
                                 Verdict::not_tested};
 constexpr std::size_t verdict_width = 11;  // "conditional", the longest
+constexpr std::size_t rows_of_cut_table = 8;
 
 const char* color_of(Verdict verdict) {
   switch (verdict) {
@@ -61,7 +62,7 @@ std::string number(double value) {
 }
 
 std::string with_interval(const Measurement& m) {
-  if (!m.low || !m.high) return number(m.value);
+  if (!m.low || !m.high || !std::isfinite(*m.low) || !std::isfinite(*m.high)) return number(m.value);
   return text(number(m.value), " [", number(*m.low), ", ", number(*m.high), "]");
 }
 
@@ -130,7 +131,8 @@ void Page::claim(const Claim& claim, std::size_t id_width) {
 }
 
 void Page::table(const Table& table) {
-  const std::size_t rows = std::min(table.rows.size(), options_.longest_table);
+  const bool cut = table.rows.size() > options_.longest_table;
+  const std::size_t rows = cut ? std::min(options_.longest_table, rows_of_cut_table) : table.rows.size();
   std::vector<std::vector<std::string>> cells(rows + 1);
   std::vector<std::size_t> widths(table.columns.size(), 0);
   std::vector<bool> left(table.columns.size(), true);  // a column of words; numbers stand at the right
@@ -152,7 +154,7 @@ void Page::table(const Table& table) {
     words.erase(words.find_last_not_of(' ') + 1);
     line(r == 0 ? dim(words) : words);
   }
-  if (rows < table.rows.size()) {
+  if (cut) {
     line(dim(text("  ... and ", table.rows.size() - rows, " more rows (--out DIR writes all of them)")));
   }
 }

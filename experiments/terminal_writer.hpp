@@ -7,7 +7,7 @@ namespace evengrad {
 struct TerminalOptions {
   std::size_t width = 100;         ///< columns that text is wrapped at; tables may be wider
   bool color = false;              ///< with ANSI escapes
-  std::size_t longest_table = 48;  ///< rows; of a longer table the beginning is printed and the rest counted
+  std::size_t longest_table = 80;  ///< rows; of a longer table the first few are printed and the rest counted
 };
 
 /// One report for a reader at a terminal: question, answer, claims with their verdicts and numbers, tables, notes.
