@@ -82,7 +82,7 @@ int run_program(int argc, char** argv) {
   program.require_subcommand(0, 1);
   program.set_help_flag("-h,--help", "Print this help");
   program.footer("evengrad COMMAND --help says what a command takes. Results go to standard output, the rest to standard error.");
-  const std::vector<Command> commands = {add_train(program, global), add_run(program, global),
+  const std::vector<Command> commands = {add_train(program, global), add_predict(program, global), add_run(program, global),
                                          add_list(program, global)};
   for (const Command& command : commands) {
     command.app->set_help_flag("-h,--help", "Print this help");
