@@ -1,4 +1,4 @@
-"""Fits exp(z^2) erfc(z) = P(z) / Q(z) for core/math.hpp: python3 scripts/fit_erfcx.py (needs mpmath).
+"""Fits exp(z^2) erfc(z) = P(z) / Q(z) from z = 1 on for core/math.hpp: python3 scripts/fit_erfcx.py (needs mpmath).
 
 The ratio meets the function at Chebyshev nodes of t = (z - k) / (z + k). Q is then rounded to the number format, and P
 fitted again and rounded coefficient by coefficient, each time with the remaining ones making up for the rounding. All
@@ -11,9 +11,9 @@ mp.dps = 50
 
 
 def nodes(count, k, last):
-    top = (last - k) / (last + k)
+    bottom, top = (1 - k) / (1 + k), (last - k) / (last + k)
     for i in range(count):
-        t = cos(pi * (2 * i + 1) / (2 * count)) * (top + 1) / 2 + (top - 1) / 2
+        t = cos(pi * (2 * i + 1) / (2 * count)) * (top - bottom) / 2 + (top + bottom) / 2
         yield k * (1 + t) / (1 - t)
 
 
@@ -45,5 +45,5 @@ def fit(name, form, degree, k, last):
         print(f"  {label}: " + ", ".join(nstr(x, 9 if form == "f" else 17) for x in c))
 
 
-fit("float", "f", 5, mpf(2), mpf("10.6"))
-fit("double", "d", 11, mpf(3), mpf("27.6"))
+fit("float", "f", 4, mpf("1.5"), mpf("10.5"))
+fit("double", "d", 10, mpf("2.5"), mpf("27.5"))
