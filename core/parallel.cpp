@@ -20,34 +20,42 @@ inline void pause_briefly() {
 }  // namespace
 
 struct ThreadPool::Shared {
+  // What to call: written before `unclaimed`, read by who has claimed a piece, so never while it is read.
   void (*call)(void*, int) = nullptr;
   void* context = nullptr;
-  int pieces = 0;
-  std::atomic<std::uint64_t> round{0};  // counts calls of run; a worker waits for the next
-  std::atomic<int> next{0};
-  std::atomic<int> working{0};
+  std::atomic<int> unclaimed{0};         // pieces nobody has taken
+  std::atomic<int> unfinished{0};        // pieces that are not done: the caller waits for these, not for the threads
+  std::atomic<std::uint64_t> rounds{0};  // calls of run; a worker waits for the next
   std::atomic<bool> stop{false};
   std::vector<std::jthread> workers;
 
   // Also runs when a thread could not be started: those before it must not wait for ever.
   ~Shared() {
     stop = true;
-    round.fetch_add(1, std::memory_order_release);
-    round.notify_all();
+    wake_workers();
+  }
+
+  void wake_workers() {
+    rounds.fetch_add(1);
+    rounds.notify_all();
   }
 
   void take_pieces() {
-    for (int piece = next.fetch_add(1); piece < pieces; piece = next.fetch_add(1)) call(context, piece);
+    for (int left = unclaimed.load(); left > 0;) {
+      if (!unclaimed.compare_exchange_weak(left, left - 1)) continue;
+      call(context, left - 1);
+      if (unfinished.fetch_sub(1) == 1) unfinished.notify_one();
+      left = unclaimed.load();
+    }
   }
 
   void work() {
     for (std::uint64_t seen = 0;;) {
-      for (int i = 0; i < spins && round.load(std::memory_order_acquire) == seen; ++i) pause_briefly();
-      round.wait(seen, std::memory_order_acquire);
+      for (int i = 0; i < spins && rounds.load() == seen; ++i) pause_briefly();
+      rounds.wait(seen);
       if (stop.load()) return;
-      seen = round.load(std::memory_order_acquire);
+      seen = rounds.load();
       take_pieces();
-      if (working.fetch_sub(1) == 1) working.notify_one();
     }
   }
 };
@@ -64,14 +72,14 @@ ThreadPool::~ThreadPool() = default;
 void ThreadPool::run_pieces(int pieces, void (*call)(void*, int), void* context) {
   shared_->call = call;
   shared_->context = context;
-  shared_->pieces = pieces;
-  shared_->next.store(0);
-  shared_->working.store(threads_ - 1);
-  shared_->round.fetch_add(1, std::memory_order_release);
-  shared_->round.notify_all();
+  shared_->unfinished.store(pieces);
+  shared_->unclaimed.store(pieces);
+  shared_->wake_workers();
   shared_->take_pieces();
-  for (int i = 0; i < spins && shared_->working.load() != 0; ++i) pause_briefly();
-  for (int left = shared_->working.load(); left != 0; left = shared_->working.load()) shared_->working.wait(left);
+  for (int i = 0; i < spins && shared_->unfinished.load() != 0; ++i) pause_briefly();
+  for (int left = shared_->unfinished.load(); left != 0; left = shared_->unfinished.load()) {
+    shared_->unfinished.wait(left);
+  }
 }
 
 }  // namespace evengrad
