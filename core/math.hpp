@@ -33,8 +33,8 @@ struct Numbers<float> {
   static constexpr Unsigned magic_bits = 0x4b400000, two_to_fraction_bits = 0x4b000000, sqrt_half_bits = 0x3f3504f3;
   static constexpr float smallest_normal = 0x1p-126f, infinity = __builtin_huge_valf();
   static constexpr float exp_lowest = -104.0f, exp_highest = 89.0f;  // beyond: 0 and infinity
-  static constexpr float expm1_lowest = -20.0f;                      // beyond: -1
-  static constexpr float erfc_last = 10.5f, normal_last = 14.7f;     // beyond: exp(-x^2), exp(-x^2/2) are 0
+  static constexpr float expm1_lowest = -20.0f, sigmoid_highest = 87.0f, softplus_linear = 20.0f;  // beyond: -1, 1, x
+  static constexpr float erfc_last = 10.5f, normal_last = 14.7f;  // beyond: exp(-x^2), exp(-x^2/2) are 0
   static constexpr float ln2_high = 0x1.62ep-1f, ln2_low = 0x1.0bfbe8p-15f;
   static constexpr float half_pi[] = {0x1.922p+0f, -0x1.2aep-18f, -0x1.deap-31f, 0x1.184698p-44f};
   static constexpr float sine_last = 5000.0f;  // half_pi loses nothing up to here
@@ -53,13 +53,12 @@ struct Numbers<float> {
   static constexpr float cosine[] = {0.041666646f, -0.001388731f, 2.4432338e-05f};
   // atan z = z + z^3 P(z^2), |z| <= tan(pi/8): 2^-30, 2^-59
   static constexpr float arctan[] = {-0.33333316f, 0.19998527f, -0.14244334f, 0.10598562f, -0.060880966f};
-  // erf z = z + z P(z^2), |z| <= 1: 2^-29, 2^-62
-  static constexpr float erf[] = {0.128379167f,   -0.376126289f,    0.112836078f,   -0.0268545467f,
-                                  0.00518951006f, -0.000801942369f, 7.88175457e-05f};
-  // exp(z^2) erfc z = P(z) / Q(z), 0 <= z <= erfc_last: 2^-25.5, 2^-55.5; without cancellation
-  static constexpr float erfcx_numerator[] = {1.0f, 1.2354126f, 0.728139937f, 0.227437615f, 0.0323727205f};
-  static constexpr float erfcx_denominator[] = {1.0f,        2.36379218f,  2.39538693f,
-                                                1.31884968f, 0.403149039f, 0.0573784672f};
+  // erf z = z + z P(z^2 - 1/2), |z| <= 1: 2^-28.9, 2^-58.9; so centred, P is rounded by less than erf changes
+  static constexpr float erf[] = {-0.0345312618f, -0.281072199f,    0.0794100016f,  -0.0182832945f,
+                                  0.00348011241f, -0.000565587718f, 7.89996047e-05f};
+  // exp(z^2) erfc z = P(z) / Q(z), 1 <= z <= erfc_last: 2^-25.2, 2^-55.1; without cancellation
+  static constexpr float erfcx_numerator[] = {0.998894989f, 1.16976237f, 0.609604895f, 0.156928226f};
+  static constexpr float erfcx_denominator[] = {1.0f, 2.29142141f, 2.2146771f, 1.08035016f, 0.278152049f};
 };
 
 template <>
@@ -70,7 +69,8 @@ struct Numbers<double> {
   static constexpr Unsigned magic_bits = 0x4338000000000000, two_to_fraction_bits = 0x4330000000000000,
                             sqrt_half_bits = 0x3fe6a09e667f3bcd;
   static constexpr double smallest_normal = 0x1p-1022, infinity = __builtin_huge_val();
-  static constexpr double exp_lowest = -746.0, exp_highest = 710.0, expm1_lowest = -40.0;
+  static constexpr double exp_lowest = -746.0, exp_highest = 710.0, expm1_lowest = -40.0, sigmoid_highest = 708.0,
+                          softplus_linear = 40.0;
   static constexpr double erfc_last = 27.5, normal_last = 38.9;
   static constexpr double ln2_high = 0x1.62e42fefa4p-1, ln2_low = -0x1.8432a1b0e2634p-43;
   static constexpr double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69, 0.0};
@@ -104,34 +104,25 @@ struct Numbers<double> {
                                       0.11111110776933703, -0.09090897572153826, 0.07692056941709613,
                                       -0.0666306707209299, 0.05847621409049194,  -0.050381010641752086,
                                       0.03803403428945161, -0.01787381136989476};
-  static constexpr double erf[] = {0.12837916709551256,     -0.3761263890318375,     0.11283791670954867,
-                                   -0.026866170645073392,   0.00522397762478095,     -0.0008548326978619455,
-                                   0.0001205533103006417,   -1.4925593312850902e-05, 1.6460969455392504e-06,
-                                   -1.6349988310422322e-07, 1.4657628385566152e-08,  -1.1364694281350874e-09,
-                                   5.943631587775066e-11};
-  static constexpr double erfcx_numerator[] = {1.0,
-                                               2.3468535141152245,
-                                               2.7297018986159638,
-                                               2.0336854690186437,
-                                               1.0648135581463138,
-                                               0.40757420214250423,
-                                               0.115349210624759,
-                                               0.023865145664958291,
-                                               0.0034678928989592068,
-                                               0.00032188457223907241,
-                                               1.4673176322235836e-5};
+  static constexpr double erf[] = {-0.03453126133013269,    -0.2810721780454342,    0.07940998675593493,
+                                   -0.018283884489154075,   0.0034802744966625464,  -0.0005611894220946136,
+                                   7.829649529598779e-05,   -9.614808857877847e-06, 1.053644679731194e-06,
+                                   -1.0420307245268982e-07, 9.388497080809961e-09,  -7.806962682214834e-10,
+                                   5.852743687459896e-11};
+  static constexpr double erfcx_numerator[] = {
+      0.99999999720047417, 2.3487517186985558,  2.7167270345502676,   1.9993608307857125,    1.0248002255327973,
+      0.37886615220061393, 0.10133600859193095, 0.019065042610087245, 0.0023252570504393604, 0.00014560999775062235};
   static constexpr double erfcx_denominator[] = {1.0,
-                                                 3.4752326812107373,
-                                                 5.6510820569036282,
-                                                 5.6872688304291623,
-                                                 3.9453806060260033,
-                                                 1.9865176008286058,
-                                                 0.74327113805387035,
-                                                 0.20751148878107828,
-                                                 0.042585132113814872,
-                                                 0.0061596838871683457,
-                                                 0.00057052554961297959,
-                                                 2.600752787735803e-05};
+                                                 3.4771308544831543,
+                                                 5.6402492211180295,
+                                                 5.6388218831139909,
+                                                 3.8629629865648001,
+                                                 1.9041570922252968,
+                                                 0.68828968136935098,
+                                                 0.18167410406084933,
+                                                 0.03392095169275753,
+                                                 0.0041214108133937923,
+                                                 0.00025808700124344951};
 };
 
 template <Real S>
@@ -154,23 +145,39 @@ Lanes<S> from_bits(UnsignedVector<S> bits) {
 template <Real S>
 inline constexpr typename Numbers<S>::Unsigned sign_bit = typename Numbers<S>::Unsigned{1} << (8 * sizeof(S) - 1);
 
-/// c[0] + c[1] x + c[2] x^2 + ...
-template <std::size_t first = 0, Real S, std::size_t count>
-[[gnu::always_inline]] inline Lanes<S> polynomial(Lanes<S> x, const S (&c)[count]) {
-  if constexpr (first + 1 == count)
+/// c[first] + c[first + 1] x + ... of `length` terms, given x, x^2, x^4, ...
+template <std::size_t first, std::size_t length, Real S, std::size_t count>
+[[gnu::always_inline]] inline Lanes<S> polynomial_part(const Lanes<S>* powers, const S (&c)[count]) {
+  if constexpr (length == 1) {
     return Lanes<S>(c[first]);
-  else
-    return fma(x, polynomial<first + 1>(x, c), Lanes<S>(c[first]));
+  } else {
+    constexpr int level = 63 - __builtin_clzll(length - 1);
+    constexpr std::size_t half = std::size_t{1} << level;
+    return fma(powers[level], polynomial_part<first + half, length - half>(powers, c),
+               polynomial_part<first, half>(powers, c));
+  }
+}
+
+/// c[0] + c[1] x + c[2] x^2 + ... by halves (G. Estrin, 1960): the chain of dependent steps, which is what a loop over
+/// lanes waits for, is shorter than Horner's, and fewer roundings follow each other.
+template <Real S, std::size_t count>
+[[gnu::always_inline]] inline Lanes<S> polynomial(Lanes<S> x, const S (&c)[count]) {
+  static_assert(count > 1 && count <= 32);
+  const Lanes<S> x2 = x * x, x4 = x2 * x2, x8 = x4 * x4;
+  const Lanes<S> powers[] = {x, x2, x4, x8, x8 * x8};
+  return polynomial_part<0, count>(powers, c);
 }
 
 /// x within [low, high]; NaN stays NaN.
 template <Real S>
 Lanes<S> at_most(Lanes<S> x, S high) {
-  return where(Lanes<S>(high) < x, Lanes<S>(high), x);
+  const typename Lanes<S>::Vector bound = Lanes<S>(high).v;
+  return bound < x.v ? bound : x.v;
 }
 template <Real S>
 Lanes<S> at_least(Lanes<S> x, S low) {
-  return where(Lanes<S>(low) > x, Lanes<S>(low), x);
+  const typename Lanes<S>::Vector bound = Lanes<S>(low).v;
+  return bound > x.v ? bound : x.v;
 }
 
 template <Real S>
@@ -244,6 +251,13 @@ template <Real S>
 #endif
 }
 
+/// 2^n for n in the normal range.
+template <Real S>
+[[gnu::always_inline]] inline Lanes<S> power_of_two(Lanes<S> shifted) {
+  using C = Numbers<S>;
+  return from_bits<S>((to_bits(shifted) - (C::magic_bits - C::bias)) << C::fraction_bits);
+}
+
 /// e^x for x in [exp_lowest, exp_highest].
 template <Real S>
 [[gnu::always_inline]] inline Lanes<S> exp_in_range(Lanes<S> x) {
@@ -254,14 +268,24 @@ template <Real S>
 /// exp(-factor a^2) for factor 1 or 1/2 and 0 <= a <= erfc_last or normal_last. The square keeps its rounding error:
 /// without it, the tails lose as many units in the last place as the exponent has.
 template <Real S>
-[[gnu::always_inline]] inline Lanes<S> gaussian(Lanes<S> a, S factor) {
-  const Lanes<S> square = a * a;
-  const Lanes<S> low = product_error(a, a, square);
-  const ExpParts<S> e = exp_parts(square * Lanes<S>(-factor), low * Lanes<S>(-factor));
-  return scale(Lanes<S>(1.0) + e.expm1, e.shifted);
+[[gnu::always_inline]] inline ExpParts<S> gaussian_parts(Lanes<S> a, S factor) {
+  const Lanes<S> minus_a = a * Lanes<S>(-factor), x = minus_a * a;
+  return exp_parts(x, product_error(minus_a, a, x));
 }
 
-/// exp(z^2) erfc z for 0 <= z <= erfc_last.
+/// y e^x from the parts of e^x.
+template <Real S>
+[[gnu::always_inline]] inline Lanes<S> times_exp(Lanes<S> y, const ExpParts<S>& e) {
+  return scale(fma(y, e.expm1, y), e.shifted);
+}
+
+/// erf z / z - 1 for |z| <= 1, given z^2.
+template <Real S>
+[[gnu::always_inline]] inline Lanes<S> erf_excess(Lanes<S> square) {
+  return polynomial(square - Lanes<S>(0.5), Numbers<S>::erf);
+}
+
+/// exp(z^2) erfc z for 1 <= z <= erfc_last.
 template <Real S>
 [[gnu::always_inline]] inline Lanes<S> erfcx(Lanes<S> z) {
   return polynomial(z, Numbers<S>::erfcx_numerator) / polynomial(z, Numbers<S>::erfcx_denominator);
@@ -293,6 +317,17 @@ template <Real S>
   const Lanes<S> square = f * f;
   const Lanes<S> curved = fma(square * f, polynomial(f, Numbers<S>::log1p), square * Lanes<S>(-0.5));
   return high + (f + (curved + low));
+}
+
+/// log(u + lost) for u in [2^-fraction_bits, infinity) and its rounding error.
+template <Real S>
+[[gnu::always_inline]] inline Lanes<S> log_of_sum(Lanes<S> u, Lanes<S> lost) {
+  using C = Numbers<S>;
+  using L = Lanes<S>;
+  const LogParts<S> parts = log_parts(u);
+  const L twice_inverse_power = from_bits<S>((2 * C::bias + 1 - parts.biased_exponent) << C::fraction_bits);
+  const L f = fma(lost, L(0.5) * twice_inverse_power, parts.f);
+  return log1p_sum(f, parts.exponent * L(C::ln2_high), parts.exponent * L(C::ln2_low));
 }
 
 /// Lifts subnormals by 2^fraction_bits; `exponent` is what to add to the exponent for it.
@@ -371,7 +406,7 @@ struct Remainder {
   const Wide fraction = beyond_half ? -(product << 2) : product << 2;  // in units of 2^-128 quarter turns
   const double quarters = static_cast<double>(static_cast<std::uint64_t>(fraction >> 64)) * 0x1p-64 +
                           static_cast<double>(static_cast<std::uint64_t>(fraction)) * 0x1p-128;
-  const double value = quarters * 1.5707963267948966;
+  const double value = quarters * 1.5707963267948966 + quarters * 6.123233995736766e-17;
   const int quadrant = static_cast<int>(product >> 126) + beyond_half;
   return {beyond_half != negative ? -value : value, negative ? -quadrant : quadrant};
 }
@@ -406,8 +441,10 @@ template <Real S>
   const L shifted = fma(x, L(0.63661977236758134), L(C::magic));
   const L n = shifted - L(C::magic);
   UnsignedVector<S> quadrant = to_bits(shifted);
-  L r = fma(n, L(-C::half_pi[2]), fma(n, L(-C::half_pi[1]), fma(n, L(-C::half_pi[0]), x)));
-  if constexpr (C::half_pi[3] != 0) r = fma(n, L(-C::half_pi[3]), r);
+  // The first difference is exact; the second one's rounding error goes to the small terms.
+  const L first = fma(n, L(-C::half_pi[0]), x), second = fma(n, L(-C::half_pi[1]), first);
+  const L error = fma(n, L(-C::half_pi[1]), first - second);
+  L r = second + fma(n, L(-C::half_pi[3]), fma(n, L(-C::half_pi[2]), error));
   const L size = magnitude(x);
   if (any(size > L(C::sine_last))) [[unlikely]] {
     for (Index lane = 0; lane < L::size; ++lane) {
@@ -460,60 +497,71 @@ template <Real S>
   using C = Numbers<S>;
   using L = Lanes<S>;
   // With e = exp(-2|x|): tanh |x| = (1 - e) / (1 + e), and tanh' = (1 - tanh |x|) (1 + tanh |x|).
-  const ExpParts<S> e = exp_parts(at_least(L(-2.0) * magnitude(x), C::exp_lowest));
+  const ExpParts<S> e = exp_parts(at_least(L(-2.0) * magnitude(x), C::exp_lowest - 2));
   const L power = scale(L(1.0), e.shifted);
   const L minus_one = fma(power, e.expm1, power - L(1.0));
   const L divisor = minus_one + L(2.0);
   const L rest = scale(L(2.0) + L(2.0) * e.expm1, e.shifted) / divisor;  // 1 - tanh |x|
-  return {copy_sign(-minus_one / divisor, x), rest * (L(2.0) - rest)};
+  return {copy_sign((L(0.0) - minus_one) / divisor, x), rest * (L(2.0) - rest)};
 }
 
+/// 1 / (1 + e^-x) for all x: monotone, since exp and each later step is.
 template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> sigmoid_parts(Lanes<S> x) {
+  using C = Numbers<S>;
   using L = Lanes<S>;
-  const L e = exp_in_range(at_least(-magnitude(x), Numbers<S>::exp_lowest));
-  const L inverse = L(1.0) / (L(1.0) + e), rest = e * inverse;  // sigmoid(|x|), sigmoid(-|x|)
-  return {where(x < L(0.0), rest, inverse), inverse * rest};
+  // With e^-x = 2^n p, 1 / (1 + 2^n p) = 2^-n / (2^-n + p) neither overflows nor loses subnormal results.
+  const ExpParts<S> e = exp_parts(-at_most(at_least(x, C::exp_lowest), C::sigmoid_highest));
+  const L p = L(1.0) + e.expm1, minus_n = L(2 * C::magic) - e.shifted;
+  const L inverse = L(1.0) / (power_of_two(at_least(minus_n, C::magic - 64)) + p);
+  const L value = scale(inverse, minus_n);
+  return {value, value * (p * inverse)};
 }
 
+/// log(1 + e^x), monotone.
 template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> softplus_parts(Lanes<S> x) {
   using C = Numbers<S>;
   using L = Lanes<S>;
-  // max(x, 0) + log(1 + e) with e = exp(-|x|); halving 1 + e where it is above sqrt(2) is exact.
-  const L e = exp_in_range(at_least(-magnitude(x), C::exp_lowest));
-  const Mask<S> large = e > L(0.41421356);
-  const L f = where(large, L(0.5) * e - L(0.5), e);
-  const L log = log1p_sum(f, where(large, L(C::ln2_high), L(0.0)), where(large, L(C::ln2_low), L(0.0)));
-  const L inverse = L(1.0) / (L(1.0) + e);
-  const Mask<S> negative = x < L(0.0);
-  return {where(negative, L(0.0), x) + log, where(negative, e * inverse, inverse)};
+  const Mask<S> linear = x > L(C::softplus_linear);
+  const L e = exp_in_range(at_least(where(linear, L(C::softplus_linear), x), C::exp_lowest));
+  const L u = L(1.0) + e;
+  return {where(linear, x, log_of_sum(u, where(e < L(1.0), e - (u - L(1.0)), L(0.0)))), e / u};
+}
+
+// erf, erfc and the normal distribution: a polynomial up to |z| = 1, beyond it exp(-z^2) times a ratio.
+
+template <Real S>
+[[gnu::always_inline]] inline ValueSlope<S> erf_parts(Lanes<S> x) {
+  using C = Numbers<S>;
+  using L = Lanes<S>;
+  const L a = at_most(magnitude(x), C::erfc_last);
+  const ExpParts<S> bell = gaussian_parts(a, S(1));
+  const L near = fma(a, erf_excess(a * a), a), far = L(1.0) - times_exp(erfcx(a), bell);
+  return {copy_sign(where(a < L(1.0), near, far), x), times_exp(L(1.1283791670955126), bell)};
 }
 
 template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> erfc_parts(Lanes<S> x) {
+  using C = Numbers<S>;
   using L = Lanes<S>;
-  const L a = at_most(magnitude(x), Numbers<S>::erfc_last);
-  const L bell = gaussian(a, S(1)), tail = bell * erfcx(a);
-  return {where(x < L(0.0), L(2.0) - tail, tail), bell * L(-1.1283791670955126)};
-}
-
-template <Real S>
-[[gnu::always_inline]] inline ValueSlope<S> erf_parts(Lanes<S> x) {
-  using L = Lanes<S>;
-  const L a = at_most(magnitude(x), Numbers<S>::erfc_last);
-  const L bell = gaussian(a, S(1));
-  const L near = fma(a, polynomial(a * a, Numbers<S>::erf), a), far = L(1.0) - bell * erfcx(a);
-  return {copy_sign(where(a < L(1.0), near, far), x), bell * L(1.1283791670955126)};
+  const L a = at_most(magnitude(x), C::erfc_last);
+  const ExpParts<S> bell = gaussian_parts(a, S(1));
+  const L tail = times_exp(erfcx(a), bell);
+  const L near = fma(-x, erf_excess(x * x), L(1.0) - x);
+  return {where(a < L(1.0), near, where(x < L(0.0), L(2.0) - tail, tail)), times_exp(L(-1.1283791670955126), bell)};
 }
 
 template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> normal_cdf_parts(Lanes<S> x) {
+  using C = Numbers<S>;
   using L = Lanes<S>;
-  const L a = at_most(magnitude(x), Numbers<S>::normal_last);
-  const L bell = gaussian(a, S(0.5));
-  const L tail = bell * (L(0.5) * erfcx(a * L(0.70710678118654752)));
-  return {where(x < L(0.0), tail, L(1.0) - tail), bell * L(0.39894228040143268)};
+  const L a = at_most(magnitude(x), C::normal_last);
+  const ExpParts<S> bell = gaussian_parts(a, S(0.5));
+  const L z = a * L(0.70710678118654752), tail = times_exp(L(0.5) * erfcx(z), bell);
+  const L half = x * L(0.5 * 0.70710678118654752);
+  const L near = fma(half, erf_excess(z * z), L(0.5) + half);
+  return {where(z < L(1.0), near, where(x < L(0.0), tail, L(1.0) - tail)), times_exp(L(0.39894228040143268), bell)};
 }
 
 template <Real S>
@@ -590,10 +638,7 @@ Lanes<S> log1p(Lanes<S> x) {
   using L = Lanes<S>;
   const L u = x + L(1.0), x_kept = u - L(1.0);
   const L lost = (L(1.0) - (u - x_kept)) + (x - x_kept);
-  const detail::LogParts<S> parts = detail::log_parts(u);
-  const L twice_inverse_power = detail::from_bits<S>((2 * C::bias + 1 - parts.biased_exponent) << C::fraction_bits);
-  const L f = fma(L(0.5) * lost, twice_inverse_power, parts.f);
-  const L result = detail::log1p_sum(f, parts.exponent * L(C::ln2_high), parts.exponent * L(C::ln2_low));
+  const L result = detail::log_of_sum(u, lost);
   const L special = where(x == L(-1.0), L(-double(C::infinity)), where(x < L(-1.0), (x - x) / (x - x), x));
   return where((x > L(-1.0)) & (x < L(C::infinity)) & (x != L(0.0)), result, special);
 }
@@ -847,7 +892,10 @@ Dual<Lanes<S>> tanh(const Dual<Lanes<S>>& x) {
 
 template <class T>
 Dual<T> atan(const Dual<T>& x) {
-  return {atan(x.value), x.derivative / fma(x.value, x.value, T(1.0))};
+  // 1 / (1 + x^2) as (1/x)^2 where x^2 would overflow
+  const auto large = abs(x.value) > T(1e10);
+  const T q = T(1.0) / where(large, x.value, fma(x.value, x.value, T(1.0)));
+  return {atan(x.value), where(large, q * q, q) * x.derivative};
 }
 
 template <Real S>
