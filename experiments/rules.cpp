@@ -66,13 +66,14 @@ Ruling in_all(const std::vector<Case>& cases) {
 
 Ruling all_below(const std::vector<MeasuredCase>& cases, double limit) {
   std::vector<Case> decided;
-  for (const MeasuredCase& c : cases) decided.push_back({c.name, below(c.measured, limit), in_words(c.measured)});
+  for (const MeasuredCase& c : cases) decided.push_back({c.name, below(c.measured, limit), in_words(c.measured.value)});
   return in_all(decided);
 }
 
 Ruling all_at_least(const std::vector<MeasuredCase>& cases, double limit) {
   std::vector<Case> decided;
-  for (const MeasuredCase& c : cases) decided.push_back({c.name, at_least(c.measured, limit), in_words(c.measured)});
+  for (const MeasuredCase& c : cases)
+    decided.push_back({c.name, at_least(c.measured, limit), in_words(c.measured.value)});
   return in_all(decided);
 }
 
