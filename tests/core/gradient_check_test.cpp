@@ -504,7 +504,7 @@ TEST(GradientCheck, ComposedNetsOfEveryDepthWidthAndBatch) {
           Net<double> net(depth, width, c.f, c.gain);
           const double size = std::sqrt(static_cast<double>(batch * width));
           const auto f = [&](Tape<double>& tape, Vars in) { return scale(net(tape, in[0]), 1 / size); };
-          const Index entries = std::max<Index>(2, 40 / depth);
+          const Index entries = std::max<Index>(1, 24 / depth);
           const GradientCheckResult result =
               gradient_check(net, f, {net.inputs(batch, width)}, {.max_entries = entries});
           EXPECT_TRUE(result.ok()) << result.str();
