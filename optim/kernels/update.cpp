@@ -1,8 +1,6 @@
+#include <evengrad/core/kernels/isa.hpp>
 #include <evengrad/core/math.hpp>
 #include <evengrad/optim/kernels/update.hpp>
-
-#define EVENGRAD_JOIN(a, b) a##b
-#define EVENGRAD_NAMED(isa) EVENGRAD_JOIN(isa, _table)
 
 namespace evengrad::updates {
 inline namespace EVENGRAD_ISA {
@@ -79,12 +77,12 @@ void rmsprop(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
 }  // inline namespace EVENGRAD_ISA
 
 template <Real S>
-const Table<S>& EVENGRAD_NAMED(EVENGRAD_ISA)() {
+const Table<S>& EVENGRAD_ISA_NAME(table)() {
   static const Table<S> table{sgd<S>, momentum<S>, nesterov<S>, adam<S>, rmsprop<S>};
   return table;
 }
 
-template const Table<float>& EVENGRAD_NAMED(EVENGRAD_ISA)<float>();
-template const Table<double>& EVENGRAD_NAMED(EVENGRAD_ISA)<double>();
+template const Table<float>& EVENGRAD_ISA_NAME(table)<float>();
+template const Table<double>& EVENGRAD_ISA_NAME(table)<double>();
 
 }  // namespace evengrad::updates
