@@ -28,7 +28,7 @@ void run(const void* formula, const S* z, S* value, S* derivative, Index count) 
 
 }  // namespace
 
-Normalization normalization(const Activation& f) {
+Repair repair(const Activation& f) {
   const Moments m = moments(f);
   if (!(m.derivative_second > 0) || !std::isfinite(m.derivative_second) || !std::isfinite(m.second)) {
     throw UsageError(text("normalized(", f.name(), "): E[f'^2] must be finite and not 0 at N(0, 1), got ",
@@ -36,14 +36,14 @@ Normalization normalization(const Activation& f) {
   }
   const double a = 1 / std::sqrt(m.derivative_second);
   const double root = std::sqrt(std::max(0.0, 1 - m.variance / m.derivative_second));
-  const auto with = [&](double b) { return Normalization{a, b, a * a * m.second_slope + 2 * a * b * m.mean_slope}; };
-  const Normalization low = with(-a * m.mean - root), high = with(-a * m.mean + root);
+  const auto with = [&](double b) { return Repair{a, b, a * a * m.second_slope + 2 * a * b * m.mean_slope}; };
+  const Repair low = with(-a * m.mean - root), high = with(-a * m.mean + root);
   if (std::abs(low.chi_parallel - high.chi_parallel) < 1e-12) return std::abs(low.b) < std::abs(high.b) ? low : high;
   return low.chi_parallel < high.chi_parallel ? low : high;
 }
 
 Activation normalized(const Activation& f) {
-  const Normalization n = normalization(f);
+  const Repair n = repair(f);
   return {text("normalized(", f.name(), ")"),
           std::make_shared<const ScaledAndShifted>(ScaledAndShifted{f, n.a, n.b}),
           {run<float>, run<double>},

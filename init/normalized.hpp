@@ -7,14 +7,14 @@
 
 namespace evengrad {
 
-struct Normalization {
+struct Repair {
   double a = 1, b = 0;
   double chi_parallel = 0;  ///< slope of the variance map at q = 1, below 1 where that is stable
 };
 
 /// a = 1 / sqrt(E[f'^2]); of the two b the one with the smaller chi_parallel, at a tie the one nearer to 0. Real, since
 /// Var f <= E[f'^2] (Poincare). \throws UsageError for a function whose moments do not exist or whose slope is 0.
-Normalization normalization(const Activation& f);
+Repair repair(const Activation& f);
 
 /// a f + b, named "normalized(<f's name>)", at the speed of f's kernel.
 Activation normalized(const Activation& f);

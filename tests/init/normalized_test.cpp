@@ -17,12 +17,12 @@ TEST(Normalized, HasUnitMomentsOfValueAndSlope) {
     const Moments m = moments(g);
     EXPECT_NEAR(m.second, 1, 1e-12) << entry.name;
     EXPECT_NEAR(m.derivative_second, 1, 1e-12) << entry.name;
-    EXPECT_NEAR(m.second_slope, normalization(activation(entry.name)).chi_parallel, 1e-10) << entry.name;
+    EXPECT_NEAR(m.second_slope, repair(activation(entry.name)).chi_parallel, 1e-10) << entry.name;
   }
 }
 
 TEST(Normalized, TakesTheStableRoot) {
-  const Normalization gelu = normalization(activation("gelu"));
+  const Repair gelu = repair(activation("gelu"));
   EXPECT_NEAR(gelu.a, 1.4811, 5e-5);
   EXPECT_NEAR(gelu.b, -0.9095, 5e-5);
   EXPECT_LT(gelu.chi_parallel, 1);
@@ -38,7 +38,7 @@ TEST(Normalized, TakesTheStableRoot) {
 }
 
 TEST(Normalized, LeavesTheIdentityAlone) {
-  const Normalization n = normalization(activation("identity"));
+  const Repair n = repair(activation("identity"));
   EXPECT_NEAR(n.a, 1, 1e-14);
   EXPECT_NEAR(n.b, 0, 1e-7);  // the root of a rounded zero
 }
@@ -47,7 +47,7 @@ TEST(Normalized, IsAnActivationByName) {
   add_normalized();
   add_normalized();
   const Activation g = activation("normalized(gelu)"), f = activation("gelu");
-  const Normalization n = normalization(f);
+  const Repair n = repair(f);
   EXPECT_EQ(g.name(), "normalized(gelu)");
   EXPECT_NEAR(g.value(0.7), n.a * f.value(0.7) + n.b, 1e-15);
   EXPECT_NEAR(g.derivative(0.7), n.a * f.derivative(0.7), 1e-15);
