@@ -3,6 +3,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/init/normalized.hpp>
 #include <evengrad/training/provenance.hpp>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -82,7 +83,7 @@ int run_program(int argc, char** argv) {
   program.require_subcommand(0, 1);
   program.set_help_flag("-h,--help", "Print this help");
   program.footer("evengrad COMMAND --help says what a command takes. Results go to standard output, the rest to standard error.");
-  const std::vector<Command> commands = {add_train(program, global), add_predict(program, global), add_run(program, global),
+  const std::vector<Command> commands = {add_theory(program, global), add_train(program, global), add_predict(program, global), add_run(program, global),
                                          add_list(program, global)};
   for (const Command& command : commands) {
     command.app->set_help_flag("-h,--help", "Print this help");
@@ -123,6 +124,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   set_up_log();
+  evengrad::add_normalized();
   try {
     const int status = run_program(argc, argv);
     std::cout.flush();

@@ -1,0 +1,213 @@
+#include "program.hpp"
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/init/extrema.hpp>
+#include <evengrad/init/initializer.hpp>
+#include <evengrad/init/mean_field.hpp>
+#include <evengrad/init/moments.hpp>
+#include <evengrad/init/normalized.hpp>
+
+#include <cmath>
+#include <iostream>
+
+namespace evengrad::cli {
+
+namespace {
+
+Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json or_null(const std::optional<Extremum>& extremum) {
+  return extremum ? Json{{"at", extremum->at}, {"value", extremum->value}} : Json(nullptr);
+}
+
+std::optional<Repair> repair_of(const Activation& f) {
+  try {
+    return repair(f);
+  } catch (const UsageError&) {
+    return std::nullopt;
+  }
+}
+
+// What the initializer `auto` picks for hidden layers of this activation.
+struct Recommendation {
+  std::string init;
+  std::string reason;
+};
+
+Recommendation recommend(const Activation& f, const std::optional<CriticalPoint>& critical, const Gains& gains) {
+  if (critical && critical->kind == Universality::scale_invariant) {
+    return {"he", text("keeps every variance: sigma_w2 = ", significant(critical->scales.weight))};
+  }
+  if (critical && critical->kind == Universality::k_star_zero) {
+    return {"critical", text("sigma_w2 = ", significant(critical->scales.weight),
+                             " without biases: gradients fall only as a power of depth")};
+  }
+  if (critical) {
+    return {"critical", text("sigma_w2 = ", significant(critical->scales.weight), ", sigma_b2 = ",
+                             significant(critical->scales.bias), ": signal and gradient keep their size")};
+  }
+  if (gains.second_moment) {
+    const FixedPoint at{1, *gains.second_moment * *gains.second_moment * moments(f).second_slope,
+                        *gains.second_moment * *gains.second_moment * moments(f).derivative_second};
+    return {"matched", text("there is no critical point; the signal keeps its second moment, the squared gradient changes by ",
+                            significant(at.chi1), " a layer")};
+  }
+  return {"lecun", "its moments do not exist"};
+}
+
+// f (solid) and f' (dotted) over [-4, 4], in braille: 2 x 4 points a character.
+std::vector<std::string> plot(const Activation& f) {
+  constexpr int columns = 52, rows = 11, width = 2 * columns, height = 4 * rows;
+  constexpr double left = -4, right = 4;
+  double low = -0.5, high = 1.2;
+  std::vector<double> value, slope;
+  for (int i = 0; i < width; ++i) {
+    const double x = left + (right - left) * (i + 0.5) / width;
+    value.push_back(f.value(x));
+    slope.push_back(f.derivative(x));
+    for (const double y : {value.back(), slope.back()}) {
+      if (!std::isfinite(y)) continue;
+      low = std::max(-4.0, std::min(low, y));
+      high = std::min(4.0, std::max(high, y));
+    }
+  }
+  std::vector<unsigned char> dots(columns * rows, 0);
+  const auto set = [&](int x, int y) {
+    constexpr unsigned char bit[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+    if (x >= 0 && x < width && y >= 0 && y < height) dots[static_cast<std::size_t>(y / 4 * columns + x / 2)] |= bit[y % 4][x % 2];
+  };
+  const auto row_of = [&](double y) { return static_cast<int>(std::lround((high - y) / (high - low) * (height - 1))); };
+  for (int i = 0; i < width; ++i) {
+    if (i % 6 == 0) set(i, row_of(0));
+    const double y = value[static_cast<std::size_t>(i)], d = slope[static_cast<std::size_t>(i)];
+    if (std::isfinite(y) && y >= low && y <= high) {
+      const int to = i + 1 < width && std::isfinite(value[static_cast<std::size_t>(i + 1)]) ? row_of(value[static_cast<std::size_t>(i + 1)]) : row_of(y);
+      for (int r = std::min(row_of(y), to); r <= std::max(row_of(y), to); ++r) set(i, r);
+    }
+    if (i % 3 == 0 && std::isfinite(d)) set(i, row_of(d));
+  }
+  std::vector<std::string> lines;
+  for (int r = 0; r < rows; ++r) {
+    std::string line;
+    for (int c = 0; c < columns; ++c) {
+      const unsigned char code = dots[static_cast<std::size_t>(r * columns + c)];
+      line += '\xe2';
+      line += static_cast<char>(0xa0 | code >> 6);
+      line += static_cast<char>(0x80 | (code & 0x3f));
+    }
+    char label[16];
+    const bool labelled = r == 0 || r == rows - 1;
+    std::snprintf(label, sizeof label, labelled ? "%6.2f " : "       ", r == 0 ? high : low);
+    lines.push_back(label + line);
+  }
+  lines.push_back("       -4" + std::string(columns / 2 - 3, ' ') + "0" + std::string(columns / 2 - 3, ' ') + "4    solid f, dotted f'");
+  return lines;
+}
+
+void print_extremum(const char* what, const std::optional<Extremum>& extremum) {
+  std::cout << "  " << what << (extremum ? text(significant(extremum->value, 8), " at x = ", significant(extremum->at, 8)) : "not attained")
+            << '\n';
+}
+
+void print_gain(const char* name, const std::optional<double>& gain, const char* meaning) {
+  char line[160];
+  std::snprintf(line, sizeof line, "  %-14s %-12s %s\n", name, gain ? significant(*gain, 8).c_str() : "none", meaning);
+  std::cout << line;
+}
+
+int theory(const std::string& given, const Global& global) {
+  const Activation f = activation(given);
+  const auto named = named_activation(given);
+  const Moments m = moments(f);
+  const Gains g = gains(f);
+  const Extrema e = extrema(f);
+  const auto critical = critical_point(f);
+  const auto repaired = repair_of(f);
+  const Recommendation recommended = recommend(f, critical, g);
+  const std::string formula = named ? formula_text(named->entry->info.formula, *named) : f.name();
+
+  if (global.json) {
+    Json document = document_header();
+    document["activation"] = f.name();
+    document["formula"] = formula;
+    document["moments"] = {{"mean", m.mean}, {"second", m.second}, {"variance", m.variance}, {"derivative_second", m.derivative_second}};
+    document["gains"] = {{"second_moment", or_null(g.second_moment)},
+                         {"fixed_point", or_null(g.fixed_point)},
+                         {"unit_variance", or_null(g.unit_variance)},
+                         {"backward", or_null(g.backward)},
+                         {"pytorch", or_null(g.pytorch)}};
+    document["extrema"] = {{"value_min", or_null(e.value_min)},
+                           {"value_max", or_null(e.value_max)},
+                           {"derivative_min", or_null(e.derivative_min)},
+                           {"derivative_max", or_null(e.derivative_max)}};
+    document["critical"] = nullptr;
+    if (critical) {
+      document["critical"] = {{"sigma_w2", critical->scales.weight},
+                              {"sigma_b2", critical->scales.bias},
+                              {"q_star", or_null(critical->q)},
+                              {"class", to_string(critical->kind)}};
+    }
+    document["normalized"] = nullptr;
+    if (repaired) document["normalized"] = {{"a", repaired->a}, {"b", repaired->b}, {"chi_par", repaired->chi_parallel}};
+    document["recommended"] = {{"init", recommended.init}, {"reason", recommended.reason}};
+    print_json(document);
+    return 0;
+  }
+
+  std::cout << f.name() << "\n\n  f(x)  = " << formula << '\n';
+  if (named) std::cout << "  f'(x) = " << formula_text(named->entry->info.derivative, *named) << '\n';
+  if (named) std::cout << "  range " << named->entry->info.range << ", " << named->entry->info.source << '\n';
+  std::cout << '\n';
+  for (const std::string& line : plot(f)) std::cout << "  " << line << '\n';
+
+  std::cout << "\nExtrema\n";
+  print_extremum("least value    ", e.value_min);
+  print_extremum("largest value  ", e.value_max);
+  print_extremum("least slope    ", e.derivative_min);
+  print_extremum("largest slope  ", e.derivative_max);
+
+  std::cout << "\nMoments for x ~ N(0, 1)\n  E[f] " << significant(m.mean, 10) << "   E[f^2] " << significant(m.second, 10)
+            << "   Var f " << significant(m.variance, 10) << "   E[f'^2] " << significant(m.derivative_second, 10) << '\n';
+
+  std::cout << "\nGains (weights get the standard deviation gain / sqrt(fan_in))\n";
+  print_gain("second_moment", g.second_moment, "keeps the signal's mean square, 1 / sqrt(E[f^2])");
+  print_gain("fixed_point", g.fixed_point, "the smallest s with E[f(s x)^2] = 1");
+  print_gain("unit_variance", g.unit_variance, "makes the output's variance 1, 1 / std f");
+  print_gain("backward", g.backward, "keeps the gradient's mean square, 1 / sqrt(E[f'^2])");
+  print_gain("pytorch", g.pytorch, "torch.nn.init.calculate_gain");
+
+  std::cout << "\nDeep nets (z = W f + b, Var W = sigma_w2 / fan_in, Var b = sigma_b2)\n";
+  if (critical) {
+    std::cout << "  critical at sigma_w2 = " << significant(critical->scales.weight, 9) << ", sigma_b2 = " << significant(critical->scales.bias, 9);
+    if (critical->q) std::cout << ", q = " << significant(*critical->q, 9);
+    std::cout << "  (" << to_string(critical->kind) << ")\n";
+  } else {
+    std::cout << "  no critical point";
+    if (const auto edge = edge_without_bias(f)) std::cout << "; a line chi1 = 1 begins at q = " << significant(*edge, 6);
+    std::cout << '\n';
+  }
+  for (const double weight : {1.0, 2.0}) {
+    const Regime r = regime(f, {weight, 0});
+    std::cout << "  sigma_w2 = " << weight << (weight == 1 ? " (lecun)" : " (he)   ") << ": " << to_string(r.phase) << ", squared gradient x "
+              << significant(r.point.chi1) << " a layer, correlation length " << significant(r.correlation_depth, 3) << " layers\n";
+  }
+  if (repaired) {
+    std::cout << "  repaired: " << significant(repaired->a, 6) << " f(x) " << (repaired->b < 0 ? "- " : "+ ") << significant(std::abs(repaired->b), 6)
+              << " keeps signal and gradient at sigma_w2 = 1; write normalized(" << f.name() << ")\n";
+  }
+  std::cout << "\nInitializer\n  " << recommended.init << ": " << recommended.reason << '\n';
+  if (named) std::cout << "\nUses   " << named->entry->info.uses << "\nNotes  " << named->entry->info.notes << '\n';
+  return 0;
+}
+
+}  // namespace
+
+Command add_theory(CLI::App& program, Global& global) {
+  CLI::App* app = program.add_subcommand("theory", "What follows from a formula: derivative, gains, critical point, initializer");
+  auto given = std::make_shared<std::string>();
+  app->add_option("ACTIVATION", *given, "A name (gelu, leaky_relu(0.2)) or a formula in x (\"x*tanh(exp(x))\")")->required();
+  return {app, [given, &global] { return theory(*given, global); }};
+}
+
+}  // namespace evengrad::cli
