@@ -167,7 +167,7 @@ void Optimizer<S>::visit_one(const Path& path, Parameter<S>& parameter,
                              FunctionRef<void(const Path&, Matrix<S>&)> visitor) {
   const std::string name = path.str();
   State& state = state_of(parameter);
-  const Path first(Path(), "first"), second(Path(), "second");
+  const Path root, first(root, "first"), second(root, "second");
   if (state_count_ > 0) visitor(Path(first, name), state.first);
   if (state_count_ > 1) visitor(Path(second, name), state.second);
 }

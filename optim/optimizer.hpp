@@ -48,7 +48,7 @@ class Optimizer {
     });
   }
 
-  /// Calls visitor(path, state) for every state vector of the model's parameters: "momentum.layers.0.weight".
+  /// Calls visitor(path, state) for every state vector of the model's parameters: "first.layers.0.weight".
   template <Model<S> M>
   void visit_state(M& model, FunctionRef<void(const Path&, Matrix<S>&)> visitor) {
     next_ = 0;
