@@ -1,0 +1,296 @@
+#include <evengrad/init/net_theory.hpp>
+
+#include <Eigen/QR>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+namespace evengrad {
+
+namespace {
+
+double squared(double x) { return x * x; }
+
+// Mean square of a weight's entries, and whether they are random enough to make sums normal.
+double weight_variance(const Draw& draw, const WeightRole& role) {
+  switch (draw.distribution) {
+    case Distribution::normal:
+    case Distribution::uniform:
+    case Distribution::truncated:
+      return squared(draw.scale);
+    case Distribution::orthogonal:
+      return squared(draw.scale) / static_cast<double>(std::max(role.fan_in, role.fan_out));
+    case Distribution::identity:
+    case Distribution::constant:
+      break;
+  }
+  return draw.scale == 0 ? 0 : std::nan("");
+}
+
+// What theory knows of layer l: z ~ N(mean, v), pairs of inputs at a distance, f at N(act_mean, act_v).
+struct Layer {
+  double forward = 0;   // fan_in Var W: the factor of the signal
+  double backward = 0;  // fan_out Var W: that of the gradient to the layer before
+  double v = 0, mean = 0;
+  double gap = 0;  // v - covariance of two inputs
+  bool orthogonal = false;
+  Moments f;
+  PairMoments pair;
+  double normalization = 1;  // squared factor of the gradient through batch normalization
+
+  double q() const { return v + mean * mean; }
+};
+
+}  // namespace
+
+WeightRole NetOptions::role(Index layer) const {
+  WeightRole role;
+  role.fan_in = layer == 1 ? input_dimension() : width;
+  role.fan_out = width;
+  role.layer = layer - 1;
+  role.layers = depth + 1;
+  role.activation = &activation;
+  role.input_activation = layer == 1 ? nullptr : &activation;
+  return role;
+}
+
+LayerDraws NetOptions::draws(Index layer) const {
+  LayerDraws draws = initializer(role(layer));
+  if (bias_std) draws.bias = {Distribution::normal, *bias_std};
+  return draws;
+}
+
+namespace {
+
+// Carries the signal through the net: of a layer's outputs h the mean square, the mean, and the gap between the mean
+// square and the mean product over pairs of inputs.
+std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
+  const auto m = static_cast<double>(net.inputs);
+  std::vector<Layer> layers;
+  double second = net.input_variance, gap = net.input_variance, mean = 0;
+  for (Index l = 1; l <= net.depth; ++l) {
+    const WeightRole role = net.role(l);
+    const LayerDraws draws = net.draws(l);
+    const double variance = weight_variance(draws.weight, role);
+    const bool constant_bias = draws.bias.distribution == Distribution::constant;
+    Layer layer;
+    layer.forward = static_cast<double>(role.fan_in) * variance;
+    layer.backward = static_cast<double>(role.fan_out) * variance;
+    layer.orthogonal = draws.weight.distribution == Distribution::orthogonal;
+    layer.mean = constant_bias ? draws.bias.scale : 0;
+    layer.v = layer.forward * second + (constant_bias ? 0 : squared(draws.bias.scale));
+    layer.gap = layer.forward * gap;
+    double v = layer.v, distance = layer.v > 0 ? layer.gap / layer.v : 0, z_mean = layer.mean;
+    if (net.batch_norm) {  // the batch's mean and variance are taken out: correlations become -1/(m - 1)
+      layer.normalization = 1 / (layer.gap * (1 - 1 / m));
+      v = 1, distance = m / (m - 1), z_mean = 0;
+    }
+    layer.f = moments(net.activation, v, z_mean);
+    layer.pair = pair_moments(net.activation, v, distance, z_mean);
+
+    LayerTheory out;
+    out.q.value = layer.q();
+    out.correlation.value = 1 - layer.gap / layer.q();
+    out.activation_mean = layer.f.mean;
+    out.activation_second = layer.f.second;
+    out.zero_fraction = zero_probability(net.activation, v, z_mean);
+    out.silent_fraction = silent_probability(net.activation, v, 1 - distance, m, z_mean);
+    theory.layers.push_back(out);
+
+    const bool skip = net.skips(l);
+    second = layer.f.second + (skip ? second + 2 * mean * layer.f.mean : 0);
+    gap = layer.pair.difference / 2 + (skip ? gap : 0);
+    mean = layer.f.mean + (skip ? mean : 0);
+    layers.push_back(layer);
+  }
+  return layers;
+}
+
+// Carries the squared gradient back from the last pre-activations, where it is 1.
+void backward(const NetOptions& net, const std::vector<Layer>& layers, NetTheory& theory) {
+  double at_z = 1, at_output = 0;
+  for (std::size_t i = layers.size(); i-- > 0;) {
+    const bool last = i + 1 == layers.size();
+    if (!last) at_z = at_output * layers[i].f.derivative_second * layers[i].normalization;
+    theory.layers[i].gradient.value = std::sqrt(at_z);
+    at_output = at_z * layers[i].backward + (!last && net.skips(static_cast<Index>(i) + 1) ? at_output : 0);
+  }
+  theory.gradient_ratio.value = theory.layers.front().gradient.value;
+}
+
+}  // namespace
+
+NetTheory predict(const NetOptions& net) {
+  NetTheory theory;
+  const std::vector<Layer> layers = forward(net, theory);
+  backward(net, layers, theory);
+  return theory;
+}
+
+namespace {
+
+// Columns are inputs, rows are units.
+using Columns = Eigen::MatrixXd;
+
+struct Factors {
+  Columns q, r;  // orthonormal columns, upper triangle
+};
+
+Factors factorize(const Columns& x) {
+  const Eigen::HouseholderQR<Columns> qr(x);
+  const Index m = x.cols();
+  return {qr.householderQ() * Columns::Identity(x.rows(), m), qr.matrixQR().topRows(m).triangularView<Eigen::Upper>()};
+}
+
+Columns normal(Index rows, Index cols, Rng& rng) {
+  Columns x(rows, cols);
+  rng.fill_normal(std::span(x.data(), static_cast<std::size_t>(x.size())));
+  return x;
+}
+
+// A random net seen through a few inputs, layer by layer: mean squares of pre-activations and of their gradients, for
+// each input, and the mean cosine of pre-activations over pairs.
+struct Walk {
+  std::vector<Eigen::VectorXd> q, gradient;
+  std::vector<double> cosine;
+};
+
+Walk walk(const NetOptions& net, Index inputs, Rng rng) {
+  struct Step {
+    Columns basis;   // of the layer's inputs, orthonormal
+    Columns images;  // W basis / scale: normal, or for an orthogonal W orthonormal
+    Columns slopes;  // f'(z)
+    double scale;
+    bool orthogonal, skip;
+  };
+  std::vector<Step> steps;
+  Walk result;
+  const double deviation = std::sqrt(net.input_variance);
+  Columns h = deviation * normal(net.input_dimension(), inputs, rng);
+  if (net.orthogonal_inputs) h = factorize(h).q * (deviation * std::sqrt(static_cast<double>(net.input_dimension())));
+  for (Index l = 1; l <= net.depth; ++l) {
+    const WeightRole role = net.role(l);
+    const LayerDraws draws = net.draws(l);
+    Step step;
+    step.orthogonal = draws.weight.distribution == Distribution::orthogonal;
+    step.skip = net.skips(l);
+    step.scale = step.orthogonal ? draws.weight.scale : std::sqrt(weight_variance(draws.weight, role));
+    const Factors factors = factorize(h);
+    step.basis = factors.q;
+    step.images = normal(net.width, inputs, rng);
+    if (step.orthogonal) step.images = factorize(step.images).q;
+    Columns z = step.scale * step.images * factors.r;
+    const bool constant_bias = draws.bias.distribution == Distribution::constant;
+    const Columns bias = constant_bias ? Columns::Ones(net.width, 1) : normal(net.width, 1, rng);
+    z.colwise() += draws.bias.scale * bias.col(0);
+    result.q.push_back(z.colwise().squaredNorm() / static_cast<double>(net.width));
+    const auto m = static_cast<double>(inputs);
+    result.cosine.push_back((z.colwise().normalized().rowwise().sum().squaredNorm() - m) / (m * (m - 1)));
+    Columns f(z.rows(), z.cols());
+    step.slopes.resize(z.rows(), z.cols());
+    net.activation(z.data(), f.data(), step.slopes.data(), z.size());
+    h = step.skip ? Columns(h + f) : f;
+    steps.push_back(std::move(step));
+  }
+
+  Columns at_z = normal(net.width, inputs, rng), at_output;
+  result.gradient.resize(steps.size());
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    const Step& step = steps[i];
+    const bool last = i + 1 == steps.size();
+    if (!last) at_z = step.slopes.cwiseProduct(at_output);
+    result.gradient[i] = at_z.colwise().squaredNorm() / static_cast<double>(net.width);
+    if (i == 0) break;
+    const Columns known = step.images.transpose() * at_z;
+    const Columns unknown = step.orthogonal ? Columns(at_z - step.images * known) : at_z;
+    Columns fresh = normal(step.basis.rows(), inputs, rng);
+    fresh -= step.basis * (step.basis.transpose() * fresh);
+    if (step.orthogonal) fresh = factorize(fresh).q;
+    const Columns below = step.scale * (step.basis * known + fresh * factorize(unknown).r);
+    at_output = step.skip && !last ? Columns(at_output + below) : below;
+  }
+  return result;
+}
+
+// Whether in some layer the gradients of a net's inputs differ so much that a few do not stand for all.
+bool inputs_differ(const std::vector<Walk>& walks) {
+  for (const Walk& w : walks) {
+    for (const Eigen::VectorXd& g : w.gradient) {
+      if ((g.array() / g.mean() - 1).square().mean() > 1) return true;
+    }
+  }
+  return false;
+}
+
+// The mean over all inputs, from a few: those of every net, drawn together to undo the spread that few inputs add.
+std::vector<double> means(const std::vector<Eigen::VectorXd>& nets, double inputs, bool log) {
+  const auto few = static_cast<double>(nets.front().size()), count = static_cast<double>(nets.size());
+  const double fewer = 1 / few - 1 / inputs;
+  std::vector<double> values;
+  double within = 0, mean = 0, between = 0;
+  for (const Eigen::VectorXd& net : nets) {
+    const double average = net.mean();
+    const double spread = few > 1 ? (net.array() - average).square().sum() / (few - 1) : 0;
+    const double relative = log ? spread / (average * average) : spread;
+    // The log of a mean over few lies below that of a mean over many.
+    values.push_back(log ? std::log(average) + relative / 2 * fewer : average);
+    within += relative / count, mean += values.back() / count;
+  }
+  for (const double value : values) between += squared(value - mean) / (count - 1);
+  const double shrink = between > 0 ? std::sqrt(std::max(few / inputs, 1 - within * fewer / between)) : 1;
+  for (double& value : values) value = mean + shrink * (value - mean);
+  return values;
+}
+
+// Where 95 % of means over `nets` values lie, by drawing groups again and again.
+void add_band(Prediction& prediction, const std::vector<double>& values, double nets, bool log, Rng rng) {
+  const auto count = static_cast<double>(values.size());
+  const auto group = static_cast<int>(std::max(1.0, 1 / (1 / nets + 1 / count)));  // the band's own error included
+  std::vector<double> averages(2000);
+  for (double& average : averages) {
+    for (int i = 0; i < group; ++i) average += values[rng.below(values.size())] / group;
+  }
+  std::sort(averages.begin(), averages.end());
+  const auto at = [&](double share) {
+    const double value = averages[static_cast<std::size_t>(share * static_cast<double>(averages.size()))];
+    return log ? std::exp(value / 2) : value;
+  };
+  prediction.low = at(0.025), prediction.high = at(0.975);
+}
+
+}  // namespace
+
+void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng) {
+  if (net.batch_norm || !(theory.layers.back().q.value > 0)) return;
+  std::vector<Walk> walks;
+  for (const Index few : {8, 32}) {
+    const Index inputs = std::min({net.inputs, net.width, few});
+    const double work = static_cast<double>(net.depth * net.width * inputs * inputs);
+    const auto count = static_cast<std::uint64_t>(std::clamp(8e7 / work, 32.0, 256.0));
+    walks.clear();
+    for (std::uint64_t i = 0; i < count; ++i) walks.push_back(walk(net, inputs, rng.split(i)));
+    if (few >= net.inputs || !inputs_differ(walks)) break;
+  }
+  const auto nets = static_cast<double>(net.nets), all_inputs = static_cast<double>(net.inputs);
+  const Rng groups = rng.split("groups");
+  std::vector<double> last, first;
+  for (std::size_t l = theory.layers.size(); l-- > 0;) {
+    std::vector<Eigen::VectorXd> q, gradient;
+    for (const Walk& w : walks) q.push_back(w.q[l]), gradient.push_back(w.gradient[l]);
+    const std::vector<double> logs = means(gradient, all_inputs, true);
+    add_band(theory.layers[l].q, means(q, all_inputs, false), nets, false, groups);
+    add_band(theory.layers[l].gradient, logs, nets, true, groups);
+    if (net.inputs > 1) {
+      std::vector<double> cosines;
+      for (const Walk& w : walks) cosines.push_back(w.cosine[l]);
+      add_band(theory.layers[l].correlation, cosines, nets, false, groups);
+    }
+    if (last.empty()) last = logs;
+    first = logs;
+  }
+  for (std::size_t i = 0; i < first.size(); ++i) first[i] -= last[i];
+  add_band(theory.gradient_ratio, first, nets, true, groups);
+}
+
+}  // namespace evengrad

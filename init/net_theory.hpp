@@ -1,0 +1,68 @@
+// What theory expects of a concrete net before it is trained, layer by layer: the signal, the gradient, the correlation
+// of inputs, and the units that are silent.
+#pragma once
+
+#include <evengrad/init/initializer.hpp>
+#include <evengrad/init/mean_field.hpp>
+
+namespace evengrad {
+
+/// A net of equal hidden layers, z = W h + b, h = f(z), fed with inputs of independent normal components. With batch
+/// normalization h = f(normalized z); with residual connections h = f(z) added to the layer's input.
+struct NetOptions {
+  Activation activation;
+  Initializer initializer;
+  Index depth = 20;  ///< hidden layers
+  Index width = 256;
+  Index inputs = 256;  ///< samples, which also are the batch
+  Index nets = 10;     ///< over which a measurement is averaged, for the width of the bands
+  double input_variance = 1;
+  std::optional<double> bias_std = {};  ///< instead of the initializer's biases
+  bool batch_norm = false;
+  bool residual = false;
+  bool orthogonal_inputs = false;  ///< of equal length, in max(width, inputs) dimensions
+
+  Index input_dimension() const { return orthogonal_inputs ? std::max(width, inputs) : width; }
+  /// Where the weight of layer l = 1, ..., depth stands; the net has an output layer after them.
+  WeightRole role(Index layer) const;
+  /// The draws of that layer.
+  LayerDraws draws(Index layer) const;
+  /// Whether layer l adds its input: residual, and as wide as its input.
+  bool skips(Index layer) const { return residual && (layer > 1 || input_dimension() == width); }
+};
+
+/// An infinite-width value, and with add_bands() the band that holds 95 % of measurements at this width: the mean over
+/// `nets` nets (of gradients the geometric mean).
+struct Prediction {
+  double value = 0;
+  std::optional<double> low = {}, high = {};
+};
+
+/// Of one layer; NaN where weights are not random enough for a theory (constant, identity).
+struct LayerTheory {
+  Prediction q;                  ///< mean square pre-activation, before normalization
+  Prediction gradient;           ///< rms gradient of the pre-activations when those of the last layer receive N(0, 1)
+  Prediction correlation;        ///< mean uncentred cosine of pre-activations over pairs of inputs
+  double activation_mean = 0;    ///< E[f]
+  double activation_second = 0;  ///< E[f^2]
+  double zero_fraction = 0;      ///< P(f = 0)
+  double silent_fraction = 0;    ///< units whose f is 0 for all inputs
+};
+
+struct NetTheory {
+  std::vector<LayerTheory> layers;
+  Prediction gradient_ratio;  ///< layer 1 over the last
+};
+
+/// The theory of infinitely wide nets (init/mean_field.hpp), without bands. Batch normalization multiplies the squared
+/// gradient by E[f'^2] / Var f a layer, for ReLU pi / (pi - 1) (Yang et al. 2019).
+NetTheory predict(const NetOptions& net);
+
+/// Adds the bands, where there is no batch normalization. For a few inputs the law of a random net of finite width
+/// needs no weight matrix: W H is normal given H, and W' U is, given both, a known part within the span of H and a
+/// fresh normal one outside it. Some dozens of such nets are drawn from `rng`; what they cost grows with width, not its
+/// square. For one input to a ReLU net at He's scales they are the random walk of Hanin 2018, with steps of variance 5
+/// / width.
+void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng);
+
+}  // namespace evengrad

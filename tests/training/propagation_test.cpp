@@ -1,0 +1,97 @@
+#include <evengrad/training/propagation.hpp>
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace evengrad {
+namespace {
+
+// Measured and predicted must meet: the interval contains the infinite-width value, or overlaps the band of this width.
+void expect_meets(const Prediction& theory, const Measured& measured, const std::string& what) {
+  if (measured.low <= theory.value && theory.value <= measured.high) return;
+  ASSERT_TRUE(theory.low) << what << ": " << measured.value << ", theory " << theory.value;
+  EXPECT_LE(measured.low, *theory.high) << what;
+  EXPECT_GE(measured.high, *theory.low) << what;
+}
+
+struct Case {
+  const char* f;
+  const char* init;
+  bool residual = false;
+};
+
+class Propagation_ : public testing::TestWithParam<Case> {};
+
+TEST_P(Propagation_, MeetsTheory) {
+  NetOptions net{activation(GetParam().f), initializer(GetParam().init)};
+  net.depth = 12, net.width = 128, net.inputs = 24, net.nets = 12;
+  net.residual = GetParam().residual;
+  const Propagation measured = propagate<double>(net, Rng(11));
+  NetTheory theory = predict(net);
+  add_bands(theory, net, Rng(12));
+  for (std::size_t l : {0, 1, 4, 11}) {
+    const std::string what = text(GetParam().f, " ", GetParam().init, " layer ", l + 1);
+    expect_meets(theory.layers[l].q, measured.layers[l].q, what + " q");
+    expect_meets(theory.layers[l].gradient, measured.layers[l].gradient, what + " gradient");
+    expect_meets(theory.layers[l].correlation, measured.layers[l].correlation, what + " correlation");
+    EXPECT_NEAR(measured.layers[l].zero_fraction.value, theory.layers[l].zero_fraction, 0.03) << what;
+    EXPECT_NEAR(measured.layers[l].silent_fraction.value, theory.layers[l].silent_fraction, 0.05) << what;
+  }
+  expect_meets(theory.gradient_ratio, measured.gradient_ratio, "ratio");
+}
+
+INSTANTIATE_TEST_SUITE_P(Nets, Propagation_,
+                         testing::Values(Case{"sigmoid", "xavier"}, Case{"sigmoid", "he"}, Case{"tanh", "lecun"},
+                                         Case{"tanh", "orthogonal"}, Case{"relu", "he"}, Case{"relu", "xavier"},
+                                         Case{"relu", "pytorch"}, Case{"leaky_relu(0.2)", "he_uniform"},
+                                         Case{"gelu", "he"}, Case{"silu", "lecun"}, Case{"selu", "lecun"},
+                                         Case{"hard_tanh", "lecun_truncated"}, Case{"sin", "lecun"},
+                                         Case{"x*sigmoid(1.702*x)", "he"}, Case{"tanh", "lecun", true},
+                                         Case{"relu", "he", true}, Case{"selu", "lecun", true}));
+
+TEST(Propagation, OfBatchNormalizedReluGrowsAsPredicted) {
+  NetOptions net{activation("relu"), initializer("he")};
+  net.depth = 10, net.width = 256, net.inputs = 128, net.nets = 3, net.batch_norm = true;
+  const Propagation measured = propagate<float>(net, Rng(3));
+  const NetTheory theory = predict(net);
+  const double factor = std::pow(measured.gradient_ratio.value / theory.gradient_ratio.value, 2.0 / 9);
+  EXPECT_NEAR(factor, 1, 0.04);
+  EXPECT_NEAR(measured.layers[4].correlation.value, theory.layers[4].correlation.value, 0.05);
+}
+
+TEST(Propagation, RepeatsItself) {
+  NetOptions net{activation("relu"), initializer("he")};
+  net.depth = 3, net.width = 16, net.inputs = 4, net.nets = 2;
+  const Propagation a = propagate<float>(net, Rng(1)), b = propagate<float>(net, Rng(1)),
+                    c = propagate<float>(net, Rng(2));
+  EXPECT_EQ(a.gradient_ratio.value, b.gradient_ratio.value);
+  EXPECT_NE(a.gradient_ratio.value, c.gradient_ratio.value);
+}
+
+TEST(Propagation, CountsSaturatedAndSilentUnits) {
+  NetOptions net{activation("hard_tanh"), initializer("lecun(gain=1000)")};
+  net.depth = 2, net.width = 64, net.inputs = 2, net.nets = 2;
+  EXPECT_GT(propagate<float>(net, Rng(1)).layers[0].saturated_fraction.value, 0.95);
+  net.activation = activation("relu");
+  net.bias_std = 0;
+  net.initializer = initializer("zeros");
+  const Propagation dead = propagate<float>(net, Rng(1));
+  EXPECT_EQ(dead.layers[1].silent_fraction.value, 1);
+  EXPECT_EQ(dead.layers[1].zero_fraction.value, 1);
+  EXPECT_EQ(dead.layers[0].gradient.value, 0);
+}
+
+TEST(Propagation, RefusesEmptyNets) {
+  NetOptions net{activation("relu"), initializer("he")};
+  net.depth = 0;
+  EXPECT_THROW(propagate<float>(net, Rng(1)), UsageError);
+  net.depth = 1, net.inputs = 1, net.batch_norm = true;
+  EXPECT_THROW(propagate<float>(net, Rng(1)), UsageError);
+}
+
+}  // namespace
+}  // namespace evengrad

@@ -1,0 +1,39 @@
+// Measures signals and gradients in a net as it is initialized, layer by layer, through the tape; init/net_theory.hpp
+// predicts the same numbers.
+#pragma once
+
+#include <evengrad/init/net_theory.hpp>
+
+namespace evengrad {
+
+/// A mean over nets with its 95 % interval (Student's t); of gradients the geometric mean. The interval of one net is
+/// NaN.
+struct Measured {
+  double value = 0;
+  double low = 0, high = 0;
+};
+
+/// Of one layer. Pre-activations are what the weights give, before normalization; saturation looks at the activation's
+/// own input.
+struct LayerMeasurement {
+  Measured q;                         ///< mean square pre-activation
+  Measured activation_mean;           ///< mean of f
+  Measured activation_second_moment;  ///< mean square of f
+  Measured gradient;                  ///< rms gradient with respect to the pre-activations
+  Measured correlation;               ///< mean uncentred cosine of pre-activations over pairs of inputs
+  Measured zero_fraction;             ///< numbers f that are exactly 0
+  Measured saturated_fraction;        ///< units with |f'| below 1e-3 of its largest value for every input
+  Measured silent_fraction;           ///< units whose f is exactly 0 for every input
+};
+
+struct Propagation {
+  std::vector<LayerMeasurement> layers;
+  Measured gradient_ratio;  ///< rms gradient of layer 1 over that of the last
+};
+
+/// Draws `net.nets` nets and measures each on inputs of its own. The last hidden layer's pre-activations receive
+/// independent N(0, 1) gradients. \throws UsageError for a size below 1, or batch normalization of fewer than 2 inputs.
+template <Real S>
+Propagation propagate(const NetOptions& net, const Rng& rng);
+
+}  // namespace evengrad
