@@ -1,5 +1,7 @@
 #include <evengrad/experiments/experiment.hpp>
 
+#include <evengrad/experiments/vanishing_gradients.hpp>
+
 namespace evengrad {
 
 std::string to_string(Profile profile) { return profile == Profile::quick ? "quick" : "full"; }
@@ -13,7 +15,11 @@ Report run_experiment(const Experiment& experiment, const ExperimentSettings& se
 }
 
 const std::vector<Experiment>& experiments() {
-  static const std::vector<Experiment> list = {};
+  static const std::vector<Experiment> list = {
+      {"vanishing-gradients", "Vanishing gradients",
+       "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?",
+       vanishing_gradients},
+  };
   return list;
 }
 
