@@ -1,14 +1,14 @@
 #include "program.hpp"
 
-#include <evengrad/core/names.hpp>
-#include <evengrad/core/error.hpp>
 #include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/experiment.hpp>
 #include <evengrad/init/initializer.hpp>
+#include <evengrad/layers/losses.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
-#include <evengrad/layers/losses.hpp>
 
 #include <iostream>
 
@@ -54,8 +54,10 @@ std::vector<Row> list_activations() {
 std::vector<Row> list_initializers() {
   std::vector<Row> rows;
   for (const InitializerInfo& info : initializers()) {
-    rows.push_back({with_aliases(info.name, info.aliases), info.formula,
-                    {{"name", info.name}, {"aliases", info.aliases}, {"formula", info.formula}, {"source", info.source}}});
+    rows.push_back(
+        {with_aliases(info.name, info.aliases),
+         info.formula,
+         {{"name", info.name}, {"aliases", info.aliases}, {"formula", info.formula}, {"source", info.source}}});
   }
   return rows;
 }
@@ -63,8 +65,12 @@ std::vector<Row> list_initializers() {
 std::vector<Row> list_optimizers() {
   std::vector<Row> rows;
   for (const OptimizerInfo& info : optimizers()) {
-    rows.push_back({info.name, text(info.formula, "  (lr ", info.learning_rate, ")"),
-                    {{"name", info.name}, {"formula", info.formula}, {"learning_rate", info.learning_rate}, {"source", info.source}}});
+    rows.push_back({info.name,
+                    text(info.formula, "  (lr ", info.learning_rate, ")"),
+                    {{"name", info.name},
+                     {"formula", info.formula},
+                     {"learning_rate", info.learning_rate},
+                     {"source", info.source}}});
   }
   return rows;
 }
@@ -88,7 +94,8 @@ std::vector<Row> list_losses() {
 std::vector<Row> list_datasets() {
   std::vector<Row> rows;
   for (const DatasetInfo& info : datasets()) {
-    rows.push_back({std::string(info.name), std::string(info.description),
+    rows.push_back({std::string(info.name),
+                    std::string(info.description),
                     {{"name", info.name}, {"description", info.description}}});
   }
   return rows;
@@ -97,17 +104,18 @@ std::vector<Row> list_datasets() {
 std::vector<Row> list_experiments() {
   std::vector<Row> rows;
   for (const Experiment& experiment : experiments()) {
-    rows.push_back({experiment.name, experiment.question,
+    rows.push_back({experiment.name,
+                    experiment.question,
                     {{"name", experiment.name}, {"title", experiment.title}, {"question", experiment.question}}});
   }
   return rows;
 }
 
 const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> list = {
-      {"activations", list_activations}, {"initializers", list_initializers}, {"optimizers", list_optimizers},
-      {"schedules", list_schedules},     {"losses", list_losses},             {"datasets", list_datasets},
-      {"experiments", list_experiments}};
+  static const std::vector<Kind> list = {{"activations", list_activations}, {"initializers", list_initializers},
+                                         {"optimizers", list_optimizers},   {"schedules", list_schedules},
+                                         {"losses", list_losses},           {"datasets", list_datasets},
+                                         {"experiments", list_experiments}};
   return list;
 }
 
@@ -141,7 +149,8 @@ int list(const std::string& what, const Global& global) {
 }  // namespace
 
 Command add_list(CLI::App& program, Global& global) {
-  CLI::App* app = program.add_subcommand("list", "What there is: activations, initializers, optimizers, schedules, losses, datasets, experiments");
+  CLI::App* app = program.add_subcommand(
+      "list", "What there is: activations, initializers, optimizers, schedules, losses, datasets, experiments");
   auto what = std::make_shared<std::string>();
   app->add_option("WHAT", *what, "One of them; all without");
   return {app, [what, &global] { return list(*what, global); }};

@@ -56,8 +56,9 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
   for (Index c = static_cast<Index>(names.size()); c < result.cols(); ++c) names.push_back(std::to_string(c));
   std::string csv_text = classes ? "class" : "";
   for (Index c = 0; c < result.cols(); ++c) {
-    const std::string column = classes ? "probability_" + names[static_cast<std::size_t>(c)]
-                                       : result.cols() == 1 ? "prediction" : text("prediction_", c + 1);
+    const std::string column = classes              ? "probability_" + names[static_cast<std::size_t>(c)]
+                               : result.cols() == 1 ? "prediction"
+                                                    : text("prediction_", c + 1);
     csv_text += (csv_text.empty() ? "" : ",") + csv_cell(column);
   }
   Json rows = Json::array();
@@ -95,7 +96,8 @@ Command add_predict(CLI::App& program, Global& global) {
   CLI::App* app = program.add_subcommand("predict", "Apply a saved model to the rows of a CSV file");
   auto a = std::make_shared<PredictArguments>();
   app->add_option("MODEL", a->model, "A model that train --save wrote")->required();
-  app->add_option("--data", a->data, "A CSV file with a column for each of the model's features, found by name")->required();
+  app->add_option("--data", a->data, "A CSV file with a column for each of the model's features, found by name")
+      ->required();
   app->add_option("--out", a->out, "Write a CSV file instead of standard output");
   return {app, [a, &global] { return predict_file(*a, global); }};
 }

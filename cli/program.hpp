@@ -68,6 +68,7 @@ struct Command {
 
 Command add_list(CLI::App& program, Global& global);
 Command add_theory(CLI::App& program, Global& global);
+Command add_propagate(CLI::App& program, Global& global);
 Command add_predict(CLI::App& program, Global& global);
 Command add_train(CLI::App& program, Global& global);
 Command add_run(CLI::App& program, Global& global);

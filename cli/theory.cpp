@@ -50,8 +50,9 @@ Recommendation recommend(const Activation& f, const std::optional<CriticalPoint>
   if (gains.second_moment) {
     const FixedPoint at{1, *gains.second_moment * *gains.second_moment * moments(f).second_slope,
                         *gains.second_moment * *gains.second_moment * moments(f).derivative_second};
-    return {"matched", text("there is no critical point; the signal keeps its second moment, the squared gradient changes by ",
-                            significant(at.chi1), " a layer")};
+    return {"matched",
+            text("there is no critical point; the signal keeps its second moment, the squared gradient changes by ",
+                 significant(at.chi1), " a layer")};
   }
   return {"lecun", "its moments do not exist"};
 }
@@ -75,14 +76,17 @@ std::vector<std::string> plot(const Activation& f) {
   std::vector<unsigned char> dots(columns * rows, 0);
   const auto set = [&](int x, int y) {
     constexpr unsigned char bit[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
-    if (x >= 0 && x < width && y >= 0 && y < height) dots[static_cast<std::size_t>(y / 4 * columns + x / 2)] |= bit[y % 4][x % 2];
+    if (x >= 0 && x < width && y >= 0 && y < height)
+      dots[static_cast<std::size_t>(y / 4 * columns + x / 2)] |= bit[y % 4][x % 2];
   };
   const auto row_of = [&](double y) { return static_cast<int>(std::lround((high - y) / (high - low) * (height - 1))); };
   for (int i = 0; i < width; ++i) {
     if (i % 6 == 0) set(i, row_of(0));
     const double y = value[static_cast<std::size_t>(i)], d = slope[static_cast<std::size_t>(i)];
     if (std::isfinite(y) && y >= low && y <= high) {
-      const int to = i + 1 < width && std::isfinite(value[static_cast<std::size_t>(i + 1)]) ? row_of(value[static_cast<std::size_t>(i + 1)]) : row_of(y);
+      const int to = i + 1 < width && std::isfinite(value[static_cast<std::size_t>(i + 1)])
+                         ? row_of(value[static_cast<std::size_t>(i + 1)])
+                         : row_of(y);
       for (int r = std::min(row_of(y), to); r <= std::max(row_of(y), to); ++r) set(i, r);
     }
     if (i % 3 == 0 && std::isfinite(d)) set(i, row_of(d));
@@ -101,12 +105,15 @@ std::vector<std::string> plot(const Activation& f) {
     std::snprintf(label, sizeof label, labelled ? "%6.2f " : "       ", r == 0 ? high : low);
     lines.push_back(label + line);
   }
-  lines.push_back("       -4" + std::string(columns / 2 - 3, ' ') + "0" + std::string(columns / 2 - 3, ' ') + "4    solid f, dotted f'");
+  lines.push_back("       -4" + std::string(columns / 2 - 3, ' ') + "0" + std::string(columns / 2 - 3, ' ') +
+                  "4    solid f, dotted f'");
   return lines;
 }
 
 void print_extremum(const char* what, const std::optional<Extremum>& extremum) {
-  std::cout << "  " << what << (extremum ? text(significant(extremum->value, 8), " at x = ", significant(extremum->at, 8)) : "not attained")
+  std::cout << "  " << what
+            << (extremum ? text(significant(extremum->value, 8), " at x = ", significant(extremum->at, 8))
+                         : "not attained")
             << '\n';
 }
 
@@ -131,7 +138,8 @@ int theory(const std::string& given, const Global& global) {
     Json document = document_header();
     document["activation"] = f.name();
     document["formula"] = formula;
-    document["moments"] = {{"mean", m.mean}, {"second", m.second}, {"variance", m.variance}, {"derivative_second", m.derivative_second}};
+    document["moments"] = {
+        {"mean", m.mean}, {"second", m.second}, {"variance", m.variance}, {"derivative_second", m.derivative_second}};
     document["gains"] = {{"second_moment", or_null(g.second_moment)},
                          {"fixed_point", or_null(g.fixed_point)},
                          {"unit_variance", or_null(g.unit_variance)},
@@ -149,7 +157,8 @@ int theory(const std::string& given, const Global& global) {
                               {"class", to_string(critical->kind)}};
     }
     document["normalized"] = nullptr;
-    if (repaired) document["normalized"] = {{"a", repaired->a}, {"b", repaired->b}, {"chi_par", repaired->chi_parallel}};
+    if (repaired)
+      document["normalized"] = {{"a", repaired->a}, {"b", repaired->b}, {"chi_par", repaired->chi_parallel}};
     document["recommended"] = {{"init", recommended.init}, {"reason", recommended.reason}};
     print_json(document);
     return 0;
@@ -167,8 +176,9 @@ int theory(const std::string& given, const Global& global) {
   print_extremum("least slope    ", e.derivative_min);
   print_extremum("largest slope  ", e.derivative_max);
 
-  std::cout << "\nMoments for x ~ N(0, 1)\n  E[f] " << significant(m.mean, 10) << "   E[f^2] " << significant(m.second, 10)
-            << "   Var f " << significant(m.variance, 10) << "   E[f'^2] " << significant(m.derivative_second, 10) << '\n';
+  std::cout << "\nMoments for x ~ N(0, 1)\n  E[f] " << significant(m.mean, 10) << "   E[f^2] "
+            << significant(m.second, 10) << "   Var f " << significant(m.variance, 10) << "   E[f'^2] "
+            << significant(m.derivative_second, 10) << '\n';
 
   std::cout << "\nGains (weights get the standard deviation gain / sqrt(fan_in))\n";
   print_gain("second_moment", g.second_moment, "keeps the signal's mean square, 1 / sqrt(E[f^2])");
@@ -179,21 +189,25 @@ int theory(const std::string& given, const Global& global) {
 
   std::cout << "\nDeep nets (z = W f + b, Var W = sigma_w2 / fan_in, Var b = sigma_b2)\n";
   if (critical) {
-    std::cout << "  critical at sigma_w2 = " << significant(critical->scales.weight, 9) << ", sigma_b2 = " << significant(critical->scales.bias, 9);
+    std::cout << "  critical at sigma_w2 = " << significant(critical->scales.weight, 9)
+              << ", sigma_b2 = " << significant(critical->scales.bias, 9);
     if (critical->q) std::cout << ", q = " << significant(*critical->q, 9);
     std::cout << "  (" << to_string(critical->kind) << ")\n";
   } else {
     std::cout << "  no critical point";
-    if (const auto edge = edge_without_bias(f)) std::cout << "; a line chi1 = 1 begins at q = " << significant(*edge, 6);
+    if (const auto edge = edge_without_bias(f))
+      std::cout << "; a line chi1 = 1 begins at q = " << significant(*edge, 6);
     std::cout << '\n';
   }
   for (const double weight : {1.0, 2.0}) {
     const Regime r = regime(f, {weight, 0});
-    std::cout << "  sigma_w2 = " << weight << (weight == 1 ? " (lecun)" : " (he)   ") << ": " << to_string(r.phase) << ", squared gradient x "
-              << significant(r.point.chi1) << " a layer, correlation length " << significant(r.correlation_depth, 3) << " layers\n";
+    std::cout << "  sigma_w2 = " << weight << (weight == 1 ? " (lecun)" : " (he)   ") << ": " << to_string(r.phase)
+              << ", squared gradient x " << significant(r.point.chi1) << " a layer, correlation length "
+              << significant(r.correlation_depth, 3) << " layers\n";
   }
   if (repaired) {
-    std::cout << "  repaired: " << significant(repaired->a, 6) << " f(x) " << (repaired->b < 0 ? "- " : "+ ") << significant(std::abs(repaired->b), 6)
+    std::cout << "  repaired: " << significant(repaired->a, 6) << " f(x) " << (repaired->b < 0 ? "- " : "+ ")
+              << significant(std::abs(repaired->b), 6)
               << " keeps signal and gradient at sigma_w2 = 1; write normalized(" << f.name() << ")\n";
   }
   std::cout << "\nInitializer\n  " << recommended.init << ": " << recommended.reason << '\n';
@@ -204,9 +218,11 @@ int theory(const std::string& given, const Global& global) {
 }  // namespace
 
 Command add_theory(CLI::App& program, Global& global) {
-  CLI::App* app = program.add_subcommand("theory", "What follows from a formula: derivative, gains, critical point, initializer");
+  CLI::App* app =
+      program.add_subcommand("theory", "What follows from a formula: derivative, gains, critical point, initializer");
   auto given = std::make_shared<std::string>();
-  app->add_option("ACTIVATION", *given, "A name (gelu, leaky_relu(0.2)) or a formula in x (\"x*tanh(exp(x))\")")->required();
+  app->add_option("ACTIVATION", *given, "A name (gelu, leaky_relu(0.2)) or a formula in x (\"x*tanh(exp(x))\")")
+      ->required();
   return {app, [given, &global] { return theory(*given, global); }};
 }
 

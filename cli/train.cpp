@@ -49,7 +49,8 @@ std::vector<Index> parse_widths(const std::string& given) {
     rest.remove_prefix(more ? comma + 1 : rest.size());
     const double width = parse_number("--hidden", part);
     if (!(width >= 1 && width <= widest) || width != static_cast<double>(static_cast<Index>(width))) {
-      throw UsageError(text("--hidden: a width must be a whole number from 1 to ", static_cast<Index>(widest), ", got ", part));
+      throw UsageError(
+          text("--hidden: a width must be a whole number from 1 to ", static_cast<Index>(widest), ", got ", part));
     }
     widths.push_back(static_cast<Index>(width));
   }
@@ -73,7 +74,8 @@ void check_size(const MlpOptions& options) {
 }
 
 template <class Enum>
-Enum one_of(const std::string& option, const std::string& given, const std::vector<std::pair<std::string, Enum>>& values) {
+Enum one_of(const std::string& option, const std::string& given,
+            const std::vector<std::pair<std::string, Enum>>& values) {
   std::vector<std::string> known;
   for (const auto& [name, value] : values) {
     if (name == given) return value;
@@ -85,7 +87,8 @@ Enum one_of(const std::string& option, const std::string& given, const std::vect
 MlpOptions model_options(const TrainArguments& arguments, Index inputs, Index outputs) {
   MlpOptions options{.inputs = inputs, .hidden = parse_widths(arguments.hidden), .outputs = outputs, .activations = {}};
   for (const std::string& name : split_list(arguments.activation)) options.activations.push_back(activation(name));
-  options.norm = one_of<Norm>("--norm", arguments.norm, {{"none", Norm::none}, {"batch", Norm::batch}, {"layer", Norm::layer}});
+  options.norm =
+      one_of<Norm>("--norm", arguments.norm, {{"none", Norm::none}, {"batch", Norm::batch}, {"layer", Norm::layer}});
   options.dropout = arguments.dropout;
   options.residual = arguments.residual;
   check_size(options);
@@ -140,9 +143,10 @@ struct TrainRun {
 
   void describe() {
     const Dataset<S>& train = data.train;
-    say(text("data   ", train.name, ": ", grouped(train.size()), " training and ", grouped(data.test.size()), " test samples, ",
-             grouped(train.features()), " features, ",
-             train.task == Task::classification ? text(train.classes, " classes") : text(train.targets.cols(), " target(s)")));
+    say(text("data   ", train.name, ": ", grouped(train.size()), " training and ", grouped(data.test.size()),
+             " test samples, ", grouped(train.features()), " features, ",
+             train.task == Task::classification ? text(train.classes, " classes")
+                                                : text(train.targets.cols(), " target(s)")));
     say(text("model  ", widths(model.options()), ", ", arguments.activation, ", ",
              arguments.load.empty() ? text("init ", arguments.init) : text("from ", arguments.load), ", ",
              grouped(parameter_count<S>(model)), " parameters, ", arguments.dtype));
@@ -164,10 +168,8 @@ struct TrainRun {
       std::snprintf(line, sizeof line, "%-10s  %8s  %10s  %s", layer.name.c_str(), grouped(layer.outputs).c_str(),
                     grouped(layer.parameters).c_str(), layer.layer.c_str());
       say(line);
-      document["layers"].push_back({{"name", layer.name},
-                                    {"layer", layer.layer},
-                                    {"outputs", layer.outputs},
-                                    {"parameters", layer.parameters}});
+      document["layers"].push_back(
+          {{"name", layer.name}, {"layer", layer.layer}, {"outputs", layer.outputs}, {"parameters", layer.parameters}});
       activations += 2 * layer.outputs;
     }
     const Index parameters = parameter_count<S>(model);
@@ -196,7 +198,8 @@ struct TrainRun {
     trainer.on_step = [&](const StepReport& step) {
       smooth_loss = step.step == 1 ? step.loss : 0.98 * smooth_loss + 0.02 * step.loss;
       if (log) {
-        log->write_line(Json{{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"lr", step.learning_rate}}.dump());
+        log->write_line(
+            Json{{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"lr", step.learning_rate}}.dump());
       }
       if (step.step % 16 == 0 || step.step == trainer.total_steps()) {
         progress.update(step.step, text("epoch ", step.epoch, "  loss ", significant(smooth_loss)));
@@ -206,7 +209,9 @@ struct TrainRun {
     bool headed = false;
     trainer.on_epoch = [&](const EpochReport& epoch) {
       if (log) {
-        Json row{{"epoch", epoch.epoch}, {"train_loss", epoch.train.loss}, {"train_accuracy", or_null(epoch.train.accuracy)}};
+        Json row{{"epoch", epoch.epoch},
+                 {"train_loss", epoch.train.loss},
+                 {"train_accuracy", or_null(epoch.train.accuracy)}};
         row["test_loss"] = epoch.test ? Json(epoch.test->loss) : Json(nullptr);
         row["test_accuracy"] = epoch.test ? or_null(epoch.test->accuracy) : Json(nullptr);
         log->write_line(row.dump());
@@ -274,10 +279,11 @@ struct TrainRun {
 int train(TrainArguments& arguments, const Global& global) {
   arguments.data.seed = global.seed;
   arguments.data.roots = data_roots();
-  arguments.data.normalize =
-      one_of<Normalize>("--normalize", arguments.normalize, {{"standard", Normalize::standard}, {"none", Normalize::none}});
+  arguments.data.normalize = one_of<Normalize>("--normalize", arguments.normalize,
+                                               {{"standard", Normalize::standard}, {"none", Normalize::none}});
   if (!arguments.task.empty()) {
-    arguments.data.task = one_of<Task>("--task", arguments.task, {{"classification", Task::classification}, {"regression", Task::regression}});
+    arguments.data.task = one_of<Task>("--task", arguments.task,
+                                       {{"classification", Task::classification}, {"regression", Task::regression}});
   }
   arguments.trainer.seed = global.seed;
   arguments.trainer.shuffle = !arguments.no_shuffle;
@@ -297,10 +303,12 @@ Command add_train(CLI::App& program, Global& global) {
   a->trainer.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
   app->add_option("--hidden", a->hidden, "Widths of the hidden layers, or none")->capture_default_str();
-  app->add_option("--activation", a->activation, "One for all hidden layers, or one each: relu, gelu, …")->capture_default_str();
+  app->add_option("--activation", a->activation, "One for all hidden layers, or one each: relu, gelu, …")
+      ->capture_default_str();
   app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->capture_default_str();
   auto& optimizer = a->trainer.optimizer;
-  app->add_option("--optimizer", optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")->capture_default_str();
+  app->add_option("--optimizer", optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")
+      ->capture_default_str();
   app->add_option("--lr", optimizer.learning_rate, "Learning rate; the optimizer's default without");
   app->add_option("--momentum", optimizer.momentum, "Of momentum and nesterov");
   app->add_option("--beta1", optimizer.beta1, "Of adam and adamw");
@@ -308,7 +316,9 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--alpha", optimizer.alpha, "Of rmsprop");
   app->add_option("--eps", optimizer.eps, "Of adam, adamw and rmsprop");
   app->add_option("--weight-decay", optimizer.weight_decay, "L2, or decoupled for adamw");
-  app->add_flag_callback("--no-decay-biases", [a] { a->trainer.optimizer.decay_biases = false; }, "Weight decay skips biases and normalization");
+  app->add_flag_callback(
+      "--no-decay-biases", [a] { a->trainer.optimizer.decay_biases = false; },
+      "Weight decay skips biases and normalization");
   app->add_option("--schedule", a->trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
   app->add_option("--warmup-steps", a->trainer.warmup_steps, "Rise linearly over the first steps, with any schedule");
   app->add_option("--batch-size", a->trainer.batch_size, "Samples a step")->capture_default_str();
@@ -326,7 +336,8 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out (0.2)");
   app->add_option("--target", a->data.target, "CSV: the column of the label (the last)");
   app->add_option("--task", a->task, "CSV: classification or regression (inferred)");
-  app->add_option("--normalize", a->normalize, "standard (training set's mean and deviation) or none")->capture_default_str();
+  app->add_option("--normalize", a->normalize, "standard (training set's mean and deviation) or none")
+      ->capture_default_str();
   app->add_flag("--no-shuffle", a->no_shuffle, "Take batches in file order");
   app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
   app->add_option("--threads", a->trainer.threads, "Threads; results do not depend on it")->capture_default_str();

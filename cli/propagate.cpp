@@ -1,0 +1,171 @@
+#include "program.hpp"
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
+#include <evengrad/init/net_theory.hpp>
+#include <evengrad/training/propagation.hpp>
+
+#include <cmath>
+#include <iostream>
+
+namespace evengrad::cli {
+
+namespace {
+
+struct PropagateArguments {
+  std::string activation, init;
+  std::string dtype = "float32";
+  Index width = 256, depth = 20, inputs = 256, nets = 10;
+  double input_variance = 1;
+  std::optional<double> bias_std;
+  bool batch_norm = false, residual = false, orthogonal_inputs = false;
+};
+
+// "q", "q_low", "q_high".
+void add_measured(Json& row, const std::string& name, const Measured& m) {
+  row[name] = m.value;
+  row[name + "_low"] = m.low;
+  row[name + "_high"] = m.high;
+}
+
+// "q_theory" and, where a band is known, "q_theory_low", "q_theory_high".
+void add_theory_value(Json& row, const std::string& name, const Prediction& p) {
+  row[name + "_theory"] = p.value;
+  if (p.low && p.high) {
+    row[name + "_theory_low"] = *p.low;
+    row[name + "_theory_high"] = *p.high;
+  }
+}
+
+// One line on what the gradient's way means for training.
+std::string conclusion(double ratio) {
+  const std::string reach = "gradients reach layer 1 at " + significant(ratio, 2) + " of their size";
+  if (!(ratio > 0) || !std::isfinite(ratio)) return reach + ": the signal is gone or overflows, this net cannot train";
+  if (ratio < 1e-4) return reach + ": this net will not train with SGD";
+  if (ratio < 0.1) return reach + ": the first layers will learn slowly with SGD";
+  if (ratio > 1e4) return reach + ": they explode, this net needs a tiny rate or clipping";
+  if (ratio > 10) return reach + ": they grow on the way, watch the learning rate";
+  return reach + ": they stay even from the last layer to the first";
+}
+
+int propagate_net(const PropagateArguments& arguments, const Global& global) {
+  for (const auto& [name, value] : {std::pair{"--width", arguments.width},
+                                    {"--depth", arguments.depth},
+                                    {"--inputs", arguments.inputs},
+                                    {"--nets", arguments.nets}}) {
+    if (value < 1 || value > 100000) throw UsageError(text(name, " must be from 1 to 100000, got ", value));
+  }
+  if (!(arguments.input_variance > 0) || !std::isfinite(arguments.input_variance)) {
+    throw UsageError(text("--input-variance must be positive and finite, got ", arguments.input_variance));
+  }
+  if (arguments.bias_std && !(*arguments.bias_std >= 0 && std::isfinite(*arguments.bias_std))) {
+    throw UsageError(text("--bias-std must be at least 0 and finite, got ", *arguments.bias_std));
+  }
+  if (arguments.dtype != "float32" && arguments.dtype != "float64") {
+    throw UsageError(unknown_name("value of --dtype", arguments.dtype, {"float32", "float64"}));
+  }
+  NetOptions net{.activation = activation(arguments.activation),
+                 .initializer = initializer(arguments.init),
+                 .depth = arguments.depth,
+                 .width = arguments.width,
+                 .inputs = arguments.inputs,
+                 .nets = arguments.nets,
+                 .input_variance = arguments.input_variance,
+                 .bias_std = arguments.bias_std,
+                 .batch_norm = arguments.batch_norm,
+                 .residual = arguments.residual,
+                 .orthogonal_inputs = arguments.orthogonal_inputs};
+  NetTheory expected = predict(net);
+  add_bands(expected, net, Rng(global.seed).split("bands"));
+  const Rng rng = Rng(global.seed).split("propagate");
+  const Propagation measured = arguments.dtype == "float64" ? propagate<double>(net, rng) : propagate<float>(net, rng);
+
+  if (global.json) {
+    Json document = document_header();
+    document["activation"] = net.activation.name();
+    document["init"] = net.initializer.name();
+    document["width"] = net.width;
+    document["depth"] = net.depth;
+    document["nets"] = net.nets;
+    document["inputs"] = net.inputs;
+    document["seed"] = global.seed;
+    document["layers"] = Json::array();
+    for (std::size_t l = 0; l < measured.layers.size(); ++l) {
+      const LayerMeasurement& m = measured.layers[l];
+      const LayerTheory& t = expected.layers[l];
+      Json row{{"layer", l + 1}};
+      add_measured(row, "q", m.q);
+      add_theory_value(row, "q", t.q);
+      add_measured(row, "activation_mean", m.activation_mean);
+      row["activation_mean_theory"] = t.activation_mean;
+      add_measured(row, "activation_second_moment", m.activation_second_moment);
+      row["activation_second_moment_theory"] = t.activation_second;
+      add_measured(row, "gradient_rms", m.gradient);
+      add_theory_value(row, "gradient_rms", t.gradient);
+      add_measured(row, "correlation", m.correlation);
+      add_theory_value(row, "correlation", t.correlation);
+      add_measured(row, "zero_fraction", m.zero_fraction);
+      row["zero_fraction_theory"] = t.zero_fraction;
+      add_measured(row, "saturated_fraction", m.saturated_fraction);
+      add_measured(row, "silent_fraction", m.silent_fraction);
+      row["silent_fraction_theory"] = t.silent_fraction;
+      document["layers"].push_back(row);
+    }
+    add_measured(document, "gradient_ratio", measured.gradient_ratio);
+    add_theory_value(document, "gradient_ratio", expected.gradient_ratio);
+    print_json(document);
+    return 0;
+  }
+
+  std::cout << net.activation.name() << ", " << net.initializer.name() << ", width " << net.width << ", depth "
+            << net.depth << ", " << net.nets << " nets, " << net.inputs << " inputs, seed " << global.seed << "\n\n"
+            << "       mean square z        gradient rms          correlation      zeros            silent units\n"
+            << "layer  measured   theory    measured   theory     meas.   theory   meas.   theory   meas.   theory\n";
+  const std::size_t depth = measured.layers.size();
+  for (std::size_t l = 0; l < depth; ++l) {
+    // A deep net's middle is shown in steps; --json has every layer.
+    if (depth > 24 && l >= 5 && l + 5 < depth && (l + 1) % 5 != 0) continue;
+    const LayerMeasurement& m = measured.layers[l];
+    const LayerTheory& t = expected.layers[l];
+    char line[200];
+    std::snprintf(line, sizeof line, "%5zu  %-9s  %-9s %-9s  %-9s  %6.3f  %6.3f   %5.3f   %5.3f    %5.3f   %5.3f\n",
+                  l + 1, significant(m.q.value, 3).c_str(), significant(t.q.value, 3).c_str(),
+                  significant(m.gradient.value, 3).c_str(), significant(t.gradient.value, 3).c_str(),
+                  m.correlation.value, t.correlation.value, m.zero_fraction.value, t.zero_fraction,
+                  m.silent_fraction.value, t.silent_fraction);
+    std::cout << line;
+  }
+  const Prediction& ratio = expected.gradient_ratio;
+  std::cout << "\ngradient of layer 1 over that of layer " << depth << ": "
+            << significant(measured.gradient_ratio.value) << " [" << significant(measured.gradient_ratio.low) << ", "
+            << significant(measured.gradient_ratio.high) << "], theory " << significant(ratio.value);
+  if (ratio.low && ratio.high) {
+    std::cout << " (at this width [" << significant(*ratio.low) << ", " << significant(*ratio.high) << "])";
+  }
+  std::cout << '\n' << conclusion(measured.gradient_ratio.value) << '\n';
+  return 0;
+}
+
+}  // namespace
+
+Command add_propagate(CLI::App& program, Global& global) {
+  CLI::App* app = program.add_subcommand(
+      "propagate", "Signal and gradient layer by layer at initialization, measured and predicted");
+  auto a = std::make_shared<PropagateArguments>();
+  app->add_option("--activation", a->activation, "A name or a formula in x")->required();
+  app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->required();
+  app->add_option("--width", a->width, "Units a layer")->capture_default_str();
+  app->add_option("--depth", a->depth, "Hidden layers")->capture_default_str();
+  app->add_option("--inputs", a->inputs, "Gaussian inputs, which also are the batch")->capture_default_str();
+  app->add_option("--nets", a->nets, "Nets that the measurement averages over")->capture_default_str();
+  app->add_option("--input-variance", a->input_variance, "Of each component of an input")->capture_default_str();
+  app->add_option("--bias-std", a->bias_std, "Standard deviation of the biases, instead of the initializer's");
+  app->add_flag("--batch-norm", a->batch_norm, "Batch normalization between product and activation");
+  app->add_flag("--residual", a->residual, "h + f(Wh + b)");
+  app->add_flag("--orthogonal-inputs", a->orthogonal_inputs, "Orthogonal inputs of equal length");
+  app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
+  return {app, [a, &global] { return propagate_net(*a, global); }};
+}
+
+}  // namespace evengrad::cli
