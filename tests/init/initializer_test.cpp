@@ -23,7 +23,6 @@ double variance(const Matrix<double>& w) { return (w.array() - w.mean()).square(
 
 /// max(x, slope * x).
 struct Leaky {
-  static constexpr std::string_view name = "leaky_relu";
   double slope = 0.01;
   template <class T>
   T operator()(const T& x) const {
@@ -183,7 +182,7 @@ TEST(Initializer, FloatAndDoubleNetsStartAlike) {
     std::string name = info.name;
     if (name == "normal" || name == "uniform" || name == "constant") name += "(0.3)";
     const WeightRole small{.fan_in = 30, .fan_out = 20};
-    if (!initializer(name)(small).weight.scale) continue;
+    if (initializer(name)(small).weight.scale == 0) continue;
     EXPECT_TRUE(same_bits(weights<float>(name, 4, small), Matrix<float>(weights(name, 4, small).cast<float>())))
         << name;
   }
