@@ -58,6 +58,9 @@ Inner without_tails(const std::vector<Point>& points, double level) {
 std::optional<Extremum> maximum(std::vector<Point> points, const std::function<double(double)>& height,
                                 const std::function<Extremum(double low, double high)>& refine) {
   for (Point& p : points) p.y = height(p.x);
+  // A formula may overflow far out (x/(1+exp(-x)) at -710): there is nothing to see there.
+  std::erase_if(points, [](const Point& p) { return std::isnan(p.y); });
+  if (points.empty()) return std::nullopt;
   std::vector<Extremum> found;
   double best = std::max(points.front().y, points.back().y);
   for (std::size_t i = 1; i + 1 < points.size(); ++i) {

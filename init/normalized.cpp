@@ -38,7 +38,11 @@ Repair repair(const Activation& f) {
   const double root = std::sqrt(std::max(0.0, 1 - m.variance / m.derivative_second));
   const auto with = [&](double b) { return Repair{a, b, a * a * m.second_slope + 2 * a * b * m.mean_slope}; };
   const Repair low = with(-a * m.mean - root), high = with(-a * m.mean + root);
-  if (std::abs(low.chi_parallel - high.chi_parallel) < 1e-12) return std::abs(low.b) < std::abs(high.b) ? low : high;
+  // An odd function's two b are mirror images and equally good: rounding must not choose between them.
+  constexpr double tie = 1e-9;
+  if (std::abs(low.chi_parallel - high.chi_parallel) < tie) {
+    return std::abs(low.b) < std::abs(high.b) - tie ? low : high;
+  }
   return low.chi_parallel < high.chi_parallel ? low : high;
 }
 
