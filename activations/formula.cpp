@@ -251,13 +251,13 @@ NodeId as_builtin(FormulaGraph& graph, NodeId root) {
 
 }  // namespace
 
-Activation formula_activation(std::string_view given) {
+Activation formula_activation(std::string_view given, Isa isa) {
   std::string name(trimmed(given));
   FormulaGraph graph;
   const NodeId root = as_builtin(graph, Parser(name, graph).formula());
   const auto compiled = compile(graph, root);
   const std::shared_ptr<const void> program(compiled, &compiled->program);
-  const FormulaKernels& kernels = kernels::programs(best_isa())->formula;
+  const FormulaKernels& kernels = kernels::programs(isa)->formula;
   Kinks kinks = find_kinks(graph, root, Activation(name, program, kernels, {}));
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == '\t' || c == '\r' || c == '\n'; }, ' ');

@@ -11,12 +11,14 @@
 #pragma once
 
 #include <evengrad/core/activation.hpp>
+#include <evengrad/core/dispatch.hpp>
 
 namespace evengrad {
 
 /// The formula as an activation, named by its text, with exact derivatives and its kinks in [-50, 50].
+/// Runs on an instruction set that this machine has.
 /// \throws UsageError that points at the character, for what is not a formula or is too large for one.
-Activation formula_activation(std::string_view text);
+Activation formula_activation(std::string_view text, Isa isa = best_isa());
 
 /// Whether the name means something in formulas by itself: x, pi, e, where, min, exp, ...
 bool is_formula_word(std::string_view name);

@@ -27,7 +27,9 @@ struct GELUTanh {
     // The sigmoid is 0 or 1 beyond 40, where c * c stays finite.
     const T c = min(max(x, -40.0), 40.0);
     constexpr double a = 1.5957691216057308, b = 0.044715 * a;  // a = 2 sqrt(2/pi)
-    return gated(x, sigmoid(c * (a + b * (c * c))));
+    const T u = c * (a + b * (c * c));
+    const T small = sigmoid(where(u > 0.0, -u, u));  // rounded less than its complement
+    return gated(x, where(u > 0.0, 1.0 - small, small));
   }
 };
 

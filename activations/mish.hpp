@@ -16,7 +16,7 @@ struct Mish {
       .year = 2019,
       .source = "Misra 2019, Mish: A Self Regularized Non-Monotonic Activation Function",
       .uses = "YOLOv4",
-      .notes = "Close to silu, with a deeper dip and a slope that reaches 1.089."};
+      .notes = "Close to silu, with a deeper dip and a slope that reaches 1.088."};
 
   template <class T>
   T operator()(const T& x) const {

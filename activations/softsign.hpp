@@ -4,7 +4,6 @@
 #include <evengrad/core/math.hpp>
 
 #include <array>
-#include <limits>
 
 namespace evengrad {
 
@@ -23,11 +22,17 @@ struct Softsign {
           "Like tanh, but it approaches its limits slowly, so that it saturates later. Its second derivative jumps at "
           "0."};
 
+  // As 1 / (1 + 1/|x|), whose every step is monotonic; in x / (1 + |x|) the rounding of the sum is not.
+  template <Real S>
+  Lanes<S> operator()(const Lanes<S>& x) const {
+    const Lanes<S> a = abs(x), y = 1.0 / (1.0 + 1.0 / a);
+    return where(a < 1e-30, x, where(x < 0.0, -y, y));  // 1/a may overflow where y is x
+  }
+
   template <class T>
-  T operator()(const T& x) const {
-    constexpr double inf = std::numeric_limits<double>::infinity();
-    const T a = abs(x);
-    return where(a == inf, sign(x), x / (1.0 + a));
+  Dual<T> operator()(const Dual<T>& x) const {
+    const T y = (*this)(x.value), rest = 1.0 - abs(y);  // 1 / (1 + |x|), rounded less than the sum would be
+    return {y, rest * rest * x.derivative};
   }
 };
 
