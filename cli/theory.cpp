@@ -1,3 +1,4 @@
+#include "emit.hpp"
 #include "program.hpp"
 
 #include <evengrad/activations/registry.hpp>
@@ -7,6 +8,7 @@
 #include <evengrad/init/mean_field.hpp>
 #include <evengrad/init/moments.hpp>
 #include <evengrad/init/normalized.hpp>
+#include <evengrad/init/recommend.hpp>
 
 #include <cmath>
 #include <iostream>
@@ -27,34 +29,6 @@ std::optional<Repair> repair_of(const Activation& f) {
   } catch (const UsageError&) {
     return std::nullopt;
   }
-}
-
-// What the initializer `auto` picks for hidden layers of this activation.
-struct Recommendation {
-  std::string init;
-  std::string reason;
-};
-
-Recommendation recommend(const Activation& f, const std::optional<CriticalPoint>& critical, const Gains& gains) {
-  if (critical && critical->kind == Universality::scale_invariant) {
-    return {"he", text("keeps every variance: sigma_w2 = ", significant(critical->scales.weight))};
-  }
-  if (critical && critical->kind == Universality::k_star_zero) {
-    return {"critical", text("sigma_w2 = ", significant(critical->scales.weight),
-                             " without biases: gradients fall only as a power of depth")};
-  }
-  if (critical) {
-    return {"critical", text("sigma_w2 = ", significant(critical->scales.weight), ", sigma_b2 = ",
-                             significant(critical->scales.bias), ": signal and gradient keep their size")};
-  }
-  if (gains.second_moment) {
-    const FixedPoint at{1, *gains.second_moment * *gains.second_moment * moments(f).second_slope,
-                        *gains.second_moment * *gains.second_moment * moments(f).derivative_second};
-    return {"matched",
-            text("there is no critical point; the signal keeps its second moment, the squared gradient changes by ",
-                 significant(at.chi1), " a layer")};
-  }
-  return {"lecun", "its moments do not exist"};
 }
 
 // f (solid) and f' (dotted) over [-4, 4], in braille: 2 x 4 points a character.
@@ -123,7 +97,7 @@ void print_gain(const char* name, const std::optional<double>& gain, const char*
   std::cout << line;
 }
 
-int theory(const std::string& given, const Global& global) {
+int theory(const std::string& given, const std::string& framework, const Global& global) {
   const Activation f = activation(given);
   const auto named = named_activation(given);
   const Moments m = moments(f);
@@ -131,9 +105,13 @@ int theory(const std::string& given, const Global& global) {
   const Extrema e = extrema(f);
   const auto critical = critical_point(f);
   const auto repaired = repair_of(f);
-  const Recommendation recommended = recommend(f, critical, g);
+  const Recommendation recommended = recommend(f);
   const std::string formula = named ? formula_text(named->entry->info.formula, *named) : f.name();
 
+  if (!framework.empty()) {
+    std::cout << emit_code(framework, f, recommended.init, recommended.reason);
+    return 0;
+  }
   if (global.json) {
     Json document = document_header();
     document["activation"] = f.name();
@@ -223,7 +201,9 @@ Command add_theory(CLI::App& program, Global& global) {
   auto given = std::make_shared<std::string>();
   app->add_option("ACTIVATION", *given, "A name (gelu, leaky_relu(0.2)) or a formula in x (\"x*tanh(exp(x))\")")
       ->required();
-  return {app, [given, &global] { return theory(*given, global); }};
+  auto framework = std::make_shared<std::string>();
+  app->add_option("--emit", *framework, "Print code that initializes a net so: pytorch, jax, keras, cpp");
+  return {app, [given, framework, &global] { return theory(*given, *framework, global); }};
 }
 
 }  // namespace evengrad::cli

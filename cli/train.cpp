@@ -5,7 +5,9 @@
 #include <evengrad/core/file.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/data/registry.hpp>
+#include <evengrad/init/recommend.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/lsuv.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/trainer.hpp>
 
@@ -128,13 +130,40 @@ struct TrainRun {
   Mlp<S> make_model() {
     const Index outputs = required_outputs(data.train, arguments.trainer.loss);
     Mlp<S> net(model_options(arguments, data.train.features(), outputs));
-    net.initialize(initializer(arguments.init), Rng(global.seed).split("init"));
+    const Rng rng = Rng(global.seed).split("init");
+    if (arguments.init == "lsuv") {
+      constexpr Index measured_on = 512;  // rows; variances are known to a few percent
+      initialize_lsuv<S>(net, data.train.inputs.topRows(std::min(measured_on, data.train.size())), rng);
+    } else {
+      net.initialize(initializer(arguments.init), rng);
+    }
     if (!arguments.load.empty()) load_parameters<S>(arguments.load, net);
     return net;
   }
 
   ModelData model_data() const {
     return {data.train.name, data.train.task, data.train.feature_names, data.train.class_names, data.normalization};
+  }
+
+  // What theory knows of this net: one activation, hidden layers of about one width.
+  std::optional<NetOptions> theory_net() const {
+    const MlpOptions& options = model.options();
+    constexpr std::size_t deepest = 1000;
+    if (options.hidden.empty() || options.hidden.size() > deepest || options.activations.size() != 1)
+      return std::nullopt;
+    return NetOptions{.activation = options.activations.front(),
+                      .initializer = initializer(arguments.init),
+                      .depth = static_cast<Index>(options.hidden.size()),
+                      .width = options.hidden[options.hidden.size() / 2],
+                      .inputs = arguments.trainer.batch_size,
+                      .batch_norm = options.norm != Norm::none,
+                      .residual = options.residual};
+  }
+
+  // A wrong pairing is said before it costs an hour, with the number that theory predicts.
+  std::vector<std::string> pairing_warnings() const {
+    const auto net = theory_net();
+    return net && arguments.load.empty() ? warnings(*net) : std::vector<std::string>{};
   }
 
   void say(const std::string& line) const {
@@ -156,9 +185,20 @@ struct TrainRun {
              arguments.trainer.threads == 1 ? " thread" : " threads"));
   }
 
+  void advise() {
+    const auto net = theory_net();
+    if (net && parse_call(arguments.init).name == "auto") {
+      const NetKind kind{.depth = net->depth, .residual = net->residual, .normalized = net->batch_norm};
+      const Recommendation chosen = recommend(net->activation, kind);
+      say(text("init   auto is ", chosen.init, ": ", chosen.reason));
+    }
+    for (const std::string& warning : pairing_warnings()) spdlog::warn("{}", warning);
+  }
+
   // What the model would be, layer by layer, without training it.
   int dry_run() {
     describe();
+    advise();
     Json document = document_header();
     document["layers"] = Json::array();
     say("\nlayer        outputs  parameters");
@@ -178,6 +218,16 @@ struct TrainRun {
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     say(text("\n", grouped(parameters), " parameters, about ", significant(bytes / 1e6, 3), " MB while training, ",
              grouped(trainer.total_steps()), " steps"));
+    if (const auto net = theory_net()) {
+      const NetTheory theory = predict(*net);
+      const double ratio = theory.gradient_ratio.value;
+      say(text("theory: mean square pre-activation ", significant(theory.layers.front().q.value, 3), " in layer 1, ",
+               significant(theory.layers.back().q.value, 3), " in layer ", net->depth,
+               "; the gradient reaches layer 1 at ", significant(ratio, 3), " of its size"));
+      document["theory"] = {{"gradient_ratio", ratio},
+                            {"q_first", theory.layers.front().q.value},
+                            {"q_last", theory.layers.back().q.value}};
+    }
     document["parameters"] = parameters;
     document["training_bytes"] = bytes;
     document["steps"] = trainer.total_steps();
@@ -189,6 +239,7 @@ struct TrainRun {
   int run() {
     if (arguments.dry_run) return dry_run();
     describe();
+    advise();
     if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data());
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     std::optional<AppendFile> log;
@@ -269,6 +320,18 @@ struct TrainRun {
                          {"test_loss", result.test ? Json(result.test->loss) : Json(nullptr)},
                          {"test_accuracy", result.test ? or_null(result.test->accuracy) : Json(nullptr)}};
     document["findings"] = Json::array();
+    for (const std::string& warning : pairing_warnings()) {
+      const MlpOptions& options = model.options();
+      const NetKind kind{.depth = static_cast<Index>(options.hidden.size()),
+                         .residual = options.residual,
+                         .normalized = options.norm != Norm::none};
+      document["findings"].push_back({{"rule", "initial_pairing"},
+                                      {"severity", "warning"},
+                                      {"where", "layers"},
+                                      {"since_step", 0},
+                                      {"message", warning},
+                                      {"try", "--init " + recommend(options.activations.front(), kind).init}});
+    }
     print_json(document);
   }
 

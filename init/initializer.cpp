@@ -2,6 +2,8 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/init/mean_field.hpp>
+#include <evengrad/init/recommend.hpp>
 
 #include <Eigen/QR>
 
@@ -13,7 +15,7 @@ namespace evengrad {
 namespace {
 
 // Standard deviation of a normal cut off at two standard deviations.
-constexpr double truncated_deviation = 0.879596566170685;
+constexpr double truncated_deviation = 0.8796256610342398;
 
 // The slope of a leaky or parametric ReLU below zero, else 0: all that `he` takes from an activation.
 double leaky_slope(const Activation* f) {
@@ -26,32 +28,153 @@ LayerDraws weight_only(const Draw& draw) { return {draw, {}}; }
 // Makes the rule from the arguments that the user gave.
 using MakeRule = Initializer::Rule (*)(const NamedCall&);
 
-template <Fan fan, int numerator, Distribution distribution>
+// The activation that a weight's scale compensates: that whose outputs it sums; in the first layer, the one behind it.
+const Activation* compensated(const WeightRole& role) {
+  return role.input_activation ? role.input_activation : role.activation;
+}
+
+// A gain and whether depth scales it, as the user gave them.
+struct Scaling {
+  double number = 1;
+  std::string gain_name;  // instead of the number
+  bool residual = false;
+
+  double operator()(const WeightRole& role) const {
+    const bool hidden = role.layer > 0 && role.layer + 1 < role.layers;
+    const double depth = residual && hidden ? 1 / std::sqrt(static_cast<double>(role.layers - 1)) : 1;
+    const Activation* f = compensated(role);
+    if (gain_name.empty() || !f) return number * depth;
+    const auto named = gain(*f, gain_name);
+    if (!named) throw UsageError(text(f->name(), " has no ", gain_name, " gain; give a number or another name"));
+    return *named * depth;
+  }
+};
+
+Scaling parse_scaling(NamedCall call, bool takes_gain = true) {
+  Scaling scaling;
+  std::erase_if(call.arguments, [&](const NamedCall::Argument& a) {
+    if (!a.key.empty() || a.value != "residual") return false;
+    scaling.residual = true;
+    return true;
+  });
+  if (takes_gain && call.arguments.size() == 1 && (call.arguments[0].key.empty() || call.arguments[0].key == "gain")) {
+    const std::string& value = call.arguments[0].value;
+    if (std::isalpha(static_cast<unsigned char>(value.front()))) {
+      const auto& names = gain_names();
+      if (std::find(names.begin(), names.end(), value) == names.end()) {
+        throw UsageError(unknown_name(call.name + " gain", value, names));
+      }
+      scaling.gain_name = value;
+      return scaling;
+    }
+  }
+  if (takes_gain) {
+    scaling.number = numeric_arguments(call, {"gain"}, {1})[0];
+  } else {
+    numeric_arguments(call, {}, {});
+  }
+  return scaling;
+}
+
+template <Fan fan, Distribution distribution>
 Initializer::Rule scaled(const NamedCall& call) {
-  const double gain = numeric_arguments(call, {"gain"}, {1})[0];
-  return [gain](const WeightRole& role) {
-    return weight_only(variance_scaling(gain * std::sqrt(numerator), fan, distribution, role));
+  return [scaling = parse_scaling(call)](const WeightRole& role) {
+    return weight_only(variance_scaling(scaling(role), fan, distribution, role));
   };
 }
 
 template <Distribution distribution>
 Initializer::Rule he(const NamedCall& call) {
+  return [scaling = parse_scaling(call, false)](const WeightRole& role) {
+    const double slope = leaky_slope(compensated(role));
+    const double gain = std::sqrt(2 / (1 + slope * slope)) * scaling(role);
+    return weight_only(variance_scaling(gain, Fan::in, distribution, role));
+  };
+}
+
+Initializer::Rule orthogonal_rule(const NamedCall& call) {
+  return [scaling = parse_scaling(call)](const WeightRole& role) {
+    return weight_only({Distribution::orthogonal, scaling(role)});
+  };
+}
+
+// Every layer's pre-activations have second moment 1, if the data have: the first layer's inputs need no gain.
+Initializer::Rule matched(const NamedCall& call) {
+  return [scaling = parse_scaling(call, false)](const WeightRole& role) {
+    double gain = scaling(role);
+    if (role.input_activation) {
+      const double second = moments(*role.input_activation).second;
+      if (!(second > 0) || !std::isfinite(second)) {
+        throw UsageError(
+            text("matched: E[f^2] of ", role.input_activation->name(), " at N(0, 1) is ", second, "; use lecun"));
+      }
+      gain /= std::sqrt(second / (1 - role.input_dropout));  // kept inputs are scaled up
+    }
+    return weight_only(variance_scaling(gain, Fan::in, Distribution::normal, role));
+  };
+}
+
+Initializer::Rule fixed_point(const NamedCall& call) {
   numeric_arguments(call, {}, {});
   return [](const WeightRole& role) {
-    // The slope of the activation whose outputs this weight sums; the first layer sees data, as in the paper's nets.
-    const double slope = leaky_slope(role.input_activation ? role.input_activation : role.activation);
-    return weight_only(variance_scaling(std::sqrt(2 / (1 + slope * slope)), Fan::in, distribution, role));
+    const Activation* f = compensated(role);
+    const auto s = f ? gain(*f, "fixed_point") : 1;
+    if (!s) throw UsageError(text("fixed_point: E[f(s z)^2] = 1 has no solution for ", f->name(), "; use matched"));
+    return weight_only(variance_scaling(*s, Fan::in, Distribution::normal, role));
+  };
+}
+
+Initializer::Rule backward(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole& role) {
+    if (!role.input_activation) return weight_only(variance_scaling(1, Fan::in, Distribution::normal, role));
+    const auto inverse = gain(*role.input_activation, "backward");
+    if (!inverse) {
+      throw UsageError(text("backward: E[f'^2] of ", role.input_activation->name(), " at N(0, 1) is 0 or infinite"));
+    }
+    return weight_only(variance_scaling(*inverse, Fan::out, Distribution::normal, role));
+  };
+}
+
+Initializer::Rule critical(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole& role) {
+    const Activation f = compensated(role) ? *compensated(role) : Activation();
+    const auto point = critical_point(f);
+    if (!point) {
+      throw UsageError(text("critical: ", f.name(),
+                            " has no point with chi1 = chi_parallel = 1; nearest: matched, which "
+                            "keeps the signal, or normalized(",
+                            f.name(), ") with lecun, which keeps the gradient too"));
+    }
+    double weight = point->scales.weight;
+    // Inputs of second moment 1 to variance q*.
+    if (!role.input_activation && point->kind == Universality::half_stable) weight = *point->q - point->scales.bias;
+    const double bias = std::sqrt(point->scales.bias);
+    return LayerDraws{variance_scaling(std::sqrt(weight), Fan::in, Distribution::normal, role),
+                      bias > 0 ? Draw{Distribution::normal, bias} : Draw{}};
+  };
+}
+
+Initializer::Rule automatic(const NamedCall& call) {
+  numeric_arguments(call, {}, {});
+  return [](const WeightRole& role) {
+    const Activation f = compensated(role) ? *compensated(role) : Activation();
+    const Recommendation choice =
+        recommend(f, {.depth = role.layers - 1, .residual = role.residual, .normalized = role.normalized});
+    return initializer(choice.init)(role);
   };
 }
 
 template <Distribution distribution>
 Initializer::Rule plain(const NamedCall& call) {
-  constexpr bool has_default = distribution == Distribution::orthogonal || distribution == Distribution::identity;
-  const char* key = distribution == Distribution::normal    ? "std"
-                    : distribution == Distribution::uniform ? "a"
+  constexpr bool has_default = distribution == Distribution::identity;
+  const char* key = distribution == Distribution::normal     ? "std"
+                    : distribution == Distribution::uniform  ? "a"
                     : distribution == Distribution::constant ? "value"
                                                              : "gain";
-  if (!has_default && call.arguments.empty()) throw UsageError(text(call.name, ": expected ", call.name, "(", key, ")"));
+  if (!has_default && call.arguments.empty())
+    throw UsageError(text(call.name, ": expected ", call.name, "(", key, ")"));
   double scale = numeric_arguments(call, {key}, {1})[0];
   if (distribution == Distribution::uniform) scale /= std::sqrt(3);  // U(-a, a)
   if ((distribution == Distribution::normal || distribution == Distribution::uniform) && scale < 0) {
@@ -90,29 +213,51 @@ struct Entry {
 const std::vector<Entry>& entries() {
   constexpr auto normal = Distribution::normal, uniform = Distribution::uniform, truncated = Distribution::truncated;
   static const std::vector<Entry> list = {
-      {{"xavier", {"glorot", "xavier_normal", "glorot_normal"}, "Var W = gain^2 2 / (fan_in + fan_out)", "Glorot and Bengio 2010, eq. 16"},
-       scaled<Fan::average, 1, normal>},
-      {{"xavier_uniform", {"glorot_uniform"}, "xavier, uniform", "Glorot and Bengio 2010"}, scaled<Fan::average, 1, uniform>},
+      {{"xavier",
+        {"glorot", "xavier_normal", "glorot_normal"},
+        "Var W = gain^2 2 / (fan_in + fan_out)",
+        "Glorot and Bengio 2010, eq. 16"},
+       scaled<Fan::average, normal>},
+      {{"xavier_uniform", {"glorot_uniform"}, "xavier, uniform", "Glorot and Bengio 2010"},
+       scaled<Fan::average, uniform>},
       {{"xavier_truncated", {"glorot_truncated"}, "xavier, normal cut at 2 deviations", "Glorot and Bengio 2010"},
-       scaled<Fan::average, 1, truncated>},
-      {{"he", {"kaiming", "he_normal", "kaiming_normal"}, "Var W = 2 / ((1 + a^2) fan_in), a the slope of a leaky ReLU", "He et al. 2015, eq. 10 and 15"},
+       scaled<Fan::average, truncated>},
+      {{"he",
+        {"kaiming", "he_normal", "kaiming_normal"},
+        "Var W = 2 / ((1 + a^2) fan_in), a the slope of a leaky ReLU",
+        "He et al. 2015, eq. 10 and 15"},
        he<normal>},
       {{"he_uniform", {"kaiming_uniform"}, "he, uniform", "He et al. 2015"}, he<uniform>},
       {{"he_truncated", {"kaiming_truncated"}, "he, normal cut at 2 deviations", "He et al. 2015"}, he<truncated>},
       {{"lecun", {"lecun_normal"}, "Var W = gain^2 / fan_in", "LeCun et al. 1998, Efficient BackProp, section 4.6"},
-       scaled<Fan::in, 1, normal>},
-      {{"lecun_uniform", {}, "lecun, uniform", "LeCun et al. 1998"}, scaled<Fan::in, 1, uniform>},
-      {{"lecun_truncated", {}, "lecun, normal cut at 2 deviations", "LeCun et al. 1998"}, scaled<Fan::in, 1, truncated>},
-      {{"orthogonal", {}, "gain Q, Q^T Q = 1", "Saxe et al. 2014"}, plain<Distribution::orthogonal>},
+       scaled<Fan::in, normal>},
+      {{"lecun_uniform", {}, "lecun, uniform", "LeCun et al. 1998"}, scaled<Fan::in, uniform>},
+      {{"lecun_truncated", {}, "lecun, normal cut at 2 deviations", "LeCun et al. 1998"}, scaled<Fan::in, truncated>},
+      {{"orthogonal", {}, "gain Q, Q^T Q = 1", "Saxe et al. 2014"}, orthogonal_rule},
       {{"identity", {}, "gain on the diagonal", "Le et al. 2015"}, plain<Distribution::identity>},
       {{"normal", {}, "N(0, std^2)", ""}, plain<normal>},
       {{"uniform", {}, "U(-a, a)", ""}, plain<uniform>},
       {{"constant", {}, "every weight the same value", ""}, plain<Distribution::constant>},
       {{"zeros", {"zero"}, "every weight 0", ""}, zeros},
       {{"pytorch", {}, "U(+-1/sqrt(fan_in)), biases too: the default of PyTorch's nn.Linear", "PyTorch 1.13"}, pytorch},
-      {{"keras", {}, "xavier_uniform: the default of Keras' Dense", "Keras 3"}, scaled<Fan::average, 1, uniform>},
-      {{"flax", {}, "lecun_truncated: the default of Flax' Dense", "Flax 0.8"}, scaled<Fan::in, 1, truncated>},
+      {{"keras", {}, "xavier_uniform: the default of Keras' Dense", "Keras 3"}, scaled<Fan::average, uniform>},
+      {{"flax", {}, "lecun_truncated: the default of Flax' Dense", "Flax 0.8"}, scaled<Fan::in, truncated>},
       {{"candle", {}, "U(+-1/sqrt(fan_in)), biases too: the default of candle's linear", "candle 0.8"}, pytorch},
+      {{"matched",
+        {},
+        "Var W = 1 / (E[f^2] fan_in), f before it; first layer 1 / fan_in",
+        "moments at N(0, 1): init/moments.hpp"},
+       matched},
+      {{"fixed_point", {}, "Var W = s^2 / fan_in, s the smallest with E[f(s z)^2] = 1", "init/moments.hpp"},
+       fixed_point},
+      {{"backward", {}, "Var W = 1 / (E[f'^2] fan_out), f before it; first layer 1 / fan_in", "init/moments.hpp"},
+       backward},
+      {{"critical",
+        {},
+        "Var W = sigma_w2 / fan_in, Var b = sigma_b2 with chi1 = chi_parallel = 1; the first layer sets q1 = q*",
+        "Roberts, Yaida and Hanin 2022, chapter 5"},
+       critical},
+      {{"auto", {}, "what theory prefers for this activation and depth", "init/recommend.hpp"}, automatic},
       {{"playground", {}, "U(-0.5, 0.5), biases 0.1: TensorFlow Playground", "TensorFlow Playground"}, playground},
   };
   return list;
@@ -185,9 +330,16 @@ void fill(Matrix<S>& values, const Draw& draw, Rng rng) {
       rng.fill_truncated_normal(flat, 2);
       numbers *= draw.scale / truncated_deviation;
       break;
-    case Distribution::orthogonal: numbers = draw.scale * orthogonal(values.rows(), values.cols(), rng); break;
-    case Distribution::identity: numbers.setIdentity(); numbers *= draw.scale; break;
-    case Distribution::constant: numbers.setConstant(draw.scale); break;
+    case Distribution::orthogonal:
+      numbers = draw.scale * orthogonal(values.rows(), values.cols(), rng);
+      break;
+    case Distribution::identity:
+      numbers.setIdentity();
+      numbers *= draw.scale;
+      break;
+    case Distribution::constant:
+      numbers.setConstant(draw.scale);
+      break;
   }
   values = numbers.template cast<S>();
 }

@@ -27,10 +27,13 @@ struct Draw {
 struct WeightRole {
   Index fan_in = 1;
   Index fan_out = 1;
-  Index layer = 0;                             ///< 0 is the first weight
-  Index layers = 1;                            ///< weights in the net, the output's included
-  const Activation* activation = nullptr;      ///< that follows this weight; null for the output layer
+  Index layer = 0;                               ///< 0 is the first weight
+  Index layers = 1;                              ///< weights in the net, the output's included
+  const Activation* activation = nullptr;        ///< that follows this weight; null for the output layer
   const Activation* input_activation = nullptr;  ///< that its inputs come from; null for the data
+  bool residual = false;                         ///< the net adds layers' inputs to their outputs
+  bool normalized = false;                       ///< the net normalizes pre-activations
+  double input_dropout = 0;                      ///< share of its inputs that is dropped in training
 };
 
 /// The draws of a weight (fan_out, fan_in) and of its bias (fan_out).
@@ -48,7 +51,7 @@ class Initializer {
   using Rule = std::function<LayerDraws(const WeightRole&)>;
   Initializer(std::string name, Rule rule) : name_(std::move(name)), rule_(std::move(rule)) {}
 
-  /// As the command line accepts it: "he_uniform", "xavier(gain=1.6667)".
+  /// As the command line accepts it: "he_uniform", "xavier(gain=1.6667)", "lecun(gain=second_moment)".
   const std::string& name() const { return name_; }
   LayerDraws operator()(const WeightRole& role) const { return rule_(role); }
 
@@ -57,8 +60,11 @@ class Initializer {
   Rule rule_;
 };
 
-/// The initializer of this name, with its arguments: `he`, `xavier_uniform`, `normal(0.02)`, `orthogonal(gain=1.4)`.
-/// \throws UsageError for an unknown name (with the nearest known one) or a wrong argument.
+/// The initializer of this name, with its arguments: `he`, `xavier_uniform`, `normal(0.02)`, `orthogonal(gain=1.4)`. A
+/// gain may be a number or one of gain_names(), then that of the activation whose outputs a weight sums (in the first
+/// layer, of the one behind it). `residual` divides the weights between hidden layers by sqrt(hidden layers), so that
+/// sums of layers do not grow: `he(residual)`. \throws UsageError for an unknown name (with the nearest known one) or a
+/// wrong argument.
 Initializer initializer(std::string_view text);
 
 /// What `list` and the docs say of an initializer.

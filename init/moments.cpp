@@ -2,6 +2,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
 #include <evengrad/init/quadrature.hpp>
 
 #include <boost/math/special_functions/erf.hpp>
@@ -215,20 +216,50 @@ std::optional<double> fixed_point_gain(const Activation& f) {
   return std::nullopt;
 }
 
-}  // namespace
-
-Gains gains(const Activation& f) {
-  const Moments m = moments(f);
-  Gains g;
-  g.second_moment = inverse_root(m.second);
-  g.fixed_point = fixed_point_gain(f);
-  g.unit_variance = inverse_root(m.variance);
-  g.backward = inverse_root(m.derivative_second);
+std::optional<double> pytorch_gain(const Activation& f) {
   try {
-    if (const auto named = named_activation(f.name())) g.pytorch = named->entry->pytorch_gain(named->values);
+    if (const auto named = named_activation(f.name())) return named->entry->pytorch_gain(named->values);
   } catch (const UsageError&) {  // an activation that is not in the registry
   }
-  return g;
+  return std::nullopt;
+}
+
+struct NamedGain {
+  std::string name;
+  std::optional<double> (*of)(const Activation& f);
+};
+
+const std::vector<NamedGain>& named_gains() {
+  static const std::vector<NamedGain> list = {
+      {"second_moment", [](const Activation& f) { return inverse_root(moments(f).second); }},
+      {"fixed_point", fixed_point_gain},
+      {"unit_variance", [](const Activation& f) { return inverse_root(moments(f).variance); }},
+      {"backward", [](const Activation& f) { return inverse_root(moments(f).derivative_second); }},
+      {"pytorch", pytorch_gain}};
+  return list;
+}
+
+}  // namespace
+
+const std::vector<std::string>& gain_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const NamedGain& g : named_gains()) all.push_back(g.name);
+    return all;
+  }();
+  return names;
+}
+
+std::optional<double> gain(const Activation& f, std::string_view name) {
+  for (const NamedGain& g : named_gains()) {
+    if (g.name == name) return g.of(f);
+  }
+  throw UsageError(unknown_name("gain", name, gain_names()));
+}
+
+Gains gains(const Activation& f) {
+  return {gain(f, "second_moment"), gain(f, "fixed_point"), gain(f, "unit_variance"), gain(f, "backward"),
+          gain(f, "pytorch")};
 }
 
 }  // namespace evengrad

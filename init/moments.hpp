@@ -5,6 +5,9 @@
 #include <evengrad/core/activation.hpp>
 
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace evengrad {
 
@@ -58,5 +61,9 @@ struct Gains {
 
 /// All of them, at N(0, 1).
 Gains gains(const Activation& f);
+
+/// Their names, and the one of a name. \throws UsageError for an unknown name.
+const std::vector<std::string>& gain_names();
+std::optional<double> gain(const Activation& f, std::string_view name);
 
 }  // namespace evengrad

@@ -52,13 +52,18 @@ WeightRole NetOptions::role(Index layer) const {
   role.layers = depth + 1;
   role.activation = &activation;
   role.input_activation = layer == 1 ? nullptr : &activation;
+  role.residual = residual;
+  role.normalized = batch_norm;
   return role;
 }
 
-LayerDraws NetOptions::draws(Index layer) const {
-  LayerDraws draws = initializer(role(layer));
-  if (bias_std) draws.bias = {Distribution::normal, *bias_std};
-  return draws;
+std::vector<LayerDraws> NetOptions::draws() const {
+  std::vector<LayerDraws> all;
+  for (Index layer = 1; layer <= depth; ++layer) {
+    all.push_back(initializer(role(layer)));
+    if (bias_std) all.back().bias = {Distribution::normal, *bias_std};
+  }
+  return all;
 }
 
 namespace {
@@ -67,11 +72,12 @@ namespace {
 // square and the mean product over pairs of inputs.
 std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
   const auto m = static_cast<double>(net.inputs);
+  const std::vector<LayerDraws> all_draws = net.draws();
   std::vector<Layer> layers;
   double second = net.input_variance, gap = net.input_variance, mean = 0;
   for (Index l = 1; l <= net.depth; ++l) {
     const WeightRole role = net.role(l);
-    const LayerDraws draws = net.draws(l);
+    const LayerDraws& draws = all_draws[static_cast<std::size_t>(l - 1)];
     const double variance = weight_variance(draws.weight, role);
     const bool constant_bias = draws.bias.distribution == Distribution::constant;
     Layer layer;
@@ -156,7 +162,7 @@ struct Walk {
   std::vector<double> cosine;
 };
 
-Walk walk(const NetOptions& net, Index inputs, Rng rng) {
+Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index inputs, Rng rng) {
   struct Step {
     Columns basis;   // of the layer's inputs, orthonormal
     Columns images;  // W basis / scale: normal, or for an orthogonal W orthonormal
@@ -171,7 +177,7 @@ Walk walk(const NetOptions& net, Index inputs, Rng rng) {
   if (net.orthogonal_inputs) h = factorize(h).q * (deviation * std::sqrt(static_cast<double>(net.input_dimension())));
   for (Index l = 1; l <= net.depth; ++l) {
     const WeightRole role = net.role(l);
-    const LayerDraws draws = net.draws(l);
+    const LayerDraws& draws = all_draws[static_cast<std::size_t>(l - 1)];
     Step step;
     step.orthogonal = draws.weight.distribution == Distribution::orthogonal;
     step.skip = net.skips(l);
@@ -263,13 +269,14 @@ void add_band(Prediction& prediction, const std::vector<double>& values, double 
 
 void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng) {
   if (net.batch_norm || !(theory.layers.back().q.value > 0)) return;
+  const std::vector<LayerDraws> draws = net.draws();
   std::vector<Walk> walks;
   for (const Index few : {8, 32}) {
     const Index inputs = std::min({net.inputs, net.width, few});
     const double work = static_cast<double>(net.depth * net.width * inputs * inputs);
     const auto count = static_cast<std::uint64_t>(std::clamp(8e7 / work, 32.0, 256.0));
     walks.clear();
-    for (std::uint64_t i = 0; i < count; ++i) walks.push_back(walk(net, inputs, rng.split(i)));
+    for (std::uint64_t i = 0; i < count; ++i) walks.push_back(walk(net, draws, inputs, rng.split(i)));
     if (few >= net.inputs || !inputs_differ(walks)) break;
   }
   const auto nets = static_cast<double>(net.nets), all_inputs = static_cast<double>(net.inputs);

@@ -25,8 +25,8 @@ struct NetOptions {
   Index input_dimension() const { return orthogonal_inputs ? std::max(width, inputs) : width; }
   /// Where the weight of layer l = 1, ..., depth stands; the net has an output layer after them.
   WeightRole role(Index layer) const;
-  /// The draws of that layer.
-  LayerDraws draws(Index layer) const;
+  /// The draws of every hidden layer.
+  std::vector<LayerDraws> draws() const;
   /// Whether layer l adds its input: residual, and as wide as its input.
   bool skips(Index layer) const { return residual && (layer > 1 || input_dimension() == width); }
 };

@@ -77,6 +77,9 @@ void Mlp<S>::initialize(const Initializer& init, const Rng& rng) {
     role.layers = depth + 1;
     role.activation = number < depth ? &activation_of(options_, static_cast<std::size_t>(number)) : nullptr;
     role.input_activation = number > 0 ? &activation_of(options_, static_cast<std::size_t>(number - 1)) : nullptr;
+    role.residual = options_.residual;
+    role.normalized = options_.norm != Norm::none;
+    role.input_dropout = number > 0 ? options_.dropout : 0;
     const LayerDraws draws = init(role);
     const std::string name = text("layers.", i);
     fill(linear->weight.value, draws.weight, rng.split(name + ".weight"));

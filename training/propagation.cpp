@@ -48,7 +48,7 @@ Matrix<S> draw_inputs(const NetOptions& net, const Rng& rng) {
 }
 
 template <Real S>
-Sample measure(const NetOptions& net, double largest_slope, const Rng& rng) {
+Sample measure(const NetOptions& net, const std::vector<LayerDraws>& all_draws, double largest_slope, const Rng& rng) {
   struct HiddenLayer {
     Parameter<S> weight, bias;
     std::vector<BatchNorm<S>> norm;
@@ -59,7 +59,7 @@ Sample measure(const NetOptions& net, double largest_slope, const Rng& rng) {
   std::vector<Var<S>> z, act;
   for (Index l = 1; l <= net.depth; ++l) {
     HiddenLayer& layer = layers[static_cast<std::size_t>(l - 1)];
-    const LayerDraws draws = net.draws(l);
+    const LayerDraws& draws = all_draws[static_cast<std::size_t>(l - 1)];
     const std::string name = text("layers.", l - 1);
     layer.weight.value.resize(net.width, l == 1 ? net.input_dimension() : net.width);
     layer.bias.value.resize(1, net.width);
@@ -131,10 +131,11 @@ Propagation propagate(const NetOptions& net, const Rng& rng) {
     if (value < 1) throw UsageError(text("propagate: ", name, " must be at least 1, got ", value));
   }
   if (net.batch_norm && net.inputs < 2) throw UsageError("propagate: batch normalization needs at least 2 inputs");
+  const std::vector<LayerDraws> draws = net.draws();
   const double slope = largest_slope(net.activation);
   std::vector<Sample> samples;
   for (Index i = 0; i < net.nets; ++i) {
-    samples.push_back(measure<S>(net, slope, rng.split(static_cast<std::uint64_t>(i))));
+    samples.push_back(measure<S>(net, draws, slope, rng.split(static_cast<std::uint64_t>(i))));
   }
   const auto over_nets = [&](std::vector<double> Sample::*quantity, std::size_t layer) {
     std::vector<double> values;

@@ -1,0 +1,117 @@
+#include <evengrad/init/recommend.hpp>
+
+#include <evengrad/core/error.hpp>
+
+#include <cmath>
+#include <cstdio>
+
+namespace evengrad {
+
+namespace {
+
+std::string rounded(double number) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.3g", number);
+  return digits;
+}
+
+// sigma_w2 of an initializer behind this activation.
+double weight_scale(const char* name, const Activation& f) {
+  const WeightRole role{.layer = 1, .layers = 3, .activation = &f, .input_activation = &f};
+  return std::pow(initializer(name)(role).weight.scale, 2);
+}
+
+// The aliases that everybody knows, where they are this scale without biases.
+std::string usual_name(const Activation& f, const Scales& scales) {
+  for (const char* name : {"lecun", "he"}) {
+    if (scales.bias == 0 && std::abs(weight_scale(name, f) / scales.weight - 1) < 1e-12) return name;
+  }
+  return "critical";
+}
+
+}  // namespace
+
+Recommendation recommend(const Activation& f, const NetKind& kind) {
+  const Moments m = moments(f);
+  if (!(m.second > 0) || !std::isfinite(m.second) || !std::isfinite(m.derivative_second)) {
+    return {"lecun", "the moments of this activation at N(0, 1) do not exist: theory has no advice"};
+  }
+  const auto depth = static_cast<double>(kind.depth);
+  // At the matched gain: slope of the variance map, and the factor of the squared gradient a layer.
+  const double chi_parallel = m.second_slope / m.second, chi1 = m.derivative_second / m.second;
+  const double gradient = std::pow(chi1, depth / 2);
+  if (kind.residual) {
+    return {"matched(residual)", text("each of the ", kind.depth, " layers adds 1/", kind.depth,
+                                      " of the signal's variance: it grows by no more than a constant over the net")};
+  }
+  const auto point = critical_point(f);
+  if (kind.normalized) {
+    return {point && point->kind == Universality::scale_invariant ? usual_name(f, point->scales) : "matched",
+            "normalization undoes the weights' scale in the signal; this one suits the activation"};
+  }
+  if (point && point->kind == Universality::scale_invariant) {
+    return {usual_name(f, point->scales), text("sigma_w2 = ", rounded(point->scales.weight),
+                                               " keeps the mean square of signal and gradient at every depth")};
+  }
+  if (std::abs(m.second - 1) < 1e-6 && chi_parallel < 1) {
+    return {"lecun", text("variance 1 is a stable fixed point, deviations shrink by ", rounded(chi_parallel),
+                          " a layer; the gradient changes by ", rounded(gradient), " over ", kind.depth, " layers")};
+  }
+  if (point && point->kind == Universality::k_star_zero) {
+    return {usual_name(f, point->scales), text("sigma_w2 = ", rounded(point->scales.weight),
+                                               " is critical: signal and gradient fall only as a power of depth")};
+  }
+  const double drift = std::pow(chi_parallel, depth);
+  if (point && drift > 4) {
+    return {"critical", text("sigma_w2 = ", rounded(point->scales.weight), ", sigma_b2 = ", rounded(point->scales.bias),
+                             " keep signal and gradient; without biases deviations grow by ", rounded(chi_parallel),
+                             " a layer, by ", rounded(drift), " over ", kind.depth, " layers")};
+  }
+  const std::string change = text("the gradient changes by ", rounded(gradient), " over ", kind.depth, " layers");
+  if (point) return {"matched", text("keeps the signal's second moment at 1; ", change)};
+  return {"matched", text("no scales keep both signal and gradient; this keeps the signal, ", change, "; normalized(",
+                          f.name(), ") with lecun would keep both")};
+}
+
+std::vector<std::string> warnings(const NetOptions& net, const WarningLimits& limits) {
+  std::vector<std::string> all;
+  const std::string pair = text(net.activation.name(), " with ", net.initializer.name());
+  const Recommendation better =
+      recommend(net.activation, {.depth = net.depth, .residual = net.residual, .normalized = net.batch_norm});
+  const auto warn = [&](const std::string& what) {
+    const bool same = better.init == net.initializer.name();
+    all.push_back(text(pair, ": ", what,
+                       same ? "" : text("; try ", better.init, ", which ", "is advised since ", better.reason)));
+  };
+  const LayerDraws draws = net.draws().back();
+  if (draws.weight.distribution == Distribution::constant) {
+    warn(draws.weight.scale == 0
+             ? "all weights are 0: units of a layer stay equal, and where f(0) = 0 no weight ever gets a gradient"
+             : "all weights are equal: every layer is as good as one unit, and stays so");
+    return all;
+  }
+  const NetTheory theory = predict(net);
+  constexpr double largest = 3.4e38;  // of float
+  const double first = theory.layers.front().q.value, last = theory.layers.back().q.value;
+  for (std::size_t l = 0; l < theory.layers.size(); ++l) {
+    if (theory.layers[l].q.value * theory.layers[l].q.value <= largest * largest) continue;
+    warn(text("pre-activations overflow float32 at layer ", l + 1));
+    return all;
+  }
+  const double ratio = theory.gradient_ratio.value;
+  if (ratio < 1 / limits.gradient || ratio > limits.gradient) {
+    warn(text("gradients reach layer 1 at ", rounded(ratio), " of their size"));
+  }
+  if (last / first < 1 / limits.signal || last / first > limits.signal) {
+    warn(text("the variance of pre-activations goes from ", rounded(first), " in layer 1 to ", rounded(last),
+              " in layer ", net.depth));
+  }
+  const bool selu = net.activation.name() == "selu";
+  if (selu && all.empty() && !net.batch_norm && std::abs(last - 1) > 0.1) {
+    warn(text("self-normalization needs weight variance 1/fan_in; the variance of pre-activations goes to ",
+              rounded(last), " instead of 1"));
+  }
+  return all;
+}
+
+}  // namespace evengrad
