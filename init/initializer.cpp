@@ -258,6 +258,8 @@ const std::vector<Entry>& entries() {
         "Roberts, Yaida and Hanin 2022, chapter 5"},
        critical},
       {{"auto", {}, "what theory prefers for this activation and depth", "init/recommend.hpp"}, automatic},
+      {{"lsuv", {}, "orthogonal; train then scales each layer to variance 1 on the data", "Mishkin and Matas 2016"},
+       orthogonal_rule},
       {{"playground", {}, "U(-0.5, 0.5), biases 0.1: TensorFlow Playground", "TensorFlow Playground"}, playground},
   };
   return list;

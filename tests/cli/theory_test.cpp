@@ -90,6 +90,19 @@ TEST(Theory, CardNamesTheInitializer) {
   for (const char* part : {"f'(x)", "Gains", "critical", "Initializer", "he"}) EXPECT_NE(run.out.find(part), std::string::npos) << part;
 }
 
+TEST(Theory, EmitsCodeForEachFramework) {
+  TempFolder folder;
+  for (const auto& [framework, part] : {std::pair{"pytorch", "nn.init.normal_"}, {"jax", "jax.random.normal"}, {"keras", "VarianceScaling"}, {"cpp", "initializer(\"critical\")"}}) {
+    const Output run = shell(folder, std::string("evengrad theory gelu --emit ") + framework);
+    EXPECT_EQ(run.status, 0) << run.err;
+    EXPECT_NE(run.out.find(part), std::string::npos) << run.out;
+    EXPECT_EQ(run.out.find('@'), std::string::npos) << run.out;
+  }
+  const Output wrong = shell(folder, "evengrad theory gelu --emit pytroch");
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.err.find("did you mean 'pytorch'?"), std::string::npos) << wrong.err;
+}
+
 TEST(Propagate, MeasuredAgreesWithTheBandOfTheory) {
   TempFolder folder;
   const Output run = shell(folder, "evengrad propagate --activation tanh --init xavier --depth 8 --width 128 --inputs 64 --nets 20 --seed 3 --json");
