@@ -90,6 +90,22 @@ TEST(Theory, CardNamesTheInitializer) {
   for (const char* part : {"f'(x)", "Gains", "critical", "Initializer", "he"}) EXPECT_NE(run.out.find(part), std::string::npos) << part;
 }
 
+TEST(Theory, AFormulaEqualToABuiltInTrainsAndPropagatesAlike) {
+  TempFolder folder;
+  for (const auto& [name, formula] : {std::pair{"silu", "x*sigmoid(x)"}, {"leaky_relu(0.1)", "max(x, 0.1*x)"}}) {
+    const auto run = [&](const char* line, const char* f) {
+      return shell(folder, std::string("evengrad ") + line + " --json --activation '" + f + "'").json();
+    };
+    const char* const training = "train --data moons --hidden 32,32 --init lecun --epochs 10";
+    const auto a = run(training, name)["final"], b = run(training, formula)["final"];
+    EXPECT_NEAR(a["train_loss"], b["train_loss"], 1e-5) << name;
+    EXPECT_NEAR(a["test_loss"], b["test_loss"], 1e-5) << name;
+    const char* const propagation = "propagate --init lecun --depth 6 --nets 3 --inputs 16";
+    const auto c = run(propagation, name), d = run(propagation, formula);
+    for (const char* key : {"gradient_ratio", "gradient_ratio_theory"}) EXPECT_NEAR(c[key].get<double>() / d[key].get<double>(), 1, 1e-5) << name;
+  }
+}
+
 TEST(Theory, EmitsCodeForEachFramework) {
   TempFolder folder;
   for (const auto& [framework, part] : {std::pair{"pytorch", "nn.init.normal_"}, {"jax", "jax.random.normal"}, {"keras", "VarianceScaling"}, {"cpp", "initializer(\"critical\")"}}) {
