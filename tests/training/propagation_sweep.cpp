@@ -32,7 +32,9 @@ TEST_P(Sweep, MeetsTheory) {
     for (const Index width : {64, 256, 1024}) {
       for (const Index depth : {10, 100}) {
         for (const bool residual : {false, true}) {
-          if (residual && (width == 1024 || depth == 100)) continue;
+          // Wide and deep at once would take an hour; the deep nets below are both.
+          if (depth == 100 && (residual || width == 1024)) continue;
+          if (residual && width == 1024) continue;
           NetOptions net{.activation = activation(f), .initializer = initializer(init), .depth = depth, .width = width};
           net.inputs = 8, net.nets = width == 1024 ? 5 : 10, net.residual = residual;
           const std::uint64_t cell = static_cast<std::uint64_t>(width * 1000 + depth);
