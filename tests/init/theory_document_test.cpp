@@ -190,17 +190,21 @@ void say_normalization_and_residuals(std::vector<Statement>& s) {
   s.push_back({"π/(π - 1) = {4}; over 50 layers the rms grows by {2e}. For tanh it is {4}, for GELU {4}",
                {factor("relu"), std::pow(factor("relu"), 25), factor("tanh"), factor("gelu")}});
   // q of layers 2 and 22 are those of the stream after 1 and 21 layers, times the same number.
-  const auto growth = [](const char* f, const char* init) {
-    NetOptions options = net(f, init, 22);
-    options.residual = true;
-    const NetTheory t = predict(options);
+  const auto growth = [](const char* f, const Initializer& init) {
+    const NetTheory t = predict({.activation = activation(f), .initializer = init, .depth = 22, .residual = true});
     return last_q(t) / t.layers[1].q.value;
   };
-  s.push_back({"a factor of {2e} over 20 layers", {growth("relu", "he")}});
+  s.push_back({"a factor of {2e} over 20 layers", {growth("relu", initializer("he"))}});
+  const double tanh = growth("tanh", initializer("lecun(residual)"));
+  EXPECT_LT(tanh, std::exp(1));
   s.push_back({"over 20 of 22 layers is {2}. With `matched(residual)` it is {2}",
-               {growth("tanh", "lecun(residual)"), growth("tanh", "matched(residual)")}});
-  EXPECT_LT(growth("tanh", "lecun(residual)"), std::exp(1));
-  s.push_back({"For He-ReLU the same factor is {2}", {growth("relu", "he(residual)")}});
+               {tanh, growth("tanh", initializer("matched(residual)"))}});
+  const Initializer divided("he over sqrt(depth)", [he = initializer("he")](const WeightRole& role) {
+    LayerDraws draws = he(role);
+    if (role.layer > 0) draws.weight.scale /= std::sqrt(22);
+    return draws;
+  });
+  s.push_back({"For He's weights over √L and ReLU the same factor is {2}", {growth("relu", divided)}});
 }
 
 double other_chi(const Activation& f, double a, double b) {
