@@ -8,6 +8,9 @@
 #include <Eigen/QR>
 
 #include <cmath>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <span>
 
 namespace evengrad {
@@ -33,6 +36,20 @@ const Activation* compensated(const WeightRole& role) {
   return role.input_activation ? role.input_activation : role.activation;
 }
 
+// Whether a residual sum is behind this weight whatever the data's dimension.
+bool is_between_hidden(const WeightRole& role) {
+  return role.layer > 0 && role.layer + 1 < role.layers && role.activation;
+}
+
+// For h + f(W h) in L hidden layers: with f at second moment s^2 of h's, each sum adds s^2 + 2 s |E f| / sqrt(E f^2) of
+// it, the second term because means add up. At 1/L the whole net grows the signal by no more than e.
+double residual_factor(const WeightRole& role) {
+  if (!is_between_hidden(role)) return 1;
+  const Moments m = moments(*role.activation);
+  const double b = std::abs(m.mean) / std::sqrt(m.second), share = 1 / static_cast<double>(role.layers - 1);
+  return m.second > 0 && std::isfinite(b) ? share / (b + std::sqrt(b * b + share)) : std::sqrt(share);
+}
+
 // A gain and whether depth scales it, as the user gave them.
 struct Scaling {
   double number = 1;
@@ -40,8 +57,7 @@ struct Scaling {
   bool residual = false;
 
   double operator()(const WeightRole& role) const {
-    const bool hidden = role.layer > 0 && role.layer + 1 < role.layers;
-    const double depth = residual && hidden ? 1 / std::sqrt(static_cast<double>(role.layers - 1)) : 1;
+    const double depth = residual ? residual_factor(role) : 1;
     const Activation* f = compensated(role);
     if (gain_name.empty() || !f) return number * depth;
     const auto named = gain(*f, gain_name);
@@ -98,18 +114,32 @@ Initializer::Rule orthogonal_rule(const NamedCall& call) {
   };
 }
 
+// The variance of pre-activations at which f adds 1/L to a sum of mean square 1: E[f^2] + 2 |E[f]| = 1/L, the second
+// term for means that add up.
+double residual_variance(const Activation& f, double layers) {
+  double low = -40, high = 5;  // log v
+  while (high - low > 1e-13) {
+    const double middle = (low + high) / 2;
+    const Moments m = moments(f, std::exp(middle));
+    (m.second + 2 * std::abs(m.mean) < 1 / layers ? low : high) = middle;
+  }
+  return std::exp(low);
+}
+
 // Every layer's pre-activations have second moment 1, if the data have: the first layer's inputs need no gain.
 Initializer::Rule matched(const NamedCall& call) {
   return [scaling = parse_scaling(call, false)](const WeightRole& role) {
-    double gain = scaling(role);
-    if (role.input_activation) {
-      const double second = moments(*role.input_activation).second;
-      if (!(second > 0) || !std::isfinite(second)) {
-        throw UsageError(
-            text("matched: E[f^2] of ", role.input_activation->name(), " at N(0, 1) is ", second, "; use lecun"));
-      }
-      gain /= std::sqrt(second / (1 - role.input_dropout));  // kept inputs are scaled up
+    if (!role.input_activation) return weight_only(variance_scaling(1, Fan::in, Distribution::normal, role));
+    if (scaling.residual && is_between_hidden(role)) {
+      const double v = residual_variance(*role.activation, static_cast<double>(role.layers - 1));
+      return weight_only(variance_scaling(std::sqrt(v), Fan::in, Distribution::normal, role));
     }
+    const double second = moments(*role.input_activation).second;
+    if (!(second > 0) || !std::isfinite(second)) {
+      throw UsageError(
+          text("matched: E[f^2] of ", role.input_activation->name(), " at N(0, 1) is ", second, "; use lecun"));
+    }
+    const double gain = std::sqrt((1 - role.input_dropout) / second);  // dropout scales up what it keeps
     return weight_only(variance_scaling(gain, Fan::in, Distribution::normal, role));
   };
 }
@@ -136,11 +166,28 @@ Initializer::Rule backward(const NamedCall& call) {
   };
 }
 
+// What takes milliseconds to derive is derived once for all layers of a net.
+template <class T>
+class Remembered {
+ public:
+  template <class Make>
+  T operator()(const std::string& key, const Make& make) {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key);
+    return found != known_.end() ? found->second : known_.emplace(key, make()).first->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, T> known_;
+};
+
 Initializer::Rule critical(const NamedCall& call) {
   numeric_arguments(call, {}, {});
-  return [](const WeightRole& role) {
+  const auto points = std::make_shared<Remembered<std::optional<CriticalPoint>>>();
+  return [points](const WeightRole& role) {
     const Activation f = compensated(role) ? *compensated(role) : Activation();
-    const auto point = critical_point(f);
+    const auto point = (*points)(f.name(), [&] { return critical_point(f); });
     if (!point) {
       throw UsageError(text("critical: ", f.name(),
                             " has no point with chi1 = chi_parallel = 1; nearest: matched, which "
@@ -158,11 +205,12 @@ Initializer::Rule critical(const NamedCall& call) {
 
 Initializer::Rule automatic(const NamedCall& call) {
   numeric_arguments(call, {}, {});
-  return [](const WeightRole& role) {
+  const auto choices = std::make_shared<Remembered<Initializer>>();
+  return [choices](const WeightRole& role) {
     const Activation f = compensated(role) ? *compensated(role) : Activation();
-    const Recommendation choice =
-        recommend(f, {.depth = role.layers - 1, .residual = role.residual, .normalized = role.normalized});
-    return initializer(choice.init)(role);
+    const NetKind kind{.depth = role.layers - 1, .residual = role.residual, .normalized = role.normalized};
+    const std::string key = text(f.name(), " ", kind.depth, kind.residual, kind.normalized);
+    return (*choices)(key, [&] { return initializer(recommend(f, kind).init); })(role);
   };
 }
 

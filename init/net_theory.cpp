@@ -274,7 +274,7 @@ void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng) {
   for (const Index few : {8, 32}) {
     const Index inputs = std::min({net.inputs, net.width, few});
     const double work = static_cast<double>(net.depth * net.width * inputs * inputs);
-    const auto count = static_cast<std::uint64_t>(std::clamp(8e7 / work, 32.0, 256.0));
+    const auto count = static_cast<std::uint64_t>(std::clamp(4e7 / work, 32.0, 256.0));
     walks.clear();
     for (std::uint64_t i = 0; i < count; ++i) walks.push_back(walk(net, draws, inputs, rng.split(i)));
     if (few >= net.inputs || !inputs_differ(walks)) break;

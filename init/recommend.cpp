@@ -42,7 +42,7 @@ Recommendation recommend(const Activation& f, const NetKind& kind) {
   const double gradient = std::pow(chi1, depth / 2);
   if (kind.residual) {
     return {"matched(residual)", text("each of the ", kind.depth, " layers adds 1/", kind.depth,
-                                      " of the signal's variance: it grows by no more than a constant over the net")};
+                                      " of the signal's mean square: it grows by no more than e over the net")};
   }
   const auto point = critical_point(f);
   if (kind.normalized) {
@@ -94,7 +94,7 @@ std::vector<std::string> warnings(const NetOptions& net, const WarningLimits& li
   constexpr double largest = 3.4e38;  // of float
   const double first = theory.layers.front().q.value, last = theory.layers.back().q.value;
   for (std::size_t l = 0; l < theory.layers.size(); ++l) {
-    if (theory.layers[l].q.value * theory.layers[l].q.value <= largest * largest) continue;
+    if (std::sqrt(theory.layers[l].q.value) <= largest) continue;
     warn(text("pre-activations overflow float32 at layer ", l + 1));
     return all;
   }

@@ -1,5 +1,7 @@
+#include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/init/initializer.hpp>
+#include <evengrad/init/mean_field.hpp>
 
 #include "../matrices.hpp"
 #include "../temp_folder.hpp"
@@ -205,6 +207,86 @@ TEST(Initializer, WrongNamesAndArgumentsAreRefused) {
         "xavier(std=1)", "xavier(nan)", "zeros(1)", "pytorch(3)", "he(", "xavier()"}) {
     EXPECT_THROW(initializer(wrong), UsageError) << wrong;
   }
+}
+
+// fan_in Var W of a derived initializer: in the first layer (no activation before it), and later.
+double sigma_w2(const char* init, const Activation& f, bool first = false, Index layers = 3) {
+  WeightRole at{.fan_in = 40, .fan_out = 40, .layer = first ? 0 : 1, .layers = layers, .activation = &f};
+  at.input_activation = first ? nullptr : &f;
+  return 40 * std::pow(initializer(init)(at).weight.scale, 2);
+}
+
+TEST(DerivedInitializer, MatchedKeepsSecondMomentOne) {
+  for (const ActivationEntry& entry : activations()) {
+    const Activation f = activation(entry.name);
+    EXPECT_NEAR(sigma_w2("matched", f, true), 1, 1e-12) << entry.name;
+    EXPECT_NEAR(sigma_w2("matched", f) * moments(f).second, 1, 1e-12) << entry.name;
+  }
+  EXPECT_NEAR(std::sqrt(sigma_w2("matched", activation("gelu"))), 1.533530441, 5e-10);
+  // Dropout scales what it keeps by 1 / (1 - p): E[h^2] grows by as much.
+  const Activation relu = activation("relu");
+  const WeightRole dropped{.fan_in = 40, .layer = 1, .layers = 3, .input_activation = &relu, .input_dropout = 0.2};
+  EXPECT_NEAR(40 * std::pow(initializer("matched")(dropped).weight.scale, 2), 2 * 0.8, 1e-12);
+  EXPECT_THROW(sigma_w2("matched", activation("exp(x^2)")), UsageError);
+}
+
+TEST(DerivedInitializer, FixedPointAndBackward) {
+  const Activation gelu = activation("gelu");
+  EXPECT_NEAR(moments(gelu, sigma_w2("fixed_point", gelu)).second, 1, 1e-12);
+  EXPECT_EQ(sigma_w2("fixed_point", gelu), sigma_w2("fixed_point", gelu, true));
+  EXPECT_THROW(sigma_w2("fixed_point", activation("tanh")), UsageError);
+  const Activation f = activation("mish");
+  const WeightRole at{.fan_in = 10, .fan_out = 30, .layer = 1, .layers = 3, .input_activation = &f};
+  EXPECT_NEAR(30 * std::pow(initializer("backward")(at).weight.scale, 2) * moments(f).derivative_second, 1, 1e-12);
+}
+
+TEST(DerivedInitializer, CriticalSetsWeightsBiasesAndTheFirstVariance) {
+  const Activation gelu = activation("gelu");
+  const CriticalPoint point = *critical_point(gelu);
+  WeightRole at{.fan_in = 40, .layer = 1, .layers = 3, .activation = &gelu, .input_activation = &gelu};
+  const LayerDraws later = initializer("critical")(at);
+  EXPECT_NEAR(40 * std::pow(later.weight.scale, 2), point.scales.weight, 1e-12);
+  EXPECT_NEAR(std::pow(later.bias.scale, 2), point.scales.bias, 1e-12);
+  EXPECT_EQ(later.bias.distribution, Distribution::normal);
+  at.layer = 0, at.input_activation = nullptr;
+  const LayerDraws first = initializer("critical")(at);
+  EXPECT_NEAR(40 * std::pow(first.weight.scale, 2) + std::pow(first.bias.scale, 2), *point.q, 1e-12);
+  EXPECT_NEAR(sigma_w2("critical", activation("relu"), true), 2, 1e-12);
+  EXPECT_NEAR(sigma_w2("critical", activation("tanh"), true), 1, 1e-12);
+  try {
+    sigma_w2("critical", activation("sigmoid"));
+    ADD_FAILURE() << "sigmoid has no critical point";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("matched"), std::string::npos) << error.what();
+  }
+}
+
+TEST(DerivedInitializer, GainsHaveNames) {
+  const Activation gelu = activation("gelu"), tanh = activation("tanh");
+  EXPECT_NEAR(sigma_w2("lecun(gain=second_moment)", gelu) * moments(gelu).second, 1, 1e-12);
+  EXPECT_NEAR(sigma_w2("lecun(second_moment)", gelu, true) * moments(gelu).second, 1, 1e-12);  // all layers alike
+  EXPECT_NEAR(sigma_w2("xavier(gain=backward)", gelu) * moments(gelu).derivative_second, 1, 1e-12);
+  EXPECT_NEAR(sigma_w2("xavier(gain=pytorch)", tanh), 25.0 / 9, 1e-12);
+  const WeightRole at{.fan_in = 4, .layer = 1, .layers = 3, .input_activation = &tanh};
+  EXPECT_NEAR(initializer("orthogonal(gain=unit_variance)")(at).weight.scale, *gain(tanh, "unit_variance"), 1e-15);
+  EXPECT_THROW(sigma_w2("xavier(gain=pytorch)", gelu), UsageError);
+  EXPECT_THROW(initializer("lecun(gain=second_momnt)"), UsageError);
+  EXPECT_THROW(initializer("matched(2)"), UsageError);
+}
+
+TEST(DerivedInitializer, ResidualScalesWeightsBetweenHiddenLayersByDepth) {
+  const Activation relu = activation("relu"), tanh = activation("tanh");
+  EXPECT_NEAR(sigma_w2("lecun(residual)", tanh, false, 26), 1.0 / 25, 1e-12);  // centred
+  EXPECT_NEAR(sigma_w2("lecun(gain=2, residual)", tanh, false, 26), 4.0 / 25, 1e-12);
+  EXPECT_NEAR(sigma_w2("he(residual)", relu, true, 26), 2, 1e-12);
+  // s^2 + 2 s E[f] / sqrt(E[f^2]) = 1/25 with E[f] = 1 / sqrt(2 pi), E[f^2] = 1/2.
+  const double s = std::sqrt(sigma_w2("he(residual)", relu, false, 26) / 2);
+  EXPECT_NEAR(s * s + 2 * s / std::sqrt(std::acos(-1.0)), 1.0 / 25, 1e-12);
+  EXPECT_NEAR(sigma_w2("matched(residual)", relu, false, 26), 2 * s * s, 1e-12);
+  const double v = sigma_w2("matched(residual)", tanh, false, 26);
+  EXPECT_NEAR(moments(tanh, v).second, 1.0 / 25, 1e-12);
+  const WeightRole output{.fan_in = 4, .layer = 25, .layers = 26, .input_activation = &relu};
+  EXPECT_NEAR(4 * std::pow(initializer("he(residual)")(output).weight.scale, 2), 2, 1e-12);
 }
 
 }  // namespace

@@ -46,8 +46,8 @@ TEST(Recommend, DependsOnDepthAndKindOfNet) {
 // What it recommends must carry: neither signal nor gradient changes by much.
 TEST(Recommend, CarriesDeepNets) {
   add_normalized();
-  for (const char* name : {"relu", "leaky_relu", "tanh", "selu", "gelu", "silu", "mish", "elu", "softsign", "erf",
-                           "hard_swish", "normalized(gelu)", "normalized(sigmoid)", "normalized(softplus)"}) {
+  for (const char* name : {"relu", "leaky_relu", "tanh", "selu", "gelu", "silu", "mish", "elu", "erf", "hard_swish",
+                           "normalized(gelu)", "normalized(sigmoid)", "normalized(softplus)"}) {
     NetOptions net{activation(name), initializer("auto")};
     net.depth = 100;
     const NetTheory t = predict(net);
@@ -62,9 +62,10 @@ TEST(Recommend, CarriesDeepResidualNets) {
     NetOptions net{activation(name), initializer("auto")};
     net.depth = 100, net.residual = true;
     const NetTheory t = predict(net);
-    EXPECT_LT(t.layers[99].q.value * 100 / t.layers[1].q.value, 1000) << name;
-    EXPECT_LT(t.gradient_ratio.value, 10) << name;
-    EXPECT_GT(t.gradient_ratio.value, 0.05) << name;
+    EXPECT_GE(t.layers[99].q.value, t.layers[1].q.value) << name;
+    EXPECT_LE(t.layers[99].q.value, std::exp(1.0) * t.layers[1].q.value) << name;
+    // Gradients of branches: all of one size.
+    EXPECT_NEAR(std::log(t.layers[1].gradient.value / t.layers[97].gradient.value), 0, 1) << name;
     net.initializer = initializer("he");
     EXPECT_FALSE(warnings(net).empty()) << name;
   }
