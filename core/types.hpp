@@ -3,9 +3,17 @@
 
 #include <evengrad/core/real.hpp>
 
+// Matrices cross between library and program, so both must align them alike, whatever -m flags either has. The CMake
+// target says the same; this serves who compiles by hand.
+#ifndef EIGEN_MAX_ALIGN_BYTES
+#define EIGEN_MAX_ALIGN_BYTES 64
+#endif
 #include <Eigen/Core>
 
 namespace evengrad {
+
+static_assert(EIGEN_MAX_ALIGN_BYTES == 64,
+              "evengrad and its users need -DEIGEN_MAX_ALIGN_BYTES=64, before any include of Eigen");
 
 /// Row-major (batch, features); a weight is (out, in), as in PyTorch.
 template <Real S>
