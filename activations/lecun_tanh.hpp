@@ -21,15 +21,17 @@ struct LeCunTanh {
 
   template <class T>
   T operator()(const T& x) const {
-    return 1.7159 * tanh(x / 1.5);  // 2/3 itself would be rounded
+    return 1.7159 * tanh((2.0 / 3.0) * x);
   }
 
-  // The same, with less rounding in the derivative: 1 - t^2 where that is the closest form, and the factors in one, of
-  // which only what is above 1 is rounded.
+  // The same with a slope that rounds less: 1 - t^2 where that is the closest form, corrected for what rounding took
+  // from the argument, and of the factor only what is above 1.
   template <class T>
   Dual<T> operator()(const Dual<T>& x) const {
-    const Dual<T> t = tanh(Dual<T>(x.value / 1.5, T(1.0)));
-    const T slope = where(abs(t.value) < 0.5, 1.0 - t.value * t.value, t.derivative);
+    const Dual<T> t = tanh(Dual<T>((2.0 / 3.0) * x.value, T(1.0)));
+    const T c = min(max(x.value, -30.0), 30.0), u = (2.0 / 3.0) * c, lost = (c - u) - 0.5 * u;  // c - 1.5 u, exactly
+    const T rough = where(abs(t.value) < 0.5, 1.0 - t.value * t.value, t.derivative);
+    const T slope = rough - (2.0 / 1.5) * (t.value * rough * lost);
     return {1.7159 * t.value, (slope + (1.7159 / 1.5 - 1.0) * slope) * x.derivative};
   }
 };
