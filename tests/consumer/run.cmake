@@ -1,4 +1,4 @@
-# cmake -DMODE=installed|subfolder -DSOURCE=... -DBUILD=... -DWORK=... -DCOMPILER=... -P run.cmake
+# cmake -DMODE=installed|subfolder -DSOURCE=... -DBUILD=... -DWORK=... -DCOMPILER=... -DGENERATOR=... -P run.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
   if(status)
@@ -13,6 +13,7 @@ if(MODE STREQUAL "installed")
 else()
   set(how -DEVENGRAD_SOURCE=${SOURCE})
 endif()
-run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_BUILD_TYPE=Release ${how})
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${WORK}/build -G ${GENERATOR}
+  -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_BUILD_TYPE=Release ${how})
 run(${CMAKE_COMMAND} --build ${WORK}/build --target consumer --parallel 2)
 run(${WORK}/build/consumer)
