@@ -192,11 +192,19 @@ void Run::measure_starts() {
   add({"tanh", "orthogonal", plan_.deepest});
 
   const std::vector<GradientProfile> profiles =
-      trials_.run("gradients at the start", static_cast<int>(nets.size()) * plan_.nets, 0.15, [&](int i) {
+      trials_.run("gradients at the start", static_cast<int>(nets.size()) * plan_.nets, 0.1, [&](int i) {
         const Net& net = nets[static_cast<std::size_t>(i / plan_.nets)];
         return gradient_profile(options_of(net, plan_.width, profile_inputs),
                                 rng_.split(to_string(net)).split(static_cast<std::uint64_t>(i % plan_.nets)));
       });
+  const std::vector<NetTheory> theories = trials_.run("theory", static_cast<int>(nets.size()), 0.05, [&](int i) {
+    const Net& net = nets[static_cast<std::size_t>(i)];
+    NetOptions options = options_of(net, plan_.width, profile_inputs);
+    options.nets = plan_.nets;
+    NetTheory theory = predict(options);
+    add_bands(theory, options, rng_.split("bands").split(to_string(net)));
+    return theory;
+  });
   for (std::size_t n = 0; n < nets.size(); ++n) {
     const std::size_t first = n * static_cast<std::size_t>(plan_.nets),
                       last = first + static_cast<std::size_t>(plan_.nets);
@@ -210,9 +218,7 @@ void Run::measure_starts() {
     samples.clear();
     for (std::size_t i = first; i < last; ++i) samples.push_back(profiles[i].ratio());
     start.ratio = geometric_mean_interval(samples);
-    NetOptions theory = options_of(nets[n], plan_.width, profile_inputs);
-    theory.nets = plan_.nets;
-    start.theory = predict(theory);
+    start.theory = theories[n];
     starts_.push_back(std::move(start));
   }
 }
