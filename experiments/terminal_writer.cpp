@@ -155,7 +155,8 @@ void Page::table(const Table& table) {
     line(r == 0 ? dim(words) : words);
   }
   if (cut) {
-    line(dim(text("  ... and ", table.rows.size() - rows, " more rows, all of them in the CSV files that --out DIR writes")));
+    line(dim(text("  ... and ", table.rows.size() - rows,
+                  " more rows, all of them in the CSV files that --out DIR writes")));
   }
 }
 
