@@ -14,7 +14,7 @@ set(flags_baseline "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT EMSCRIPTEN)
   set(flags_baseline -march=x86-64)
 endif()
-# -mtune=haswell: g++ 12 tuned for newer CPUs splits the multiply-add chains: half the speed.
+# -mtune=haswell: g++ 12 tuned for newer CPUs may split the multiply-add chains.
 set(flags_avx2 -march=x86-64 -mavx2 -mfma -mtune=haswell)
 set(flags_avx512 -march=x86-64 -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
 

@@ -1,5 +1,5 @@
-// Transposes a square block held in registers by log2(size) rounds of two-operand shuffles: 4 to 8 times faster than
-// element by element (64 x 64 floats: 0.3 us against 3).
+// Transposes a square block held in registers by log2(size) rounds of two-operand shuffles, instead of element by
+// element.
 #pragma once
 
 #include <evengrad/core/lanes.hpp>

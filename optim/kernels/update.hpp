@@ -1,5 +1,5 @@
 // The update rules, one pass over a parameter each: as separate statements they would read and write memory several
-// times (Adam on 1.2 M parameters: half the time).
+// times.
 #pragma once
 
 #include <evengrad/core/real.hpp>

@@ -18,7 +18,8 @@ nlohmann::json theory(const std::string& activation) {
 }
 
 // Everything that theory says, numbers only.
-void expect_equal_numbers(const nlohmann::json& a, const nlohmann::json& b, double tolerance, const std::string& where) {
+void expect_equal_numbers(const nlohmann::json& a, const nlohmann::json& b, double tolerance,
+                          const std::string& where) {
   for (const auto& [key, value] : a.items()) {
     const std::string here = where + "/" + key;
     ASSERT_TRUE(b.contains(key)) << here;
@@ -61,13 +62,15 @@ TEST(Theory, ClassesOfTheFamilies) {
 }
 
 TEST(Theory, AFormulaEqualToABuiltInGivesTheSameNumbers) {
-  for (const auto& [name, formula] : {std::pair{"silu", "x/(1+exp(-x))"}, {"relu", "max(x,0)"}, {"tanh", "2*sigmoid(2*x)-1"}}) {
+  for (const auto& [name, formula] :
+       {std::pair{"silu", "x/(1+exp(-x))"}, {"relu", "max(x,0)"}, {"tanh", "2*sigmoid(2*x)-1"}}) {
     auto a = theory(name), b = theory(formula);
     for (const char* key : {"moments", "extrema", "critical", "normalized"}) {
       if (a[key].is_null()) {
         EXPECT_TRUE(b[key].is_null()) << name << key;
       } else {
-        expect_equal_numbers(a[key], b[key], key == std::string("extrema") ? 1e-6 : 1e-8, std::string(name) + "/" + key);
+        expect_equal_numbers(a[key], b[key], key == std::string("extrema") ? 1e-6 : 1e-8,
+                             std::string(name) + "/" + key);
       }
     }
   }
@@ -75,7 +78,8 @@ TEST(Theory, AFormulaEqualToABuiltInGivesTheSameNumbers) {
 
 TEST(Theory, WrongFormulasPointAtTheCharacter) {
   TempFolder folder;
-  for (const auto& [formula, expected] : {std::pair{"x*(1+exp(x", "character 11"}, {"x+foo(x)", "foo"}, {"x**2", "character"}, {"x+", "character"}}) {
+  for (const auto& [formula, expected] :
+       {std::pair{"x*(1+exp(x", "character 11"}, {"x+foo(x)", "foo"}, {"x**2", "character"}, {"x+", "character"}}) {
     const Output run = shell(folder, std::string("evengrad theory '") + formula + "'");
     EXPECT_EQ(run.status, 2) << formula;
     EXPECT_TRUE(run.one_line()) << run.err;
@@ -87,12 +91,16 @@ TEST(Theory, CardNamesTheInitializer) {
   TempFolder folder;
   const Output run = shell(folder, "evengrad theory leaky_relu\\(0.2\\)");
   EXPECT_EQ(run.status, 0);
-  for (const char* part : {"f'(x)", "Gains", "critical", "Initializer", "he"}) EXPECT_NE(run.out.find(part), std::string::npos) << part;
+  for (const char* part : {"f'(x)", "Gains", "critical", "Initializer", "he"})
+    EXPECT_NE(run.out.find(part), std::string::npos) << part;
 }
 
 TEST(Theory, AFormulaEqualToABuiltInTrainsAndPropagatesAlike) {
   TempFolder folder;
-  for (const auto& [name, formula] : {std::pair{"silu", "x*sigmoid(x)"}, {"leaky_relu(0.1)", "max(x, 0.1*x)"}}) {
+  for (const auto& [name, formula] : {std::pair{"silu", "x*sigmoid(x)"},
+                                      // not the built-in's own text, which runs the built-in's kernel
+                                      {"silu", "x/(1+exp(-x))"},
+                                      {"leaky_relu(0.1)", "max(x, 0.1*x)"}}) {
     const auto run = [&](const char* line, const char* f) {
       return shell(folder, std::string("evengrad ") + line + " --json --activation '" + f + "'").json();
     };
@@ -102,13 +110,17 @@ TEST(Theory, AFormulaEqualToABuiltInTrainsAndPropagatesAlike) {
     EXPECT_NEAR(a["test_loss"], b["test_loss"], 1e-5) << name;
     const char* const propagation = "propagate --init lecun --depth 6 --nets 3 --inputs 16";
     const auto c = run(propagation, name), d = run(propagation, formula);
-    for (const char* key : {"gradient_ratio", "gradient_ratio_theory"}) EXPECT_NEAR(c[key].get<double>() / d[key].get<double>(), 1, 1e-5) << name;
+    for (const char* key : {"gradient_ratio", "gradient_ratio_theory"})
+      EXPECT_NEAR(c[key].get<double>() / d[key].get<double>(), 1, 1e-5) << name;
   }
 }
 
 TEST(Theory, EmitsCodeForEachFramework) {
   TempFolder folder;
-  for (const auto& [framework, part] : {std::pair{"pytorch", "nn.init.normal_"}, {"jax", "jax.random.normal"}, {"keras", "VarianceScaling"}, {"cpp", "initializer(\"critical\")"}}) {
+  for (const auto& [framework, part] : {std::pair{"pytorch", "nn.init.normal_"},
+                                        {"jax", "jax.random.normal"},
+                                        {"keras", "VarianceScaling"},
+                                        {"cpp", "initializer(\"critical\")"}}) {
     const Output run = shell(folder, std::string("evengrad theory gelu --emit ") + framework);
     EXPECT_EQ(run.status, 0) << run.err;
     EXPECT_NE(run.out.find(part), std::string::npos) << run.out;
@@ -121,12 +133,15 @@ TEST(Theory, EmitsCodeForEachFramework) {
 
 TEST(Propagate, MeasuredAgreesWithTheBandOfTheory) {
   TempFolder folder;
-  const Output run = shell(folder, "evengrad propagate --activation tanh --init xavier --depth 8 --width 128 --inputs 64 --nets 20 --seed 3 --json");
+  const Output run = shell(
+      folder,
+      "evengrad propagate --activation tanh --init xavier --depth 8 --width 128 --inputs 64 --nets 20 --seed 3 --json");
   ASSERT_EQ(run.status, 0) << run.err;
   const auto document = run.json();
   ASSERT_EQ(document["layers"].size(), 8u);
   for (const auto& layer : document["layers"]) {
-    for (const char* key : {"q", "gradient_rms", "correlation", "zero_fraction", "saturated_fraction", "silent_fraction", "activation_mean"}) {
+    for (const char* key : {"q", "gradient_rms", "correlation", "zero_fraction", "saturated_fraction",
+                            "silent_fraction", "activation_mean"}) {
       EXPECT_TRUE(layer[key].is_number()) << key;
       EXPECT_TRUE(layer.contains(std::string(key) + "_low")) << key;
     }
@@ -137,9 +152,10 @@ TEST(Propagate, MeasuredAgreesWithTheBandOfTheory) {
 
 TEST(Propagate, WrongOptionsAreUsageErrors) {
   TempFolder folder;
-  for (const char* options : {"--activation relu", "--activation relu --init he --depth 0", "--activation relu --init he --width -3",
-                              "--activation relu --init he --input-variance 0", "--activation relu --init he --dtype float16",
-                              "--activation relu --init hee"}) {
+  for (const char* options :
+       {"--activation relu", "--activation relu --init he --depth 0", "--activation relu --init he --width -3",
+        "--activation relu --init he --input-variance 0", "--activation relu --init he --dtype float16",
+        "--activation relu --init hee"}) {
     const Output run = shell(folder, std::string("evengrad propagate ") + options);
     EXPECT_EQ(run.status, 2) << options;
     EXPECT_TRUE(run.one_line()) << run.err;
