@@ -135,6 +135,7 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
     finite = finite && all_finite(g.data(), g.size());
   });
   if (!finite) report_non_finite<S>(tape_, &gradients, number);
+  if (on_gradients) on_gradients(number, tape_, gradients);
   if (options_.clip_value) clip_value<S>(model_, gradients, *options_.clip_value);
   if (options_.clip_norm) clip_norm<S>(model_, gradients, *options_.clip_norm);
   optimizer_.set_learning_rate(learning_rate);

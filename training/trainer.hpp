@@ -72,6 +72,8 @@ class Trainer {
   /// \throws UsageError for a setting out of range, ShapeError if model and data do not fit.
   Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& test, TrainerOptions options);
 
+  /// Called between the backward pass of a step and its update, with what both passes made.
+  std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients;
   /// Called after each step and each epoch; an epoch's hook returns false to stop there.
   std::function<void(const StepReport&)> on_step;
   std::function<bool(const EpochReport&)> on_epoch;
