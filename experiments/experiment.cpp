@@ -7,7 +7,9 @@ namespace evengrad {
 std::string to_string(Profile profile) { return profile == Profile::quick ? "quick" : "full"; }
 
 Report run_experiment(const Experiment& experiment, const ExperimentSettings& settings) {
-  Report report = experiment.run(settings);
+  ExperimentSettings named = settings;
+  named.experiment = experiment.name;
+  Report report = experiment.run(named);
   report.name = experiment.name;
   report.title = experiment.title;
   report.question = experiment.question;

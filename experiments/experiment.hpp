@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evengrad/experiments/report.hpp>
+#include <evengrad/training/results_store.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -22,6 +23,8 @@ struct ExperimentSettings {
   int jobs = 1;   ///< trials at once, one core each; results do not depend on it
   std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
   std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread
+  std::string experiment = {};      ///< the name under which trials are stored
+  ResultsStore* store = nullptr;    ///< where finished trials are kept and looked for; null: nowhere
 };
 
 /// Thrown out of an experiment that was asked to stop.

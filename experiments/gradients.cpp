@@ -1,6 +1,5 @@
 #include <evengrad/experiments/gradients.hpp>
 
-#include <evengrad/data/batches.hpp>
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/losses.hpp>
 
@@ -48,24 +47,6 @@ double single_signed(const ConstMap<S>& gradient) {
     single += least >= 0 || most <= 0;
   }
   return with_gradient > 0 ? static_cast<double>(single) / static_cast<double>(with_gradient) : 0;
-}
-
-struct Evaluation {
-  double loss;
-  double accuracy;
-};
-
-Evaluation evaluate(Mlp<float>& net, const Dataset<float>& data) {
-  Tape<float> tape({.recording = false});
-  const Var<float> logits = net.forward(tape.constant(data.inputs), {});
-  Index right = 0;
-  for (Index row = 0; row < data.size(); ++row) {
-    Index best = 0;
-    logits.value().row(row).maxCoeff(&best);
-    right += best == data.labels[static_cast<std::size_t>(row)];
-  }
-  const double loss = softmax_cross_entropy(logits, data.labels).item();
-  return {loss, static_cast<double>(right) / static_cast<double>(data.size())};
 }
 
 }  // namespace
@@ -122,47 +103,39 @@ template void centre_sigmoids(Mlp<double>&);
 
 TrainRecord train_stack(const TrainOptions& options, const Dataset<float>& data, const Rng& rng,
                         const std::function<void()>& poll) {
-  constexpr std::int64_t poll_every = 10;
-  Mlp<float> net = drawn<float>(options.net, data.features(), options.net.depth, data.outputs(), rng);
-  if (options.centred_sigmoid) centre_sigmoids(net);
-  const std::vector<Linear<float>*> layers = linears(net);
-  std::vector<Matrix<float>> before;
-  for (const Linear<float>* layer : layers) before.push_back(layer->weight.value);
+  FitOptions fitted{
+      .net = {.hidden = std::vector<Index>(static_cast<std::size_t>(options.net.depth), options.net.width),
+              .activations = {options.net.activation}},
+      .initializer = options.net.initializer};
+  fitted.trainer.optimizer = options.optimizer;
+  fitted.trainer.steps = options.steps;
+  fitted.trainer.batch_size = options.batch_size;
 
   TrainRecord record;
-  record.loss_before = evaluate(net, data).loss;
-  Optimizer<float> optimizer(options.optimizer);
-  BatchOrder order(data.size(), {.batch_size = options.batch_size}, rng.split("batches"));
-  Batch<float> batch;
-  Tape<float> tape;
-  bool finite = true;
-  for (std::int64_t step = 0; step < options.steps && finite; ++step) {
-    if (step % poll_every == 0) poll();
-    const Index epoch = step / order.batches(), number = step % order.batches();
-    if (number == 0) order.start_epoch(epoch);
-    batch.gather(data, order.batch(number));
-    const Var<float> logits = net.forward(tape.constant(batch.inputs()), {.training = true});
-    const Var<float> loss = softmax_cross_entropy(logits, batch.labels());
-    finite = std::isfinite(loss.item());
-    const Gradients<float> gradients = tape.backward(loss);
-    if (step == 0 || step == options.steps / 2 || step + 1 == options.steps) {
-      std::vector<double>& rows = record.gradients.emplace_back();
-      for (const Linear<float>* layer : layers) {
-        const ConstMap<float> g = gradients.of(layer->weight);
-        rows.push_back(rms(g.data(), g.size()));
-      }
-      record.single_signed.push_back(single_signed(gradients.of(layers[1]->weight)));
+  std::vector<Linear<float>*> layers;
+  std::vector<Matrix<float>> before;
+  FitHooks<float> hooks{.poll = poll};
+  hooks.on_start = [&](Mlp<float>& net) {
+    if (options.centred_sigmoid) centre_sigmoids(net);
+    layers = linears(net);
+    for (const Linear<float>* layer : layers) before.push_back(layer->weight.value);
+  };
+  hooks.on_gradients = [&](std::int64_t step, const Tape<float>&, const Gradients<float>& gradients) {
+    if (step != 1 && step != options.steps / 2 + 1 && step != options.steps) return;
+    std::vector<double>& rows = record.gradients.emplace_back();
+    for (const Linear<float>* layer : layers) {
+      const ConstMap<float> g = gradients.of(layer->weight);
+      rows.push_back(rms(g.data(), g.size()));
     }
-    optimizer.step(net, gradients);
-    tape.clear();
-  }
-  const Evaluation after = evaluate(net, data);
-  record.loss = after.loss < diverged_loss ? after.loss : diverged_loss;  // NaN too
-  record.accuracy = after.accuracy;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    record.moved.push_back((layers[i]->weight.value - before[i]).cast<double>().norm() /
-                           before[i].cast<double>().norm());
-  }
+    record.single_signed.push_back(single_signed(gradients.of(layers[1]->weight)));
+  };
+  hooks.on_end = [&](Mlp<float>&) {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      record.moved.push_back((layers[i]->weight.value - before[i]).cast<double>().norm() /
+                             before[i].cast<double>().norm());
+    }
+  };
+  static_cast<FitRecord&>(record) = fit<float>(fitted, data, {}, rng, hooks);
   return record;
 }
 

@@ -1,14 +1,8 @@
 // What the experiments measure of gradients: how they travel through a net at its start, and what they do in training.
 #pragma once
 
-#include <evengrad/data/dataset.hpp>
+#include <evengrad/experiments/fit.hpp>
 #include <evengrad/init/net_theory.hpp>
-#include <evengrad/layers/mlp.hpp>
-#include <evengrad/optim/optimizer.hpp>
-
-#include <functional>
-#include <string>
-#include <vector>
 
 namespace evengrad {
 
@@ -22,6 +16,13 @@ struct GradientProfile {
 
   /// Layer 1 over the last: depth - 1 factors.
   double ratio() const { return rms.front() / rms.back(); }
+
+  template <class Fields>
+  void fields(Fields& f) {
+    f("rms", rms);
+    f("slope", slope);
+    f("gradient", gradient);
+  }
 };
 
 /// Draws one net of these sizes and its Gaussian inputs of variance 1, and sends gradients back through it, in double.
@@ -45,10 +46,7 @@ struct TrainOptions {
 };
 
 /// What happened to one net.
-struct TrainRecord {
-  double loss_before = 0;  ///< over all the data
-  double loss = 0;         ///< after the last step; `diverged_loss` where it is larger or not finite
-  double accuracy = 0;     ///< after the last step
+struct TrainRecord : FitRecord {
   /// The rms gradient of the loss with respect to the weights of each layer, the output's included, in the first step,
   /// the middle one and the last.
   std::vector<std::vector<double>> gradients;
@@ -56,10 +54,15 @@ struct TrainRecord {
   std::vector<double> single_signed;
   /// |W - W before| / |W before| of each layer.
   std::vector<double> moved;
-};
 
-/// What a diverged net counts as: so much above any class-prior entropy here that no mean hides it.
-constexpr double diverged_loss = 10;
+  template <class Fields>
+  void fields(Fields& f) {
+    FitRecord::fields(f);
+    f("gradients", gradients);
+    f("single_signed", single_signed);
+    f("moved", moved);
+  }
+};
 
 /// Trains a classifier on all of `data` in float. `poll` is called now and then and may throw.
 TrainRecord train_stack(const TrainOptions& options, const Dataset<float>& data, const Rng& rng,

@@ -31,6 +31,7 @@ Json claim_json(const Claim& claim) {
           {"rule", claim.rule},
           {"verdict", to_string(claim.verdict)},
           {"condition", claim.condition.empty() ? Json(nullptr) : Json(claim.condition)},
+          {"surprise", claim.surprise.empty() ? Json(nullptr) : Json(claim.surprise)},
           {"timing", claim.timing}};
 }
 
@@ -63,6 +64,17 @@ Json series_json(const Series& series) {
           {"theory", series.theory}};
 }
 
+Json heat_map_json(const HeatMap& map) {
+  return {{"name", map.name},
+          {"title", map.title},
+          {"row_label", map.row_label},
+          {"column_label", map.column_label},
+          {"rows", map.rows},
+          {"columns", map.columns},
+          {"values", map.values},
+          {"log", map.log}};
+}
+
 template <class T>
 Json array(const std::vector<T>& values, Json (*convert)(const T&)) {
   Json json = Json::array();
@@ -78,7 +90,8 @@ Json report_json(const Report& report) {
           {"notes", report.notes},
           {"claims", array(report.claims, claim_json)},
           {"tables", array(report.tables, table_json)},
-          {"series", array(report.series, series_json)}};
+          {"series", array(report.series, series_json)},
+          {"heat_maps", array(report.heat_maps, heat_map_json)}};
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ struct Claim {
   std::string rule;                      ///< how the verdict follows from the numbers, in a sentence
   Verdict verdict = Verdict::undecided;
   std::string condition = {};  ///< of a conditional one, in numbers: "holds up to depth 7 at width 256"
+  std::string surprise = {};   ///< where theory or folklore missed, in numbers; empty where nothing surprised
   bool timing = false;         ///< a claim about time: may differ between two runs of one seed
 };
 
@@ -56,6 +57,16 @@ struct Series {
   std::vector<double> theory = {};          ///< empty, or one a point
 };
 
+/// Numbers by two names each: activation x initializer.
+struct HeatMap {
+  std::string name;   ///< "loss_by_pairing"
+  std::string title;  ///< what it shows, with units
+  std::string row_label, column_label;
+  std::vector<std::string> rows = {}, columns = {};
+  std::vector<std::vector<double>> values = {};  ///< one list a row; NaN where there is none
+  bool log = false;                              ///< colours go by the logarithm
+};
+
 /// What an experiment found.
 struct Report {
   std::string name;
@@ -66,6 +77,7 @@ struct Report {
   std::vector<Claim> claims = {};
   std::vector<Table> tables = {};
   std::vector<Series> series = {};
+  std::vector<HeatMap> heat_maps = {};
 };
 
 }  // namespace evengrad

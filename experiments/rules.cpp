@@ -37,6 +37,12 @@ Verdict at_least(const Measurement& m, double limit) {
   return opposite == Verdict::refuted ? Verdict::confirmed : opposite;
 }
 
+Verdict near(const Measurement& m, double target, double tolerance) {
+  if (low(m) >= target - tolerance && high(m) <= target + tolerance) return Verdict::confirmed;
+  if (low(m) > target + tolerance || high(m) < target - tolerance) return Verdict::refuted;
+  return Verdict::undecided;
+}
+
 Verdict both(Verdict a, Verdict b) {
   if (a == Verdict::refuted || b == Verdict::refuted) return Verdict::refuted;
   return a == Verdict::confirmed && b == Verdict::confirmed ? Verdict::confirmed : Verdict::undecided;
@@ -75,6 +81,11 @@ Ruling all_at_least(const std::vector<MeasuredCase>& cases, double limit) {
   for (const MeasuredCase& c : cases)
     decided.push_back({c.name, at_least(c.measured, limit), in_words(c.measured.value)});
   return in_all(decided);
+}
+
+std::string missed(const Measurement& m, double predicted, double tolerance) {
+  if (near(m, predicted, tolerance) != Verdict::refuted) return "";
+  return text("predicted ", in_words(predicted), ", measured ", in_words(m));
 }
 
 std::string in_words(double number, int digits) {

@@ -18,6 +18,9 @@ Verdict below(const Measurement& m, double limit);
 /// Confirmed if the whole interval lies at the limit or above, refuted if all of it lies below, else undecided.
 Verdict at_least(const Measurement& m, double limit);
 
+/// Confirmed if the whole interval lies within tolerance of the target, refuted if none of it does, else undecided.
+Verdict near(const Measurement& m, double target, double tolerance);
+
 /// Confirmed where both are, refuted where one is, else undecided.
 Verdict both(Verdict a, Verdict b);
 
@@ -41,6 +44,10 @@ struct MeasuredCase {
 /// in_all() of below() or at_least() the limit.
 Ruling all_below(const std::vector<MeasuredCase>& cases, double limit);
 Ruling all_at_least(const std::vector<MeasuredCase>& cases, double limit);
+
+/// What surprises where a measurement does not agree with the prediction: no part of its interval is within tolerance
+/// of it. Empty where it agrees.
+std::string missed(const Measurement& m, double predicted, double tolerance);
 
 /// "4.788e-07", "4.788e-07 [4.7e-07, 4.9e-07]": how numbers stand in texts.
 std::string in_words(double number, int digits = 3);

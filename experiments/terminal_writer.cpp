@@ -127,6 +127,7 @@ void Page::claim(const Claim& claim, std::size_t id_width) {
   if (claim.measured) numbers += "measured " + with_interval(*claim.measured);
   if (!numbers.empty()) line(std::string(indent, ' ') + bold(numbers));
   if (!claim.condition.empty()) paragraph(indent, claim.condition);
+  if (!claim.surprise.empty()) paragraph(indent, "Surprise: " + claim.surprise);
   paragraph(indent, (claim.verdict == Verdict::not_tested ? "Why: " : "Rule: ") + claim.rule);
 }
 
@@ -198,6 +199,17 @@ std::string terminal_summary(const Results& results, const TerminalOptions& opti
     if (count == 0) continue;
     counts += (claims > 0 ? ", " : "") + page.styled(text(count, " ", word(verdict)), color_of(verdict));
     claims += count;
+  }
+  Table surprises{.name = "surprises", .title = "Surprises", .columns = {"claim", "verdict", "what"}};
+  for (const Report& report : results.experiments) {
+    for (const Claim& claim : report.claims) {
+      if (claim.surprise.empty()) continue;
+      surprises.rows.push_back({claim.id, word(claim.verdict), claim.surprise});
+    }
+  }
+  if (!surprises.rows.empty()) {
+    page.table(surprises);
+    page.line();
   }
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.1f s", results.seconds);

@@ -4,10 +4,21 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <thread>
 
 namespace evengrad {
+
+namespace {
+
+// Everything but the code, the set's name and the trial's number that determines a result.
+std::string settings_json(const ExperimentSettings& settings, int count) {
+  return text(R"({"profile":")", to_string(settings.profile), R"(","seed":)", settings.seed, R"(,"seeds":)",
+              settings.seeds, R"(,"trials":)", count, "}");
+}
+
+}  // namespace
 
 Trials::Trials(const ExperimentSettings& settings) : settings_(settings) {
   if (settings.jobs < 1) throw UsageError(text("jobs must be at least 1, got ", settings.jobs));
@@ -17,27 +28,48 @@ void Trials::check_stop() const {
   if (settings_.stop && settings_.stop()) throw Interrupted();
 }
 
-void Trials::run_all(const std::string& what, int count, double share, FunctionRef<void(int)> trial) {
+void Trials::run_all(const Set& set, FunctionRef<void(int)> trial, const Save& save, const Restore& restore) {
   check_stop();
-  std::atomic<int> next = 0;
+  if (!sets_.insert(set.what).second) throw Error(text("two sets of trials are called '", set.what, "'"));
+  ResultsStore* store = save ? settings_.store : nullptr;
+  const TrialSet stored_as{settings_.experiment, set.what, settings_json(settings_, set.count)};
+  std::vector<int> open;
+  {
+    const auto stored = store ? store->trials(stored_as) : std::map<int, StoredTrial>();
+    for (int i = 0; i < set.count; ++i) {
+      if (const auto found = stored.find(i); found != stored.end()) {
+        restore(i, found->second.result);
+      } else {
+        open.push_back(i);
+      }
+    }
+  }
+  done_ += set.share * static_cast<double>(set.count - static_cast<int>(open.size())) / std::max(set.count, 1);
+
+  std::atomic<std::size_t> next = 0;
   std::atomic<bool> failed = false;
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
+  std::vector<std::exception_ptr> errors(open.size());
   const auto work = [&] {
-    for (int i = next++; i < count && !failed; i = next++) {
+    for (std::size_t n = next++; n < open.size() && !failed; n = next++) {
       try {
         check_stop();
-        trial(i);
+        const auto start = std::chrono::steady_clock::now();
+        trial(open[n]);
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         const std::lock_guard lock(progress_);
-        done_ += share / count;
-        if (settings_.on_progress) settings_.on_progress(std::min(done_, 1.0), what);
+        if (store) {
+          store->add(stored_as, {open[n], set.label ? set.label(open[n]) : "", save(open[n]), took.count()});
+        }
+        done_ += set.share / set.count;
+        if (settings_.on_progress) settings_.on_progress(std::min(done_, 1.0), set.what);
       } catch (...) {
-        errors[static_cast<std::size_t>(i)] = std::current_exception();
+        errors[n] = std::current_exception();
         failed = true;
       }
     }
   };
   std::vector<std::thread> threads;
-  for (int t = 1; t < std::min(settings_.jobs, count); ++t) {
+  for (int t = 1; t < std::min(set.jobs, static_cast<int>(open.size())); ++t) {
     try {
       threads.emplace_back(work);
     } catch (const std::system_error&) {

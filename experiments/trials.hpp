@@ -1,5 +1,5 @@
 // Independent trials on several threads: what they return comes back in the order of their numbers and does not depend
-// on how many threads there were.
+// on how many threads there were. Those that a results store holds already are not run again.
 #pragma once
 
 #include <evengrad/core/parameter.hpp>
@@ -7,6 +7,7 @@
 
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -16,29 +17,63 @@ namespace evengrad {
 /// Runs the trials of one experiment, a set after the other, and tells its progress.
 class Trials {
  public:
+  /// What a trial is, for people who query the store: "relu he 20".
+  using Label = std::function<std::string(int trial)>;
+
   /// The settings must outlive it. \throws UsageError for fewer than one job.
   explicit Trials(const ExperimentSettings& settings);
 
-  /// trial(0), ..., trial(count - 1) on the settings' threads; a trial must depend on nothing but its number.
-  /// `share` is the part of the whole experiment's work that these are, for the progress display.
-  /// \throws Interrupted when asked to stop, else what a trial threw (the lowest number's if several did).
+  /// trial(0), ..., trial(count - 1) on the settings' threads; a trial must depend on nothing but its number and the
+  /// settings. What is not Storable is not kept: such trials run again. `what` names the set, no two alike. `share` is
+  /// the part of the whole experiment's work that these are, for the progress display. \throws Interrupted when asked
+  /// to stop, else what a trial threw (the lowest number's if several did).
   template <class Trial>
-  auto run(const std::string& what, int count, double share, Trial&& trial) {
-    using Result = std::invoke_result_t<Trial&, int>;
-    std::vector<std::optional<Result>> slots(static_cast<std::size_t>(count));
-    run_all(what, count, share, [&](int i) { slots[static_cast<std::size_t>(i)].emplace(trial(i)); });
-    std::vector<Result> results;
-    for (std::optional<Result>& slot : slots) results.push_back(std::move(*slot));
-    return results;
+  auto run(const std::string& what, int count, double share, Trial&& trial, const Label& label = {}) {
+    return run_on(settings_.jobs, what, count, share, trial, label);
+  }
+
+  /// The same, one after the other with nothing beside: for trials that take times.
+  template <class Trial>
+  auto run_alone(const std::string& what, int count, double share, Trial&& trial, const Label& label = {}) {
+    return run_on(1, what, count, share, trial, label);
   }
 
   /// For long trials, now and then. \throws Interrupted when asked to stop.
   void check_stop() const;
 
  private:
-  void run_all(const std::string& what, int count, double share, FunctionRef<void(int)> trial);
+  template <class Trial>
+  auto run_on(int jobs, const std::string& what, int count, double share, Trial& trial, const Label& label) {
+    using Result = std::invoke_result_t<Trial&, int>;
+    std::vector<std::optional<Result>> slots(static_cast<std::size_t>(count));
+    const auto slot = [&](int i) -> std::optional<Result>& { return slots[static_cast<std::size_t>(i)]; };
+    Set set{.what = what, .count = count, .share = share, .jobs = jobs, .label = label};
+    const auto compute = [&](int i) { slot(i).emplace(trial(i)); };
+    if constexpr (Storable<Result>) {
+      run_all(
+          set, compute, [&](int i) { return to_row(*slot(i)); },
+          [&](int i, const Row& row) { slot(i).emplace(from_row<Result>(row)); });
+    } else {
+      run_all(set, compute, {}, {});
+    }
+    std::vector<Result> results;
+    for (std::optional<Result>& result : slots) results.push_back(std::move(*result));
+    return results;
+  }
+
+  struct Set {
+    const std::string& what;
+    int count;
+    double share;
+    int jobs;
+    const Label& label;
+  };
+  using Save = std::function<Row(int)>;
+  using Restore = std::function<void(int, const Row&)>;
+  void run_all(const Set& set, FunctionRef<void(int)> trial, const Save& save, const Restore& restore);
 
   const ExperimentSettings& settings_;
+  std::set<std::string> sets_;
   std::mutex progress_;
   double done_ = 0;  // share of the experiment
 };

@@ -89,20 +89,28 @@ struct Cell {
   std::vector<double> rates = {};
 };
 
-struct Trained {
-  Cell cell;
-  double rate = 0;
-  std::vector<TrainRecord> records = {};  // one a seed
+using Trained = Tuned<Cell, TrainRecord>;
 
-  Measurement mean(const std::function<double(const TrainRecord&)>& of) const {
-    std::vector<double> samples;
-    for (const TrainRecord& record : records) samples.push_back(of(record));
-    return mean_interval(samples);
+// V7: one net's squared gradient.
+struct Factor {
+  double logarithm = 0;
+  bool gates_are_one = false;
+
+  template <class Fields>
+  void fields(Fields& f) {
+    f("logarithm", logarithm);
+    f("gates_are_one", gates_are_one);
   }
-  Measurement geometric_mean(const std::function<double(const TrainRecord&)>& of) const {
-    std::vector<double> samples;
-    for (const TrainRecord& record : records) samples.push_back(of(record));
-    return geometric_mean_interval(samples);
+};
+
+// V13: the rms gradient of flat units over that of the others.
+struct Shares {
+  double measured = 0, expected = 0;
+
+  template <class Fields>
+  void fields(Fields& f) {
+    f("measured", measured);
+    f("expected", expected);
   }
 };
 
@@ -125,7 +133,7 @@ class Run {
   void measure_training();
   const Start& start(const std::string& activation, const std::string& initializer, Index depth) const;
   const Trained& trained(const Net& net, const std::string& optimizer) const;
-  std::vector<Trained> train(const std::string& what, std::vector<Cell> cells, double share);
+  std::vector<Trained> train(const std::string& what, const std::vector<Cell>& cells, double share);
   Measurement relative_loss(const Trained& t) const {
     return t.mean([&](const TrainRecord& record) { return record.loss / chance_; });
   }
@@ -234,7 +242,7 @@ Cell Run::cell(const Net& net, const std::string& optimizer) const {
   return cell;
 }
 
-std::vector<Trained> Run::train(const std::string& what, std::vector<Cell> cells, double share) {
+std::vector<Trained> Run::train(const std::string& what, const std::vector<Cell>& cells, double share) {
   const auto one = [&](const Cell& cell, double rate, std::uint64_t seed) {
     TrainOptions options{.net = options_of(cell.net, plan_.trained_width), .centred_sigmoid = cell.centred_sigmoid};
     options.optimizer = cell.optimizer;
@@ -243,38 +251,9 @@ std::vector<Trained> Run::train(const std::string& what, std::vector<Cell> cells
     // Paired: weights and batches of a seed are the same for every activation, optimizer and rate.
     return train_stack(options, data32_, rng_.split("training").split(seed), [&] { trials_.check_stop(); });
   };
-  std::vector<std::pair<std::size_t, double>> candidates;
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    for (const double rate : cells[c].rates) candidates.emplace_back(c, rate);
-  }
-  const auto count = static_cast<double>(candidates.size());
-  const auto fresh = static_cast<double>(cells.size()) * plan_.trained;
-  // Rates are chosen with seed 0 and results are those of seeds 1 and up.
-  const std::vector<double> losses =
-      trials_.run(what + ", rates", static_cast<int>(candidates.size()), share * count / (count + fresh), [&](int i) {
-        const auto& [c, rate] = candidates[static_cast<std::size_t>(i)];
-        return one(cells[c], rate, 0).loss;
-      });
-  std::vector<Trained> all;
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    Trained t{.cell = cells[c]};
-    double best = INFINITY;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (candidates[i].first != c || losses[i] >= best) continue;
-      best = losses[i];
-      t.rate = candidates[i].second;
-    }
-    all.push_back(std::move(t));
-  }
-  std::vector<TrainRecord> records =
-      trials_.run(what, static_cast<int>(cells.size()) * plan_.trained, share * fresh / (count + fresh), [&](int i) {
-        const Trained& t = all[static_cast<std::size_t>(i / plan_.trained)];
-        return one(t.cell, t.rate, static_cast<std::uint64_t>(i % plan_.trained) + 1);
-      });
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    all[i / static_cast<std::size_t>(plan_.trained)].records.push_back(std::move(records[i]));
-  }
-  return all;
+  return tune_and_train(
+      trials_, what, cells, plan_.trained, share, one, [](const TrainRecord& record) { return record.loss; },
+      [](const Cell& cell) { return text(to_string(cell.net), " ", cell.optimizer.name); });
 }
 
 void Run::measure_training() {
@@ -292,7 +271,7 @@ void Run::measure_training() {
   }
   cells.push_back(cell({"tanh", "orthogonal", plan_.deepest}, "sgd"));
   cells.back().steps = 2 * plan_.steps;
-  trained_ = train("training", std::move(cells), 0.6);
+  trained_ = train("training", cells, 0.6);
 }
 
 const Trained& Run::trained(const Net& net, const std::string& optimizer) const {
@@ -344,7 +323,7 @@ Claim Run::first_layers_do_not_learn() {
     cell.steps = plan_.long_steps;
     cell.rates = way.rates;
   }
-  const std::vector<Trained> all = train("first layers", std::move(cells), 0.1);
+  const std::vector<Trained> all = train("first layers", cells, 0.1);
   Table table{
       .name = "first_layers",
       .title = text("How far the weights of a sigmoid net with 20 hidden layers (xavier) move in ", plan_.long_steps,
@@ -462,10 +441,6 @@ Claim Run::shallow_sigmoid() {
 }
 
 Claim Run::relu_gates() {
-  struct Factor {
-    double logarithm;  // of the squared gradient's factor
-    bool gates_are_one;
-  };
   const Index depth = plan_.deepest, width = 100;
   const int nets = nets_per_seed_in_wide_spread * plan_.nets;
   const std::vector<Factor> factors = trials_.run("fluctuations", nets, 0.08, [&](int i) {
@@ -599,7 +574,7 @@ Claim Run::tanh_always_preferred() {
     }
     cells.back().centred_sigmoid = true;
   }
-  const std::vector<Trained> all = train("tanh or sigmoid", std::move(cells), 0.04);
+  const std::vector<Trained> all = train("tanh or sigmoid", cells, 0.04);
   const auto excess = [&](const Trained& sigmoid, const Trained& tanh) {
     std::vector<double> differences;
     for (std::size_t i = 0; i < tanh.records.size(); ++i) {
@@ -671,9 +646,6 @@ Claim Run::check_the_init() {
 Claim Run::saturation_kills() {
   constexpr double flat = 0.05, almost_none = 0.1;
   const std::vector<std::string> activations = {"sigmoid", "tanh"};
-  struct Shares {
-    double measured, expected;
-  };
   const std::vector<Shares> all =
       trials_.run("saturation", static_cast<int>(activations.size()) * plan_.nets, 0.02, [&](int i) {
         const Net net{activations[static_cast<std::size_t>(i / plan_.nets)], "xavier(gain=6)", 5};

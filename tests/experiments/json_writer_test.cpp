@@ -23,10 +23,14 @@ TEST(JsonWriter, TheDocumentHasExactlyTheseKeys) {
   EXPECT_EQ(keys(document), (Keys{"schema_version", "provenance", "profile", "seed", "seconds", "experiments"}));
   EXPECT_EQ(keys(document["provenance"]), (Keys{"version", "commit", "compiler", "flags", "cpu"}));
   const Json& experiment = document["experiments"][0];
-  EXPECT_EQ(keys(experiment), (Keys{"name", "title", "question", "answer", "notes", "claims", "tables", "series"}));
+  EXPECT_EQ(keys(experiment),
+            (Keys{"name", "title", "question", "answer", "notes", "claims", "tables", "series", "heat_maps"}));
   EXPECT_EQ(keys(experiment["claims"][0]), (Keys{"id", "statement", "source", "predicted", "measured", "low", "high",
-                                                 "tolerance", "rule", "verdict", "condition", "timing"}));
+                                                 "tolerance", "rule", "verdict", "condition", "surprise", "timing"}));
   EXPECT_EQ(keys(experiment["tables"][0]), (Keys{"name", "title", "columns", "rows"}));
+  EXPECT_EQ(keys(experiment["heat_maps"][0]),
+            (Keys{"name", "title", "row_label", "column_label", "rows", "columns", "values", "log"}));
+  EXPECT_TRUE(experiment["heat_maps"][0]["values"][0][1].is_null());
   EXPECT_EQ(keys(experiment["series"][0]),
             (Keys{"chart", "name", "x_label", "y_label", "log_y", "x", "y", "low", "high", "theory"}));
 }

@@ -18,7 +18,8 @@ inline Results sample_results() {
                            .tolerance = 0.05,
                            .rule = "confirmed if it is so",
                            .verdict = Verdict::conditional,
-                           .condition = "up to 3 m"});
+                           .condition = "up to 3 m",
+                           .surprise = "predicted 0.1, \x1b[2Jmeasured more"});
   report.claims.push_back({.id = "A2",
                            .statement = "Broken bytes \xff\xfe and a NUL",
                            .source = "",
@@ -41,6 +42,14 @@ inline Results sample_results() {
                            .low = {2, 2},
                            .high = {4, 4},
                            .theory = {3, 3}});
+  report.heat_maps.push_back({.name = "m",
+                              .title = "t",
+                              .row_label = "r",
+                              .column_label = "c",
+                              .rows = {"a"},
+                              .columns = {"x", "y"},
+                              .values = {{1, NAN}},
+                              .log = true});
   return {.profile = Profile::full, .seed = 18446744073709551615u, .seconds = 1.5, .experiments = {report}};
 }
 

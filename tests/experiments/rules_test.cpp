@@ -24,6 +24,16 @@ TEST(Rules, AtLeastIsItsOpposite) {
   EXPECT_EQ(at_least(exact, 2), Verdict::confirmed);
 }
 
+TEST(Rules, NearTakesAToleranceOnEitherSide) {
+  EXPECT_EQ(near(low, 1, 0.5), Verdict::confirmed);
+  EXPECT_EQ(near(low, 1, 0.4), Verdict::undecided);
+  EXPECT_EQ(near(low, 2, 0.4), Verdict::refuted);
+  EXPECT_EQ(near(low, 0, 0.4), Verdict::refuted);
+  EXPECT_EQ(near({NAN}, 0, 1), Verdict::undecided);
+  EXPECT_EQ(missed(low, 2, 0.4), "predicted 2, measured 1 [0.5, 1.5]");
+  EXPECT_EQ(missed(low, 2, 0.6), "");
+}
+
 TEST(Rules, WhatHasNoNumberOrNoBoundsDecidesNothing) {
   EXPECT_EQ(below({NAN}, 2), Verdict::undecided);
   EXPECT_EQ(below({1, NAN, NAN}, 2), Verdict::undecided);

@@ -2,6 +2,8 @@
 #include <evengrad/core/random.hpp>
 #include <evengrad/experiments/trials.hpp>
 
+#include "../temp_folder.hpp"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -101,6 +103,43 @@ TEST(Trials, ALongTrialCanAskItself) {
                             return 0;
                           }),
                Interrupted);
+}
+
+TEST(Trials, WhatTheStoreHoldsIsNotRunAgain) {
+  const TempFolder folder;
+  ResultsStore store(folder.path() / "store.sqlite");
+  ExperimentSettings settings{.jobs = 2, .experiment = "test", .store = &store};
+  std::atomic<int> runs = 0;
+  const auto trial = [&](int i) {
+    ++runs;
+    Rng rng = Rng(7).split(static_cast<std::uint64_t>(i));
+    return rng.normal();
+  };
+  settings.stop = [&] { return runs >= 5; };
+  EXPECT_THROW(Trials(settings).run("draws", 12, 1, trial), Interrupted);
+  const int done = runs;
+  settings.stop = {};
+  double last = 0;
+  settings.on_progress = [&](double share, const std::string&) { last = share; };
+  const std::vector<double> resumed = Trials(settings).run("draws", 12, 1, trial);
+  EXPECT_EQ(runs, 12);
+  EXPECT_LT(done, 12);
+  EXPECT_NEAR(last, 1, 1e-12);
+  EXPECT_EQ(Trials(settings).run("draws", 12, 1, trial), resumed);
+  EXPECT_EQ(runs, 12);
+  settings.store = nullptr;
+  EXPECT_EQ(Trials(settings).run("draws", 12, 1, trial), resumed);
+  settings.store = &store;
+  settings.seed = 2;  // another run altogether
+  Trials(settings).run("draws", 12, 1, trial);
+  EXPECT_EQ(runs, 36);
+}
+
+TEST(Trials, TwoSetsOfOneNameAreRefused) {
+  ExperimentSettings settings;
+  Trials trials(settings);
+  trials.run("one", 1, 0.5, [](int i) { return i; });
+  EXPECT_THROW(trials.run("one", 1, 0.5, [](int i) { return i; }), Error);
 }
 
 TEST(Trials, NoTrialsAreNoResults) {

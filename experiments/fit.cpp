@@ -1,0 +1,51 @@
+#include <evengrad/experiments/fit.hpp>
+
+#include <evengrad/core/error.hpp>
+
+namespace evengrad {
+
+template <Real S>
+FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test, const Rng& rng,
+              const FitHooks<S>& hooks) {
+  MlpOptions shape = options.net;
+  shape.inputs = train.features();
+  shape.outputs = required_outputs(train, options.trainer.loss);
+  Mlp<S> net(shape);
+  net.initialize(options.initializer, rng.split("net"));
+  if (hooks.on_start) hooks.on_start(net);
+
+  TrainerOptions trainer_options = options.trainer;
+  trainer_options.seed = rng.split("trainer").next();
+  const Dataset<S> none{.task = train.task};  // no evaluation after each epoch: only the end counts
+  Trainer<S> trainer(net, train, none, trainer_options);
+  trainer.on_gradients = hooks.on_gradients;
+  trainer.on_step = [&](const StepReport& report) {
+    if (hooks.on_step) hooks.on_step(report.step, net);
+    if (hooks.poll) hooks.poll();
+  };
+  FitRecord record;
+  record.loss_before = trainer.evaluate(train).loss;
+  try {
+    const TrainResult result = trainer.run();
+    record.loss = result.train.loss;
+    record.accuracy = result.train.accuracy.value_or(0);
+    if (test.size() > 0) {
+      const Metrics metrics = trainer.evaluate(test);
+      record.test_loss = metrics.loss;
+      record.test_accuracy = metrics.accuracy.value_or(0);
+    }
+  } catch (const NonFiniteError&) {
+    record.diverged = true;
+  }
+  record.diverged = record.diverged || !(record.loss < diverged_loss);
+  if (record.diverged) record.loss = diverged_loss;
+  if (hooks.on_end) hooks.on_end(net);
+  return record;
+}
+
+template FitRecord fit(const FitOptions&, const Dataset<float>&, const Dataset<float>&, const Rng&,
+                       const FitHooks<float>&);
+template FitRecord fit(const FitOptions&, const Dataset<double>&, const Dataset<double>&, const Rng&,
+                       const FitHooks<double>&);
+
+}  // namespace evengrad

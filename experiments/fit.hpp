@@ -1,0 +1,142 @@
+// How the experiments train a net: one way for all, and the protocol by which rates are chosen with other seeds than
+// those that are reported.
+#pragma once
+
+#include <evengrad/experiments/rules.hpp>
+#include <evengrad/experiments/statistics.hpp>
+#include <evengrad/experiments/trials.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/trainer.hpp>
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace evengrad {
+
+/// What a net whose training diverged counts as: so much above any class-prior entropy here that no mean hides it.
+constexpr double diverged_loss = 10;
+
+/// One net and its training. What the data say is filled in: inputs and outputs of the net, the seed of the trainer.
+struct FitOptions {
+  MlpOptions net;
+  Initializer initializer = evengrad::initializer("xavier");
+  TrainerOptions trainer = {};
+};
+
+/// What came of it: losses and accuracies in evaluation mode.
+struct FitRecord {
+  double loss_before = 0;  ///< over the training data
+  double loss = 0;      ///< of the training data after the last step; `diverged_loss` where it is larger or not finite
+  double accuracy = 0;  ///< of the training data; 0 for regression
+  double test_loss = 0, test_accuracy = 0;  ///< 0 where there are no test data
+  bool diverged = false;                    ///< a NaN, an infinity, or a loss above diverged_loss
+
+  template <class Fields>
+  void fields(Fields& f) {
+    f("loss_before", loss_before);
+    f("loss", loss);
+    f("accuracy", accuracy);
+    f("test_loss", test_loss);
+    f("test_accuracy", test_accuracy);
+    f("diverged", diverged);
+  }
+};
+
+/// Where an experiment looks in.
+template <Real S>
+struct FitHooks {
+  std::function<void(Mlp<S>& net)> on_start = {};  ///< after the initializer; may change the net
+  std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients = {};
+  std::function<void(std::int64_t step, Mlp<S>& net)> on_step = {};  ///< after the update; may change the net
+  std::function<void(Mlp<S>& net)> on_end = {};
+  std::function<void()> poll = {};  ///< after each step; may throw
+};
+
+/// Draws a net from `rng` and trains it on `train`; `test` may be empty. Weights, order of the data and dropout are
+/// functions of `rng`, so that trials with equal streams are paired whatever else differs.
+template <Real S>
+FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test, const Rng& rng,
+              const FitHooks<S>& hooks = {});
+
+/// Several trained nets that differ in their seed, their rate chosen among several with a seed that is none of theirs.
+template <class Cell, class Record>
+struct Tuned {
+  Cell cell;
+  double rate = 0;
+  std::vector<Record> records = {};  ///< one a seed
+
+  Measurement mean(const std::function<double(const Record&)>& of) const { return mean_interval(values(of)); }
+  Measurement geometric_mean(const std::function<double(const Record&)>& of) const {
+    return geometric_mean_interval(values(of));
+  }
+  std::vector<double> values(const std::function<double(const Record&)>& of) const {
+    std::vector<double> samples;
+    for (const Record& record : records) samples.push_back(of(record));
+    return samples;
+  }
+};
+
+/// The mean over seeds of b - a, both trained with the same seeds: its interval knows that they are paired.
+template <class Cell, class Record>
+Measurement paired_difference(const Tuned<Cell, Record>& a, const Tuned<Cell, Record>& b,
+                              const std::function<double(const Record&)>& of) {
+  const std::vector<double> of_a = a.values(of), of_b = b.values(of);
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < of_a.size(); ++i) differences.push_back(of_b[i] - of_a[i]);
+  return mean_interval(differences);
+}
+
+/// Trains each cell with one(cell, rate, seed): at each of its `rates` with seed 0, then at the rate whose
+/// `selection(record)` is smallest with seeds 1 to `seeds`. A cell has a member `rates`. `name(cell)` labels its
+/// trials.
+template <class Cell, class One, class Selection, class Name>
+auto tune_and_train(Trials& trials, const std::string& what, const std::vector<Cell>& cells, int seeds, double share,
+                    const One& one, const Selection& selection, const Name& name) {
+  using Record = std::invoke_result_t<const One&, const Cell&, double, std::uint64_t>;
+  std::vector<std::pair<std::size_t, double>> candidates;
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    if (cells[c].rates.size() == 1) continue;
+    for (const double rate : cells[c].rates) candidates.emplace_back(c, rate);
+  }
+  const auto tried = static_cast<double>(candidates.size());
+  const auto fresh = static_cast<double>(cells.size()) * seeds;
+  const std::vector<double> scores = trials.run(
+      what + ", rates", static_cast<int>(candidates.size()), share * tried / (tried + fresh),
+      [&](int i) {
+        const auto& [c, rate] = candidates[static_cast<std::size_t>(i)];
+        return static_cast<double>(selection(one(cells[c], rate, 0)));
+      },
+      [&](int i) {
+        const auto& [c, rate] = candidates[static_cast<std::size_t>(i)];
+        return text(name(cells[c]), ", rate ", rate);
+      });
+  std::vector<Tuned<Cell, Record>> all;
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    Tuned<Cell, Record> tuned{.cell = cells[c], .rate = cells[c].rates.front()};
+    double best = INFINITY;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (candidates[i].first != c || !(scores[i] < best)) continue;
+      best = scores[i];
+      tuned.rate = candidates[i].second;
+    }
+    all.push_back(std::move(tuned));
+  }
+  std::vector<Record> records = trials.run(
+      what, static_cast<int>(cells.size()) * seeds, share * fresh / (tried + fresh),
+      [&](int i) {
+        const auto& tuned = all[static_cast<std::size_t>(i / seeds)];
+        return one(tuned.cell, tuned.rate, static_cast<std::uint64_t>(i % seeds) + 1);
+      },
+      [&](int i) {
+        const auto& tuned = all[static_cast<std::size_t>(i / seeds)];
+        return text(name(tuned.cell), ", rate ", tuned.rate, ", seed ", i % seeds + 1);
+      });
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    all[i / static_cast<std::size_t>(seeds)].records.push_back(std::move(records[i]));
+  }
+  return all;
+}
+
+}  // namespace evengrad
