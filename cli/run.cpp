@@ -1,9 +1,7 @@
-#include "program.hpp"
+#include "results_folder.hpp"
 
 #include <evengrad/core/error.hpp>
-#include <evengrad/core/file.hpp>
 #include <evengrad/core/names.hpp>
-#include <evengrad/core/utf8.hpp>
 #include <evengrad/experiments/csv_writer.hpp>
 #include <evengrad/experiments/experiment.hpp>
 #include <evengrad/experiments/json_writer.hpp>
@@ -23,17 +21,12 @@ namespace evengrad::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* results_file = "results.json";
-
 struct RunOptions {
   std::vector<std::string> names;
   std::string profile = "quick";
   std::optional<int> seeds;
   int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  std::string out;
-  bool overwrite = false;
+  ResultsOptions results;
 };
 
 // The experiments of these names in the order of the one list.
@@ -58,55 +51,14 @@ std::vector<const Experiment*> chosen(const std::vector<std::string>& names) {
 // "vanishing-gradients.gradients_at_init.csv"
 std::string csv_name(const Report& report, const Table& table) { return report.name + "." + table.name + ".csv"; }
 
-// Files in the folder that an earlier run of any experiment wrote.
-std::vector<fs::path> earlier_results(const fs::path& folder) {
-  std::vector<fs::path> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    const bool table = std::any_of(experiments().begin(), experiments().end(), [&](const Experiment& experiment) {
-      return name.starts_with(experiment.name + ".") && name.ends_with(".csv");
-    });
-    if (table || name == results_file) found.push_back(entry.path());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-// What the results in a folder are of, for the message that asks before they are replaced.
-std::string describe_results(const fs::path& folder) {
-  try {
-    const Json document = Json::parse(read_file(folder / results_file));
-    std::string names;
-    for (const Json& experiment : document.at("experiments")) {
-      names += (names.empty() ? "" : ", ") + experiment.at("name").get<std::string>();
-    }
-    return text("results of ", names, " (", document.at("profile").get<std::string>(), " profile, seed ",
-                document.at("seed").get<std::uint64_t>(), ")");
-  } catch (const std::exception&) {
-    return "results of an earlier run";  // unreadable or of another version: still the user's
-  }
-}
-
-// Makes the folder before hours of work go into what it shall hold.
-void prepare_folder(const fs::path& folder, bool overwrite) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw FileError(text("cannot create folder ", in_quotes(folder.string()), ": ", error.message()));
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
-    throw FileError(text("cannot write into folder ", in_quotes(folder.string())));
-  }
-  if (!overwrite && !earlier_results(folder).empty()) {
-    throw FileError(text("folder ", in_quotes(folder.string()), " holds ", describe_results(folder),
-                         ": give --overwrite to replace them, or another --out"));
-  }
-}
-
-void write_results(const fs::path& folder, const Results& results) {
-  for (const fs::path& file : earlier_results(folder)) fs::remove(file);
+// Everything that is exported: a CSV file a table, and the document.
+std::vector<std::pair<std::string, std::string>> exports(const Results& results) {
+  std::vector<std::pair<std::string, std::string>> files;
   for (const Report& report : results.experiments) {
-    for (const Table& table : report.tables) write_file_atomically(folder / csv_name(report, table), to_csv(table));
+    for (const Table& table : report.tables) files.emplace_back(csv_name(report, table), to_csv(table));
   }
-  write_file_atomically(folder / results_file, to_json(results));
+  files.emplace_back("results.json", to_json(results));
+  return files;
 }
 
 TerminalOptions terminal_options() {
@@ -124,7 +76,10 @@ int run(const RunOptions& options, const Global& global) {
   if (options.jobs < 1) throw UsageError(text("--jobs must be at least 1, got ", options.jobs));
   if (options.seeds && *options.seeds < 1) throw UsageError(text("--seeds must be at least 1, got ", *options.seeds));
   const std::vector<const Experiment*> list = chosen(options.names);
-  if (!options.out.empty()) prepare_folder(options.out, options.overwrite);
+  const ResultsFolder folder(options.results, {{"command", "run"},
+                                               {"profile", options.profile},
+                                               {"seed", std::to_string(global.seed)},
+                                               {"seeds", options.seeds ? std::to_string(*options.seeds) : "default"}});
 
   Results results{.profile = options.profile == "full" ? Profile::full : Profile::quick, .seed = global.seed};
   const TerminalOptions terminal = terminal_options();
@@ -138,18 +93,17 @@ int run(const RunOptions& options, const Global& global) {
         progress.update(static_cast<std::int64_t>(100 * (static_cast<double>(i) + share)), list[i]->name + ": " + what);
       };
       settings.stop = [] { return interrupted() != 0; };
+      settings.store = folder.store();
       results.experiments.push_back(run_experiment(*list[i], settings));
       progress.clear();
       if (!global.json) std::cout << to_terminal(results.experiments.back(), terminal) << '\n' << std::flush;
     }
   } catch (const Interrupted&) {
+    spdlog::warn(folder.how_to_go_on());
     return 128 + interrupted();
   }
   results.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!options.out.empty()) {
-    write_results(options.out, results);
-    spdlog::info("wrote {}", (fs::path(options.out) / results_file).string());
-  }
+  if (folder) folder.write(exports(results));
   std::cout << (global.json ? to_json(results) : terminal_summary(results, terminal)) << std::flush;
   return 0;
 }
@@ -166,8 +120,7 @@ Command add_run(CLI::App& program, Global& global) {
       ->capture_default_str();
   app->add_option("--seeds", options->seeds, "Seeds that a measurement averages over; the profile's number without");
   app->add_option("--jobs", options->jobs, "Trials at once; results do not depend on it")->capture_default_str();
-  app->add_option("--out", options->out, "Folder for results.json and a CSV file a table");
-  app->add_flag("--overwrite", options->overwrite, "Replace the results that the folder holds");
+  add_results_options(*app, options->results);
   return {app, [options, &global] { return run(*options, global); }};
 }
 

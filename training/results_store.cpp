@@ -201,6 +201,11 @@ void ResultsStore::add(const TrialSet& set, const StoredTrial& trial) {
   insert.bind(row_text(trial.result)).bind(trial.seconds).step();
 }
 
+int ResultsStore::size() const {
+  Statement count(database_.get(), file_, "SELECT COUNT(*) FROM trials");
+  return count.step() ? count.integer(0) : 0;
+}
+
 std::string ResultsStore::fact(const std::string& name) const {
   Statement select(database_.get(), file_, "SELECT value FROM facts WHERE name = ?");
   return select.bind(name).step() ? select.column(0) : "";

@@ -46,6 +46,9 @@ class ResultsStore {
   /// Writes one trial, in a transaction of its own: it is there or not, whatever happens. \throws FileError.
   void add(const TrialSet& set, const StoredTrial& trial);
 
+  /// How many trials there are, of any set and any build.
+  int size() const;
+
   /// What the run was asked: a value by name, empty where there is none.
   std::string fact(const std::string& name) const;
   void set_fact(const std::string& name, const std::string& value);

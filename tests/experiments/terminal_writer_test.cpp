@@ -54,9 +54,14 @@ TEST(TerminalWriter, ColumnsAreAlignedAndLongTablesCut) {
       << page;
 }
 
-TEST(TerminalWriter, TheSummaryCountsVerdicts) {
-  const std::string page = terminal_summary(sample_results());
-  EXPECT_EQ(page, "2 claims: 1 conditional, 1 not tested\nfull profile, seed 18446744073709551615, 1.5 s\n");
+TEST(TerminalWriter, TheSummaryCountsVerdictsAndNamesTheSurprises) {
+  Results results = sample_results();
+  const std::string counts = "2 claims: 1 conditional, 1 not tested\nfull profile, seed 18446744073709551615, 1.5 s\n";
+  EXPECT_EQ(
+      terminal_summary(results),
+      "  Surprises\n  claim  verdict      what\n  A1     conditional  predicted 0.1, ?[2Jmeasured more\n\n" + counts);
+  results.experiments[0].claims[0].surprise.clear();
+  EXPECT_EQ(terminal_summary(results), counts);
 }
 
 }  // namespace

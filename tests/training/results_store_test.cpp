@@ -78,6 +78,8 @@ TEST(ResultsStore, OtherSettingsAreOtherTrials) {
   EXPECT_TRUE(store.trials({"experiment", "other", set.settings}).empty());
   EXPECT_TRUE(store.trials({"other", "set", set.settings}).empty());
   EXPECT_EQ(store.trials(set).size(), 1u);
+  store.add({"other", "set", set.settings}, {0, "", to_row(1.0), 0});
+  EXPECT_EQ(store.size(), 2);
 }
 
 TEST(ResultsStore, FactsCanBeReplaced) {
