@@ -104,9 +104,13 @@ std::vector<Row> list_datasets() {
 std::vector<Row> list_experiments() {
   std::vector<Row> rows;
   for (const Experiment& experiment : experiments()) {
+    const std::vector<std::string> claims = claim_ids(experiment);
     rows.push_back({experiment.name,
-                    experiment.question,
-                    {{"name", experiment.name}, {"title", experiment.title}, {"question", experiment.question}}});
+                    text(experiment.question, " (", claims.front(), " to ", claims.back(), ")"),
+                    {{"name", experiment.name},
+                     {"title", experiment.title},
+                     {"question", experiment.question},
+                     {"claims", claims}}});
   }
   return rows;
 }

@@ -1,15 +1,48 @@
 #include <evengrad/experiments/experiment.hpp>
 
+#include <evengrad/core/error.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
+
+#include <algorithm>
+#include <iterator>
 
 namespace evengrad {
 
 std::string to_string(Profile profile) { return profile == Profile::quick ? "quick" : "full"; }
 
+std::vector<std::string> claim_ids(const Experiment& experiment) {
+  std::vector<std::string> ids;
+  for (int number = 1; number <= experiment.claims; ++number) ids.push_back(text(experiment.prefix, number));
+  return ids;
+}
+
+namespace {
+
+// A claim that is missing or decided twice is a mistake in the experiment.
+void check_claims(const Experiment& experiment, const Report& report) {
+  std::vector<std::string> expected = claim_ids(experiment), got;
+  for (const Claim& claim : report.claims) got.push_back(claim.id);
+  std::sort(expected.begin(), expected.end());
+  std::sort(got.begin(), got.end());
+  const auto difference = [](const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    std::vector<std::string> only;
+    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(only));
+    std::string names;
+    for (const std::string& id : only) names += " " + id;
+    return names.empty() ? std::string(" none") : names;
+  };
+  if (got == expected) return;
+  throw Error(text("experiment ", experiment.name, ": its report must hold each of its claims once; missing:",
+                   difference(expected, got), "; doubled or not its own:", difference(got, expected)));
+}
+
+}  // namespace
+
 Report run_experiment(const Experiment& experiment, const ExperimentSettings& settings) {
   ExperimentSettings named = settings;
   named.experiment = experiment.name;
   Report report = experiment.run(named);
+  check_claims(experiment, report);
   report.name = experiment.name;
   report.title = experiment.title;
   report.question = experiment.question;
@@ -19,7 +52,7 @@ Report run_experiment(const Experiment& experiment, const ExperimentSettings& se
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> list = {
       {"vanishing-gradients", "Vanishing gradients",
-       "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?",
+       "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?", "V", 13,
        vanishing_gradients},
   };
   return list;

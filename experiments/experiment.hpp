@@ -34,10 +34,15 @@ struct Experiment {
   std::string name;                                   ///< "vanishing-gradients"
   std::string title;                                  ///< "Vanishing gradients"
   std::string question;                               ///< one sentence
+  std::string prefix;                                 ///< of its claims' ids: "V" of V1, V2, ...
+  int claims = 0;                                     ///< how many there are
   Report (*run)(const ExperimentSettings& settings);  ///< all of the report but name, title and question
 };
 
-/// The experiment's whole report.
+/// The ids of its claims, "V1", "V2", ...
+std::vector<std::string> claim_ids(const Experiment& experiment);
+
+/// The experiment's whole report. \throws Error where its claims are not claim_ids(), each once.
 Report run_experiment(const Experiment& experiment, const ExperimentSettings& settings);
 
 /// Every experiment there is, in the order of the list of claims.

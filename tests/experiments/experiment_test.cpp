@@ -1,0 +1,54 @@
+#include <evengrad/experiments/experiment.hpp>
+
+#include <evengrad/core/error.hpp>
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace evengrad {
+namespace {
+
+Report with_claims(const std::vector<std::string>& ids) {
+  Report report;
+  for (const std::string& id : ids) report.claims.push_back({.id = id});
+  return report;
+}
+
+std::string complaint(Report (*run)(const ExperimentSettings&)) {
+  try {
+    run_experiment({"sample", "A sample", "Does it work?", "A", 3, run}, {});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Experiment, ReportHoldsEachOfItsClaimsOnce) {
+  EXPECT_EQ(complaint([](const ExperimentSettings&) { return with_claims({"A2", "A1", "A3"}); }), "");
+  EXPECT_EQ(complaint([](const ExperimentSettings&) {
+              return with_claims({"A1", "A3", "A3", "B2"});
+            }),
+            "experiment sample: its report must hold each of its claims once; missing: A2; doubled or not its own: A3 "
+            "B2");
+  EXPECT_EQ(complaint([](const ExperimentSettings&) {
+              return with_claims({"A1", "A3"});
+            }),
+            "experiment sample: its report must hold each of its claims once; missing: A2; doubled or not its own: "
+            "none");
+}
+
+TEST(Experiment, EveryNameAndEveryClaimBelongsToOneExperiment) {
+  std::set<std::string> names, ids;
+  std::size_t claims = 0;
+  for (const Experiment& experiment : experiments()) {
+    EXPECT_TRUE(names.insert(experiment.name).second) << experiment.name;
+    EXPECT_FALSE(experiment.title.empty() || experiment.question.empty()) << experiment.name;
+    for (const std::string& id : claim_ids(experiment)) ids.insert(id);
+    claims += static_cast<std::size_t>(experiment.claims);
+  }
+  EXPECT_EQ(ids.size(), claims);
+}
+
+}  // namespace
+}  // namespace evengrad
