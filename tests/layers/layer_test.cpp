@@ -132,6 +132,36 @@ TEST(Layer, InEvaluationASampleDoesNotSeeItsBatch) {
   }
 }
 
+// Large enough that several threads get a share of every product.
+TEST(Layer, NeitherThreadsNorASecondRunChangeBits) {
+  const auto outcome = []<Real S>(Layer<S>& layer, int threads) {
+    Tape<S> tape({.threads = threads});
+    const Var<S> x = tape.variable(random_matrix<S>(45'000, width, 8));
+    const Var<S> y = layer.forward(x, {.training = true, .rng = Rng(5)});
+    const Gradients<S> gradients = tape.backward(y, random_matrix<S>(y.rows(), y.cols(), 9));
+    std::vector<Matrix<S>> all{y.value(), gradients[x]};
+    layer.visit(Path(), [&](const Path&, Parameter<S>& parameter) {
+      all.push_back(parameter.value);  // running statistics too
+      if (parameter.trainable) all.push_back(gradients.of(parameter));
+    });
+    return all;
+  };
+  const auto check = [&]<Real S>(const Entry<S>& entry) {
+    const Made<S> layer = entry.make();
+    randomize(*layer);
+    const auto expected = outcome(*layer->clone(), 1);
+    for (const int threads : {1, 2, 3, 7}) {
+      const auto again = outcome(*layer->clone(), threads);
+      ASSERT_EQ(again.size(), expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_TRUE(same_bits(again[i], expected[i])) << entry.name << ", " << threads << " threads, " << i;
+      }
+    }
+  };
+  for (const auto& entry : entries<float>()) check(entry);
+  for (const auto& entry : entries<double>()) check(entry);
+}
+
 TEST(Layer, ACopyHasItsOwnParameters) {
   for (const auto& entry : entries<double>()) {
     const Made<double> original = entry.make();

@@ -97,18 +97,47 @@ TEST(CrossEntropy, HugeLogits) {
   EXPECT_TRUE(std::isfinite(loss.item()));
   const Matrix<float> gradient = tape.backward(loss)[equal];
   EXPECT_EQ(gradient, (Matrix<float>{{0.25f, 0.25f, -0.75f, 0.25f}}));
+  for (const float huge : {std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()}) {
+    const Var<float> z = tape.constant(Matrix<float>::Constant(3, 4, huge));
+    const float item = softmax_cross_entropy(z, std::vector<std::int32_t>{0, 1, 2}, 0.1).item();
+    EXPECT_TRUE(std::isfinite(item)) << huge;
+  }
+  // In double, what the logits lack of log 4 is not lost in their size.
+  Tape<double> exact;
+  const Var<double> large = exact.constant(Matrix<double>::Constant(2, 4, 1e6));
+  EXPECT_NEAR(softmax_cross_entropy(large, std::vector<std::int32_t>{0, 3}).item(), std::log(4.0), 1e-9);
   // Certain, and wrong: the loss is the distance of the logits.
   EXPECT_EQ(softmax_cross_entropy(tape.constant(Matrix<float>{{1e6f, 0}}), std::vector<std::int32_t>{1}).item(), 1e6f);
 }
 
 TEST(CrossEntropy, RowsThatAreNotFiniteGiveNoFiniteLoss) {
-  const float inf = std::numeric_limits<float>::infinity();
-  const std::vector<std::int32_t> label{0};
-  for (const Matrix<float>& row : {Matrix<float>{{inf, 0, 1}}, Matrix<float>{{0, inf, inf}},
-                                   Matrix<float>{{-inf, -inf, -inf}}, Matrix<float>{{0, 1, std::nanf("")}}}) {
-    Tape<float> tape;
-    EXPECT_FALSE(std::isfinite(softmax_cross_entropy(tape.constant(row), label).item())) << row;
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  for (const Matrix<float>& row :
+       {Matrix<float>{{inf, 0, 1}}, Matrix<float>{{0, inf, 1}}, Matrix<float>{{0, inf, inf}},
+        Matrix<float>{{inf, inf, inf}}, Matrix<float>{{-inf, -inf, -inf}}, Matrix<float>{{inf, -inf, 0}},
+        Matrix<float>{{nan, 0, 1}}, Matrix<float>{{0, 1, nan}}}) {
+    for (const std::int32_t label : {0, 1, 2}) {
+      for (const double smoothing : {0.0, 0.1}) {
+        Tape<float> tape;
+        const Var<float> z = tape.constant(row);
+        EXPECT_FALSE(std::isfinite(softmax_cross_entropy(z, std::vector{label}, smoothing).item())) << row;
+        const Matrix<float> behind{{0, 0, 0}, {row(0, 0), row(0, 1), row(0, 2)}};  // a good row hides nothing
+        const Var<float> two = tape.constant(behind);
+        EXPECT_FALSE(std::isfinite(softmax_cross_entropy(two, std::vector{0, label}, smoothing).item())) << row;
+      }
+    }
   }
+}
+
+// -inf rules a class out, as a mask does: no loss and no gradient comes from it, unless it is the label.
+TEST(CrossEntropy, AClassMayBeRuledOut) {
+  Tape<double> tape;
+  const double inf = std::numeric_limits<double>::infinity();
+  const Var<double> z = tape.variable(Matrix<double>{{-inf, 1, 1}});
+  const Var<double> loss = softmax_cross_entropy(z, std::vector<std::int32_t>{1});
+  EXPECT_DOUBLE_EQ(loss.item(), std::log(2.0));
+  EXPECT_EQ(tape.backward(loss)[z], (Matrix<double>{{0, -0.5, 0.5}}));
+  EXPECT_EQ(softmax_cross_entropy(z, std::vector<std::int32_t>{0}).item(), inf);
 }
 
 // Read out of bounds in release builds elsewhere (caffe #2143).

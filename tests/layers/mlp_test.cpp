@@ -220,6 +220,26 @@ INSTANTIATE_TEST_SUITE_P(Sizes, MlpGradient, ::testing::ValuesIn(sizes()), [](co
   return text("depth", test.param.depth, "_width", test.param.width, "_batch", test.param.batch);
 });
 
+// Every activation within nets, where kinks are crossed: stencils shrink or are counted, and are few.
+TEST(Mlp, GradientsThroughEveryActivationAreRight) {
+  for (const ActivationEntry& entry : activations()) {
+    for (const Norm norm : {Norm::none, Norm::batch, Norm::layer}) {
+      MlpOptions shape = options(entry.name, norm, norm == Norm::none ? 0.2 : 0, norm == Norm::layer);
+      shape.hidden = {7, 7, 7};
+      Mlp<double> net(shape);
+      net.initialize(initializer("lecun(gain=1.3)"), Rng(21));
+      const Matrix<double> x = random_matrix<double>(9, 5, 22), target = random_matrix<double>(9, 3, 23);
+      const auto result = gradient_check(net,
+                                         [&](Tape<double>& tape, std::span<const Var<double>> in) {
+                                           const Var<double> y = net.forward(in[0], {.training = true, .rng = Rng(24)});
+                                           return mean_squared_error(y, tape.constant(target));
+                                         },
+                                         {x}, {.max_entries = 20});
+      EXPECT_TRUE(result.ok()) << entry.name << ", norm " << to_string(norm) << ": " << result.str();
+    }
+  }
+}
+
 // The relative distance between the gradients of a float net and of the same net in double.
 double float_error(Index depth) {
   const MlpOptions deep{.inputs = 16,

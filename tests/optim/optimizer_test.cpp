@@ -101,14 +101,32 @@ TEST(Optimizer, AdamsFirstStepIsTheLearningRate) {
   EXPECT_LT(((net.bias.value - start.bias.value).array().abs() - 0.125).abs().maxCoeff(), 1e-6);
 }
 
-TEST(Optimizer, AdamStaysFiniteAfterAMillionSteps) {
-  Net<float> net;
-  Optimizer<float> adam({.name = "adam"});
-  adam.set_steps(1'000'000);
-  const Matrix<float> before = net.weight.value;
-  adam.step(net, gradients(net, 1));
-  EXPECT_TRUE(net.weight.value.allFinite());
-  EXPECT_LT((net.weight.value - before).cwiseAbs().maxCoeff(), 0.01f);
+// Without a past, one step moves a weight by lr (1 - beta1) / sqrt(1 - beta2), since the corrections have become 1.
+TEST(Optimizer, AdamAfterAMillionStepsCorrectsNothingAnyMore) {
+  for (const char* name : {"adam", "adamw"}) {
+    Net<float> net;
+    Optimizer<float> adam({.name = name, .weight_decay = 0});
+    adam.set_steps(1'000'000 - 1);
+    const Matrix<float> before = net.weight.value;
+    adam.step(net, gradients(net, 1));
+    EXPECT_EQ(adam.steps(), 1'000'000);
+    const auto moved = (net.weight.value - before).array().abs();
+    EXPECT_LT((moved - 1e-3f * 0.1f / std::sqrt(1e-3f)).abs().maxCoeff(), 1e-6f) << name;
+  }
+}
+
+// With the largest betas below 1 the running means hardly take anything in, and are corrected for it.
+TEST(Optimizer, AdamWithExtremeBetas) {
+  const double most = std::nextafter(1.0, 0.0);
+  for (const auto& [beta1, beta2] : {std::pair{0.0, 0.0}, {0.0, most}, {most, most}}) {
+    Net<double> net;
+    const Matrix<double> before = net.weight.value;
+    Optimizer<double> adam({.name = "adam", .learning_rate = 0.125, .beta1 = beta1, .beta2 = beta2});
+    adam.step(net, gradients(net, 1));
+    EXPECT_LT(((net.weight.value - before).array().abs() - 0.125).abs().maxCoeff(), 1e-5) << beta1 << ", " << beta2;
+    adam.step(net, gradients(net, 2));
+    EXPECT_TRUE(net.weight.value.allFinite()) << beta1 << ", " << beta2;
+  }
 }
 
 TEST(Optimizer, AParameterWithoutAPartIsNamed) {
