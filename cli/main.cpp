@@ -86,7 +86,8 @@ int run_program(int argc, char** argv) {
       "evengrad COMMAND --help says what a command takes. Results go to standard output, the rest to standard error.");
   const std::vector<Command> commands = {add_theory(program, global), add_propagate(program, global),
                                          add_train(program, global),  add_predict(program, global),
-                                         add_run(program, global),    add_list(program, global)};
+                                         add_run(program, global),    add_compare(program, global),
+                                         add_list(program, global)};
   for (const Command& command : commands) {
     command.app->set_help_flag("-h,--help", "Print this help");
     command.app->add_option_function<std::string>(

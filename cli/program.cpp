@@ -2,8 +2,10 @@
 
 #include <evengrad/training/provenance.hpp>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -52,6 +54,17 @@ std::vector<std::filesystem::path> data_roots() {
     begin = end + 1;
   }
   return roots;
+}
+
+TerminalOptions terminal_options() {
+  const char* no_color = std::getenv("NO_COLOR");
+  TerminalOptions options;
+  options.color = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+  winsize window{};
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
+    options.width = std::clamp<std::size_t>(window.ws_col, 60, 120);
+  }
+  return options;
 }
 
 Progress::Progress(const Global& global, std::int64_t total, std::string unit)

@@ -1,6 +1,8 @@
 // What the subcommands share: global options, printing, and how an error ends the program.
 #pragma once
 
+#include <evengrad/experiments/terminal_writer.hpp>
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -60,6 +62,9 @@ std::string grouped(std::int64_t number);
 /// The number with `digits` significant digits, "-" for none.
 std::string significant(double number, int digits = 4);
 
+/// Width and colors of the terminal that standard output is.
+TerminalOptions terminal_options();
+
 /// One subcommand: its options and what it does. `run` returns the exit status.
 struct Command {
   CLI::App* app;
@@ -72,5 +77,6 @@ Command add_propagate(CLI::App& program, Global& global);
 Command add_predict(CLI::App& program, Global& global);
 Command add_train(CLI::App& program, Global& global);
 Command add_run(CLI::App& program, Global& global);
+Command add_compare(CLI::App& program, Global& global);
 
 }  // namespace evengrad::cli

@@ -8,12 +8,9 @@
 #include <evengrad/experiments/terminal_writer.hpp>
 
 #include <spdlog/spdlog.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <thread>
 
@@ -59,17 +56,6 @@ std::vector<std::pair<std::string, std::string>> exports(const Results& results)
   }
   files.emplace_back("results.json", to_json(results));
   return files;
-}
-
-TerminalOptions terminal_options() {
-  const char* no_color = std::getenv("NO_COLOR");
-  TerminalOptions options;
-  options.color = isatty(STDOUT_FILENO) && !(no_color && *no_color);
-  winsize window{};
-  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
-    options.width = std::clamp<std::size_t>(window.ws_col, 60, 120);
-  }
-  return options;
 }
 
 int run(const RunOptions& options, const Global& global) {

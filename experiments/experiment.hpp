@@ -24,6 +24,7 @@ struct ExperimentSettings {
   std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
   std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread
   std::string experiment = {};      ///< the name under which trials are stored
+  std::string options = {};         ///< what else determines their results, in words; part of their key
   ResultsStore* store = nullptr;    ///< where finished trials are kept and looked for; null: nowhere
 };
 

@@ -38,7 +38,10 @@ FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<
     record.diverged = true;
   }
   record.diverged = record.diverged || !(record.loss < diverged_loss);
-  if (record.diverged) record.loss = diverged_loss;
+  if (record.diverged) {
+    record.loss = record.test_loss = diverged_loss;
+    record.accuracy = record.test_accuracy = 0;
+  }
   if (hooks.on_end) hooks.on_end(net);
   return record;
 }

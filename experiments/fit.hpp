@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct FitRecord {
   double loss = 0;      ///< of the training data after the last step; `diverged_loss` where it is larger or not finite
   double accuracy = 0;  ///< of the training data; 0 for regression
   double test_loss = 0, test_accuracy = 0;  ///< 0 where there are no test data
-  bool diverged = false;                    ///< a NaN, an infinity, or a loss above diverged_loss
+  /// A NaN, an infinity, or a loss above diverged_loss: losses then are diverged_loss and accuracies 0.
+  bool diverged = false;
 
   template <class Fields>
   void fields(Fields& f) {
@@ -93,32 +95,34 @@ Measurement paired_difference(const Tuned<Cell, Record>& a, const Tuned<Cell, Re
 /// trials.
 template <class Cell, class One, class Selection, class Name>
 auto tune_and_train(Trials& trials, const std::string& what, const std::vector<Cell>& cells, int seeds, double share,
-                    const One& one, const Selection& selection, const Name& name) {
+                    const One& one, const Selection& selection, const Name& name, int selection_seeds = 1) {
   using Record = std::invoke_result_t<const One&, const Cell&, double, std::uint64_t>;
   std::vector<std::pair<std::size_t, double>> candidates;
   for (std::size_t c = 0; c < cells.size(); ++c) {
     if (cells[c].rates.size() == 1) continue;
     for (const double rate : cells[c].rates) candidates.emplace_back(c, rate);
   }
-  const auto tried = static_cast<double>(candidates.size());
+  const auto candidate = [&](int i) { return candidates[static_cast<std::size_t>(i / selection_seeds)]; };
+  const int trial_count = static_cast<int>(candidates.size()) * selection_seeds;
+  const auto tried = static_cast<double>(trial_count);
   const auto fresh = static_cast<double>(cells.size()) * seeds;
   const std::vector<double> scores = trials.run(
-      what + ", rates", static_cast<int>(candidates.size()), share * tried / (tried + fresh),
+      what + ", rates", trial_count, share * tried / (tried + fresh),
       [&](int i) {
-        const auto& [c, rate] = candidates[static_cast<std::size_t>(i)];
-        return static_cast<double>(selection(one(cells[c], rate, 0)));
+        const auto [c, rate] = candidate(i);
+        return static_cast<double>(selection(one(cells[c], rate, static_cast<std::uint64_t>(i % selection_seeds))));
       },
-      [&](int i) {
-        const auto& [c, rate] = candidates[static_cast<std::size_t>(i)];
-        return text(name(cells[c]), ", rate ", rate);
-      });
+      [&](int i) { return text(name(cells[candidate(i).first]), ", rate ", candidate(i).second); });
   std::vector<Tuned<Cell, Record>> all;
   for (std::size_t c = 0; c < cells.size(); ++c) {
     Tuned<Cell, Record> tuned{.cell = cells[c], .rate = cells[c].rates.front()};
     double best = INFINITY;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (candidates[i].first != c || !(scores[i] < best)) continue;
-      best = scores[i];
+      if (candidates[i].first != c) continue;
+      const auto first = scores.begin() + static_cast<std::ptrdiff_t>(i) * selection_seeds;
+      const double score = std::accumulate(first, first + selection_seeds, 0.0);
+      if (!(score < best)) continue;
+      best = score;
       tuned.rate = candidates[i].second;
     }
     all.push_back(std::move(tuned));
@@ -127,11 +131,11 @@ auto tune_and_train(Trials& trials, const std::string& what, const std::vector<C
       what, static_cast<int>(cells.size()) * seeds, share * fresh / (tried + fresh),
       [&](int i) {
         const auto& tuned = all[static_cast<std::size_t>(i / seeds)];
-        return one(tuned.cell, tuned.rate, static_cast<std::uint64_t>(i % seeds) + 1);
+        return one(tuned.cell, tuned.rate, static_cast<std::uint64_t>(i % seeds + selection_seeds));
       },
       [&](int i) {
         const auto& tuned = all[static_cast<std::size_t>(i / seeds)];
-        return text(name(tuned.cell), ", rate ", tuned.rate, ", seed ", i % seeds + 1);
+        return text(name(tuned.cell), ", rate ", tuned.rate, ", seed ", i % seeds + selection_seeds);
       });
   for (std::size_t i = 0; i < records.size(); ++i) {
     all[i / static_cast<std::size_t>(seeds)].records.push_back(std::move(records[i]));

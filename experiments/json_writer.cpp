@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace evengrad {
 
 namespace {
@@ -65,14 +67,9 @@ Json series_json(const Series& series) {
 }
 
 Json heat_map_json(const HeatMap& map) {
-  return {{"name", map.name},
-          {"title", map.title},
-          {"row_label", map.row_label},
-          {"column_label", map.column_label},
-          {"rows", map.rows},
-          {"columns", map.columns},
-          {"values", map.values},
-          {"log", map.log}};
+  return {
+      {"name", map.name}, {"title", map.title},     {"row_label", map.row_label}, {"column_label", map.column_label},
+      {"rows", map.rows}, {"columns", map.columns}, {"values", map.values},       {"log", map.log}};
 }
 
 template <class T>
@@ -94,22 +91,91 @@ Json report_json(const Report& report) {
           {"heat_maps", array(report.heat_maps, heat_map_json)}};
 }
 
+Json cell_json(const ComparisonCell& cell, const std::string& metric) {
+  const Pairing& pairing = cell.pairing;
+  const bool built = cell.refused.empty();
+  const auto number = [&](double x) { return built ? Json(x) : Json(nullptr); };
+  Json trained = Json::array();
+  for (const ComparisonRecord& record : cell.records) trained.push_back(record.metric);
+  return {{"activation", pairing.activation},
+          {"init", pairing.initializer},
+          {"depth", pairing.depth},
+          {"width", pairing.width},
+          {"lr", number(cell.rate)},
+          {"seeds", cell.records.size()},
+          {"metric", metric},
+          {"mean", number(cell.metric.value)},
+          {"low", optional(cell.metric.low)},
+          {"high", optional(cell.metric.high)},
+          {"values", std::move(trained)},
+          {"diverged", cell.diverged},
+          {"gradient_ratio", number(cell.gradient_ratio.value)},
+          {"gradient_ratio_theory", number(cell.forecast.gradient_ratio)},
+          {"signal_ratio_theory", number(cell.forecast.signal_ratio)},
+          {"silent_fraction", number(cell.silent_fraction)},
+          {"trains_probability", number(cell.forecast.probability)},
+          {"expected_rank", number(cell.forecast.rank)},
+          {"trained", std::count_if(cell.records.begin(), cell.records.end(), [](const auto& r) { return r.trains; })},
+          {"refused", built ? Json(nullptr) : Json(cell.refused)}};
+}
+
+Json header() {
+  const Provenance& made = provenance();
+  return {{"schema_version", schema_version},
+          {"provenance",
+           {{"version", made.version},
+            {"commit", made.commit},
+            {"compiler", made.compiler},
+            {"flags", made.flags},
+            {"cpu", made.cpu}}}};
+}
+
+std::string written(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 std::string to_json(const Results& results) {
-  const Provenance& made = provenance();
-  const Json document = {{"schema_version", schema_version},
-                         {"provenance",
-                          {{"version", made.version},
-                           {"commit", made.commit},
-                           {"compiler", made.compiler},
-                           {"flags", made.flags},
-                           {"cpu", made.cpu}}},
-                         {"profile", to_string(results.profile)},
-                         {"seed", results.seed},
-                         {"seconds", results.seconds},
-                         {"experiments", array(results.experiments, report_json)}};
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  Json document = header();
+  document["profile"] = to_string(results.profile);
+  document["seed"] = results.seed;
+  document["seconds"] = results.seconds;
+  document["experiments"] = array(results.experiments, report_json);
+  return written(document);
+}
+
+std::string to_json(const Comparison& comparison, std::uint64_t seed, double seconds) {
+  Json document = header();
+  document["data"] = comparison.data;
+  document["seed"] = seed;
+  document["seconds"] = seconds;
+  document["cells"] = Json::array();
+  for (const ComparisonCell& cell : comparison.cells) document["cells"].push_back(cell_json(cell, comparison.metric));
+  document["pairings"] = Json::array();
+  for (const ComparedPairing& p : comparison.pairings) {
+    document["pairings"].push_back({{"activation", p.activation},
+                                    {"init", p.initializer},
+                                    {"mean", p.metric.value},
+                                    {"low", optional(p.metric.low)},
+                                    {"high", optional(p.metric.high)},
+                                    {"best_is_better", measurement(p.best_is_better)},
+                                    {"worse", p.worse}});
+  }
+  document["conclusion"] = comparison.conclusion;
+  Json& oracle = document["oracle"];
+  for (const ForecastScore& score : comparison.scores) oracle["brier"][score.name] = score.brier;
+  oracle["rank_correlation"] = comparison.rank_correlation;
+  oracle["calibration"] = Json::array();
+  for (const CalibrationBin& bin : comparison.calibration) {
+    oracle["calibration"].push_back({{"from", bin.low},
+                                     {"to", bin.high},
+                                     {"nets", bin.forecasts},
+                                     {"forecast", bin.forecast},
+                                     {"observed", bin.observed}});
+  }
+  oracle["failures"] = comparison.failures;
+  return written(document);
 }
 
 }  // namespace evengrad

@@ -1,11 +1,14 @@
 #pragma once
 
-#include <evengrad/experiments/experiment.hpp>
+#include <evengrad/experiments/comparison.hpp>
 
 namespace evengrad {
 
 /// The results as the JSON document of `run --json` and DIR/results.json, described in docs: numbers with full
 /// precision, non-finite ones as null, bytes that are not UTF-8 replaced.
 std::string to_json(const Results& results);
+
+/// The JSON document of `compare --json`, in the same manner.
+std::string to_json(const Comparison& comparison, std::uint64_t seed, double seconds);
 
 }  // namespace evengrad

@@ -26,6 +26,49 @@ struct Moments {
   double variance;  // divided by n - 1; 0 for one sample
 };
 
+constexpr int resamples = 10000;
+
+// The mean over strata of what `of` says of each, and the interval of that over strata drawn anew.
+template <class Statistic>
+Measurement bootstrap(std::size_t strata, const Statistic& of, const Rng& rng, double level) {
+  const auto mean_of = [&](bool drawn, Rng& stream) {
+    double sum = 0;
+    for (std::size_t s = 0; s < strata; ++s) sum += of(s, drawn ? &stream : nullptr);
+    return sum / static_cast<double>(strata);
+  };
+  Rng stream = rng;
+  const double value = mean_of(false, stream);
+  std::vector<double> values(resamples);
+  for (double& v : values) v = mean_of(true, stream);
+  return {value, quantile(values, (1 - level) / 2), quantile(values, (1 + level) / 2)};
+}
+
+// The samples themselves, or as many drawn from them.
+std::vector<double> drawn(const std::vector<double>& samples, Rng* rng) {
+  if (rng == nullptr) return samples;
+  std::vector<double> again(samples.size());
+  for (double& x : again) x = samples[rng->below(samples.size())];
+  return again;
+}
+
+bool single(const Strata& strata) {
+  return std::any_of(strata.begin(), strata.end(), [](const auto& samples) { return samples.size() < 2; });
+}
+
+// Ranks from 1, equal numbers at their mean rank.
+std::vector<double> ranks(std::span<const double> numbers) {
+  std::vector<double> found;
+  for (const double x : numbers) {
+    double less = 0, equal = 0;
+    for (const double y : numbers) {
+      less += y < x;
+      equal += y == x;
+    }
+    found.push_back(less + (equal + 1) / 2);
+  }
+  return found;
+}
+
 Moments moments(std::span<const double> samples) {
   const auto n = static_cast<double>(samples.size());
   double sum = 0, squares = 0;
@@ -93,6 +136,51 @@ Measurement variance_interval(std::span<const double> samples) {
   const boost::math::chi_squared distribution(freedom);
   return {variance, freedom * variance / boost::math::quantile(boost::math::complement(distribution, tail)),
           freedom * variance / boost::math::quantile(distribution, tail)};
+}
+
+Measurement bootstrap_mean(const Strata& strata, const Rng& rng, double level) {
+  require_samples("bootstrap", strata.size(), 1);
+  for (const auto& samples : strata) require_samples("bootstrap", samples.size(), 1);
+  Measurement m = bootstrap(
+      strata.size(), [&](std::size_t s, Rng* stream) { return moments(drawn(strata[s], stream)).mean; }, rng, level);
+  if (single(strata)) m.low = -infinity, m.high = infinity;
+  return m;
+}
+
+Measurement probability_of_improvement(const Strata& a, const Strata& b, const Rng& rng, double level) {
+  require_samples("probability of improvement", a.size(), 1);
+  if (a.size() != b.size()) {
+    throw Error(text("probability of improvement: expected as many strata, got ", a.size(), " and ", b.size()));
+  }
+  for (std::size_t s = 0; s < a.size(); ++s) {
+    require_samples("probability of improvement", std::min(a[s].size(), b[s].size()), 1);
+  }
+  const auto wins = [&](std::size_t s, Rng* stream) {
+    const std::vector<double> from_a = drawn(a[s], stream), from_b = drawn(b[s], stream);
+    double sum = 0;
+    for (const double x : from_a) {
+      for (const double y : from_b) sum += x > y ? 1 : x == y ? 0.5 : 0;
+    }
+    return sum / static_cast<double>(from_a.size() * from_b.size());
+  };
+  Measurement m = bootstrap(a.size(), wins, rng, level);
+  if (single(a) || single(b)) m.low = 0, m.high = 1;
+  return m;
+}
+
+double rank_correlation(std::span<const double> a, std::span<const double> b) {
+  if (a.size() != b.size())
+    throw Error(text("rank correlation: expected lists of one length, got ", a.size(), " and ", b.size()));
+  require_samples("rank correlation", a.size(), 2);
+  const std::vector<double> x = ranks(a), y = ranks(b);
+  const double middle = (static_cast<double>(a.size()) + 1) / 2;
+  double product = 0, xx = 0, yy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    product += (x[i] - middle) * (y[i] - middle);
+    xx += (x[i] - middle) * (x[i] - middle);
+    yy += (y[i] - middle) * (y[i] - middle);
+  }
+  return product / std::sqrt(xx * yy);
 }
 
 }  // namespace evengrad

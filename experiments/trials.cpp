@@ -2,6 +2,8 @@
 
 #include <evengrad/core/error.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -14,8 +16,12 @@ namespace {
 
 // Everything but the code, the set's name and the trial's number that determines a result.
 std::string settings_json(const ExperimentSettings& settings, int count) {
-  return text(R"({"profile":")", to_string(settings.profile), R"(","seed":)", settings.seed, R"(,"seeds":)",
-              settings.seeds, R"(,"trials":)", count, "}");
+  const nlohmann::ordered_json json = {{"profile", to_string(settings.profile)},
+                                       {"seed", settings.seed},
+                                       {"seeds", settings.seeds},
+                                       {"options", settings.options},
+                                       {"trials", count}};
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace

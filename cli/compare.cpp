@@ -1,0 +1,164 @@
+#include "results_folder.hpp"
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
+#include <evengrad/data/registry.hpp>
+#include <evengrad/experiments/comparison.hpp>
+#include <evengrad/experiments/csv_writer.hpp>
+#include <evengrad/experiments/json_writer.hpp>
+#include <evengrad/experiments/terminal_writer.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+namespace evengrad::cli {
+
+namespace {
+
+struct CompareArguments {
+  DataOptions data;
+  ComparisonOptions options;
+  ResultsOptions results;
+  std::string activations, inits;
+  std::string depths = "3", widths = "64", lrs = "0.001,0.003,0.01";
+  std::string task;
+  int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+};
+
+std::vector<double> numbers(const std::string& option, const std::string& given) {
+  std::vector<double> list;
+  for (const std::string& part : split_list(given)) list.push_back(parse_number(option, part));
+  return list;
+}
+
+std::vector<Index> whole_numbers(const std::string& option, const std::string& given) {
+  constexpr double most = 10000;
+  std::vector<Index> list;
+  for (const double x : numbers(option, given)) {
+    if (!(x >= 1 && x <= most) || x != std::floor(x)) {
+      throw UsageError(text(option, ": expected whole numbers from 1 to ", most, ", got ", significant(x)));
+    }
+    list.push_back(static_cast<Index>(x));
+  }
+  return list;
+}
+
+// Everything that determines the results, in words.
+std::string described(const CompareArguments& a) {
+  const TrainerOptions& t = a.options.trainer;
+  const DataOptions& d = a.data;
+  const auto given = [](const auto& value) { return value ? text(*value) : std::string("default"); };
+  return text("data ", d.name, " samples ", given(d.samples), " noise ", given(d.noise), " test fraction ",
+              given(d.test_fraction), " target ", d.target, " task ", a.task, "; activations ", a.activations,
+              "; inits ", a.inits, "; depths ", a.depths, "; widths ", a.widths, "; lrs ", a.lrs, "; seeds ",
+              a.options.seeds, "; optimizer ", t.optimizer.name, " weight decay ", given(t.optimizer.weight_decay),
+              " schedule ", t.schedule, "; steps ", given(t.steps), " epochs ", t.epochs, " batch size ", t.batch_size);
+}
+
+int compare(CompareArguments& a, const Global& global) {
+  if (a.jobs < 1) throw UsageError(text("--jobs must be at least 1, got ", a.jobs));
+  ComparisonOptions& options = a.options;
+  options.activations = split_list(a.activations);
+  options.initializers = split_list(a.inits);
+  options.depths = whole_numbers("--depths", a.depths);
+  options.widths = whole_numbers("--widths", a.widths);
+  options.rates = numbers("--lrs", a.lrs);
+  // Names are checked before the data are read.
+  for (const std::string& name : options.activations) activation(name);
+  for (const std::string& name : options.initializers) initializer(name);
+  Optimizer<float> checked(options.trainer.optimizer);
+  if (!a.task.empty()) {
+    if (a.task != "classification" && a.task != "regression") {
+      throw UsageError(unknown_name("value of --task", a.task, {"classification", "regression"}));
+    }
+    a.data.task = a.task == "classification" ? Task::classification : Task::regression;
+  }
+  a.data.seed = global.seed;
+  a.data.roots = data_roots();
+  const Split<float> data = load_data<float>(a.data);
+  for (const std::string& note : data.notes) spdlog::info("{}", note);
+
+  const std::string words = described(a);
+  const ResultsFolder folder(a.results,
+                             {{"command", "compare"}, {"seed", std::to_string(global.seed)}, {"options", words}});
+  Progress progress(global, 1000, "‰");
+  ExperimentSettings settings{.seed = global.seed, .seeds = options.seeds, .jobs = a.jobs};
+  settings.experiment = "compare";
+  settings.options = words;
+  settings.store = folder.store();
+  settings.stop = [] { return interrupted() != 0; };
+  settings.on_progress = [&](double share, const std::string& what) {
+    progress.update(static_cast<std::int64_t>(1000 * share), what);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  Comparison comparison;
+  try {
+    comparison = compare(options, data, settings);
+  } catch (const Interrupted&) {
+    progress.clear();
+    spdlog::warn(folder.how_to_go_on());
+    return 128 + interrupted();
+  }
+  progress.clear();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const std::string document = to_json(comparison, global.seed, seconds.count());
+  const Report report = comparison_report(comparison);
+  if (folder) {
+    std::vector<std::pair<std::string, std::string>> files;
+    for (const Table& table : report.tables) files.emplace_back("compare." + table.name + ".csv", to_csv(table));
+    files.emplace_back("results.json", document);
+    folder.write(files);
+  }
+  if (global.json) {
+    std::cout << document << std::flush;
+    return 0;
+  }
+  std::cout << to_terminal(report, terminal_options()) << "\nseed " << global.seed << ", "
+            << significant(seconds.count(), 3) << " s\n"
+            << comparison.conclusion << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+Command add_compare(CLI::App& program, Global& global) {
+  CLI::App* app = program.add_subcommand(
+      "compare", "Train every activation with every initializer on your data, and say which to use");
+  auto a = std::make_shared<CompareArguments>();
+  a->options.trainer.steps = 600;
+  app->add_option("--activations", a->activations, "Names and formulas: relu,gelu,\"x*tanh(exp(x))\"")->required();
+  app->add_option("--inits", a->inits, "Initializers: xavier,he,matched,critical")->required();
+  app->add_option("--depths", a->depths, "Hidden layers")->capture_default_str();
+  app->add_option("--widths", a->widths, "Units a layer")->capture_default_str();
+  app->add_option("--lrs", a->lrs, "Learning rates; each cell takes its best")->capture_default_str();
+  app->add_option("--seeds", a->options.seeds, "Nets a cell whose results are reported")->capture_default_str();
+  app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
+  app->add_option("--optimizer", a->options.trainer.optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")
+      ->capture_default_str();
+  app->add_option("--weight-decay", a->options.trainer.optimizer.weight_decay, "L2, or decoupled for adamw");
+  app->add_option("--schedule", a->options.trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
+  auto* steps = app->add_option("--steps", a->options.trainer.steps, "Steps of each training")->capture_default_str();
+  app->add_option_function<std::int64_t>(
+         "--epochs",
+         [a](std::int64_t epochs) {
+           a->options.trainer.epochs = epochs;
+           a->options.trainer.steps.reset();
+         },
+         "Passes over the training data, instead of steps")
+      ->excludes(steps);
+  app->add_option("--batch-size", a->options.trainer.batch_size, "Samples a step")->capture_default_str();
+  app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
+  app->add_option("--noise", a->data.noise, "Generators: standard deviation");
+  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out (0.2)");
+  app->add_option("--target", a->data.target, "CSV: the column of the label (the last)");
+  app->add_option("--task", a->task, "CSV: classification or regression (inferred)");
+  app->add_option("--jobs", a->jobs, "Trainings at once; results do not depend on it")->capture_default_str();
+  add_results_options(*app, a->results);
+  return {app, [a, &global] { return compare(*a, global); }};
+}
+
+}  // namespace evengrad::cli

@@ -1,0 +1,127 @@
+// Which activation with which initializer, at which depth and width, on your data: every pairing trained with rates of
+// its own, and theory's forecast of it scored.
+#pragma once
+
+#include <evengrad/experiments/fit.hpp>
+
+namespace evengrad {
+
+struct ComparisonOptions {
+  std::vector<std::string> activations, initializers;  ///< names or formulas
+  std::vector<Index> depths = {3};                     ///< hidden layers
+  std::vector<Index> widths = {64};
+  std::vector<double> rates;         ///< each cell takes its best of these
+  int seeds = 5;                     ///< for the results; others choose the rates
+  TrainerOptions trainer;            ///< but for rate and seed
+  double validation_fraction = 0.2;  ///< of the training rows, held out while rates are chosen
+};
+
+/// One way to build a net.
+struct Pairing {
+  std::string activation, initializer;
+  Index depth = 0, width = 0;
+  std::vector<double> rates = {};  ///< to choose among
+};
+
+/// "gelu, he, depth 20, width 64"
+std::string to_string(const Pairing& pairing);
+
+/// What theory says of a cell before anything is trained.
+struct Forecast {
+  double probability = 0.5;   ///< that it trains, see forecast()
+  double gradient_ratio = 0;  ///< layer 1 over the last, at infinite width; NaN where theory is silent
+  double signal_ratio = 0;    ///< mean square pre-activation of the last layer over that of the first
+  double rank = 0;            ///< expected, from 1; of equal probabilities the mean
+
+  template <class Fields>
+  void fields(Fields& f) {
+    f("probability", probability);
+    f("gradient_ratio", gradient_ratio);
+    f("signal_ratio", signal_ratio);
+    f("rank", rank);
+  }
+};
+
+/// The forecast for a net of this kind, without a rank: the more decades signal and gradient change over the layers,
+/// the less it is expected to train. The two numbers of the logistic curve are the only ones here that come from data:
+/// a fit to 180 cells (ten activations, six initializers, depths 3, 10 and 30) on two moons with seed 11 and Adam.
+Forecast forecast(const Activation& activation, const Initializer& initializer, Index depth, Index width);
+
+/// A net trained with one seed.
+struct ComparisonRecord : FitRecord {
+  double silent_fraction = 0;  ///< of hidden units, exactly 0 for all of 512 training inputs, after training
+  double metric = 0;           ///< test accuracy, or test loss for regression
+  bool trains = false;         ///< the training loss is below half of that of the best constant answer
+
+  template <class Fields>
+  void fields(Fields& f) {
+    FitRecord::fields(f);
+    f("silent_fraction", silent_fraction);
+    f("metric", metric);
+    f("trains", trains);
+  }
+};
+
+/// One pairing at one depth and width.
+struct ComparisonCell {
+  Pairing pairing;
+  std::string refused;  ///< why this pairing cannot be built; empty otherwise
+  Forecast forecast;
+  double rate = 0;
+  std::vector<ComparisonRecord> records;  ///< one a seed
+  Measurement metric;                     ///< mean over seeds
+  Measurement gradient_ratio;             ///< measured at the start, geometric mean over nets
+  double silent_fraction = 0;             ///< mean over seeds
+  int diverged = 0;                       ///< seeds
+};
+
+/// An activation with an initializer over all depths and widths.
+struct ComparedPairing {
+  std::string activation, initializer;
+  Measurement metric;  ///< mean over depths and widths of the means over seeds
+  /// That the best pairing beats this one in a random depth, width and pair of seeds; its interval is corrected for the
+  /// number of pairs that could be compared (Bonferroni). 1/2 for the best itself.
+  Measurement best_is_better;
+  bool worse = false;  ///< the whole interval is above 1/2
+};
+
+/// How good a forecaster of "trains" was.
+struct ForecastScore {
+  std::string name;
+  double brier = 0;  ///< mean squared difference between probability and outcome; a coin scores 0.25
+};
+
+/// Of forecasts within a range, how many came true.
+struct CalibrationBin {
+  double low = 0, high = 0;
+  int forecasts = 0;  ///< nets
+  double forecast = 0, observed = 0;
+};
+
+struct Comparison {
+  std::string data;
+  std::string metric;  ///< "test_accuracy" or "test_loss"
+  bool larger_is_better = true;
+  std::vector<ComparisonCell> cells;
+  std::vector<ComparedPairing> pairings;  ///< the best first
+  std::string conclusion;                 ///< one line
+  std::vector<ForecastScore> scores;      ///< theory first, then the simple rules it has to beat
+  double rank_correlation = 0;            ///< Spearman's, of expected and measured rank; NaN where either is constant
+  std::vector<CalibrationBin> calibration;
+  std::vector<std::string> failures;  ///< cells where theory was sure and wrong
+};
+
+/// Forecasts every cell, then trains it: rates chosen on validation rows with two seeds, results on the test rows with
+/// others. \throws UsageError for a name, a size or a rate that is wrong.
+Comparison compare(const ComparisonOptions& options, const Split<float>& data, const ExperimentSettings& settings);
+
+/// The pairings, best first, and the conclusion, from the records of the cells.
+void rank(Comparison& comparison, const Rng& rng);
+
+/// Scores the forecasts of the cells by what became of them.
+void score_forecasts(Comparison& comparison);
+
+/// The comparison for the writers: tables, heat maps, and what the oracle scored.
+Report comparison_report(const Comparison& comparison);
+
+}  // namespace evengrad
