@@ -112,5 +112,50 @@ TEST(Statistics, RefusesWhatItCannotAnswer) {
   EXPECT_THROW(share_interval(3, 2), Error);
 }
 
+TEST(Statistics, TheBootstrapsIntervalIsThatOfAllResamples) {
+  // Of 27 equally likely resamples of {0, 0, 3} 1 has mean 3, 6 have 2, 12 have 1 and 8 have 0.
+  const Measurement m = bootstrap_mean({{0, 0, 3}}, Rng(1), 0.9);
+  EXPECT_DOUBLE_EQ(m.value, 1);
+  EXPECT_DOUBLE_EQ(*m.low, 0);
+  EXPECT_DOUBLE_EQ(*m.high, 2);
+  EXPECT_DOUBLE_EQ(*bootstrap_mean({{0, 0, 3}}, Rng(1), 0.95).high, 3);
+}
+
+TEST(Statistics, StrataAreDrawnFromOnTheirOwn) {
+  const Measurement m = bootstrap_mean({{1, 1, 1}, {5, 5}}, Rng(1));
+  EXPECT_EQ(m.value, 3);
+  EXPECT_EQ(*m.low, 3);
+  EXPECT_EQ(*m.high, 3);
+  EXPECT_EQ(*bootstrap_mean({{1, 2}, {5}}, Rng(1)).high, INFINITY);
+  EXPECT_THROW(bootstrap_mean({}, Rng(1)), Error);
+  EXPECT_THROW(bootstrap_mean({{1}, {}}, Rng(1)), Error);
+}
+
+TEST(Statistics, ProbabilityOfImprovementCountsPairsOfAStratum) {
+  // First stratum: 3 > 2, 3 > 1, 1 < 2, 1 = 1: 2.5 of 4. Second: all.
+  const Measurement m = probability_of_improvement({{3, 1}, {9, 9}}, {{2, 1}, {0, 0}}, Rng(1));
+  EXPECT_DOUBLE_EQ(m.value, (2.5 / 4 + 1) / 2);
+  EXPECT_DOUBLE_EQ(probability_of_improvement({{2, 1}, {0, 0}}, {{3, 1}, {9, 9}}, Rng(1)).value, 1 - m.value);
+  EXPECT_LE(*m.low, m.value);
+  EXPECT_GE(*m.high, m.value);
+  const Measurement same = probability_of_improvement({{1, 2, 3}}, {{1, 2, 3}}, Rng(1));
+  EXPECT_DOUBLE_EQ(same.value, 0.5);
+  EXPECT_LT(*same.low, 0.5);
+  EXPECT_GT(*same.high, 0.5);
+  const Measurement single = probability_of_improvement({{2}}, {{1}}, Rng(1));
+  EXPECT_EQ(*single.low, 0);
+  EXPECT_EQ(*single.high, 1);
+  EXPECT_THROW(probability_of_improvement({{1}}, {{1}, {2}}, Rng(1)), Error);
+}
+
+TEST(Statistics, RankCorrelationGivesTiesTheirMeanRank) {
+  EXPECT_DOUBLE_EQ(rank_correlation(std::vector<double>{1, 2, 30}, std::vector<double>{-5, 0, 7}), 1);
+  EXPECT_DOUBLE_EQ(rank_correlation(std::vector<double>{1, 2, 3}, std::vector<double>{3, 2, 1}), -1);
+  // R: cor(c(1, 2, 2, 4), c(1, 3, 2, 4), method = "spearman")
+  EXPECT_NEAR(rank_correlation(std::vector<double>{1, 2, 2, 4}, std::vector<double>{1, 3, 2, 4}), 0.9486832980505138,
+              1e-12);
+  EXPECT_TRUE(std::isnan(rank_correlation(std::vector<double>{1, 1}, std::vector<double>{1, 2})));
+}
+
 }  // namespace
 }  // namespace evengrad
