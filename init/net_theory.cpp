@@ -1,5 +1,8 @@
 #include <evengrad/init/net_theory.hpp>
 
+#include <evengrad/core/kernels/kernels.hpp>
+#include <evengrad/init/batch_moments.hpp>
+
 #include <Eigen/QR>
 
 #include <algorithm>
@@ -28,16 +31,15 @@ double weight_variance(const Draw& draw, const WeightRole& role) {
   return draw.scale == 0 ? 0 : std::nan("");
 }
 
-// What theory knows of layer l: z ~ N(mean, v), pairs of inputs at a distance, f at N(act_mean, act_v).
+// What theory knows of layer l: z ~ N(mean, v), of pairs of inputs the gap.
 struct Layer {
   double forward = 0;   // fan_in Var W: the factor of the signal
   double backward = 0;  // fan_out Var W: that of the gradient to the layer before
   double v = 0, mean = 0;
   double gap = 0;  // v - covariance of two inputs
-  bool orthogonal = false;
-  Moments f;
-  PairMoments pair;
-  double normalization = 1;  // squared factor of the gradient through batch normalization
+  // Factors from squared gradients of h to those of z: of what is independent from input to input, and of what is one
+  // number for all.
+  double separate = 0, shared = 0;
 
   double q() const { return v + mean * mean; }
 };
@@ -68,10 +70,40 @@ std::vector<LayerDraws> NetOptions::draws() const {
 
 namespace {
 
+// Of a layer's activations over the inputs.
+struct Signal {
+  double mean, second;
+  double gap;  // E[(f - f')^2] / 2 over pairs of inputs
+};
+
+// Fills in what the activation does, forward and backward.
+Signal activate(const NetOptions& net, Layer& layer, LayerTheory& out) {
+  const double distance = layer.v > 0 ? layer.gap / layer.v : 0;
+  const Moments f = moments(net.activation, layer.v, layer.mean);
+  layer.separate = f.derivative_second;
+  out.zero_fraction = zero_probability(net.activation, layer.v, layer.mean);
+  out.silent_fraction =
+      silent_probability(net.activation, layer.v, 1 - distance, static_cast<double>(net.inputs), layer.mean);
+  return {f.mean, f.second, pair_moments(net.activation, layer.v, distance, layer.mean).difference / 2};
+}
+
+// The same behind batch normalization, which knows neither mean nor scale.
+Signal normalize(const NetOptions& net, Layer& layer, LayerTheory& out) {
+  const auto m = static_cast<double>(net.inputs);
+  const double variance = layer.gap * (1 - 1 / m), divisor = variance + NetOptions::norm_eps;
+  const BatchMoments f = batch_moments(net.activation, m, variance / divisor);
+  const double inverse = (m - 1) / (m - 3) / divisor;  // its mean: that of 1 / chi^2 with m - 1 degrees of freedom
+  layer.separate = f.separate * inverse;
+  layer.shared = f.shared * inverse;
+  out.zero_fraction = f.zero_below + f.zero_above;
+  // A unit's mean is 0: it is not on one side of 0 for all inputs.
+  out.silent_fraction = f.zero_below > 0 && f.zero_above > 0 ? std::pow(out.zero_fraction, m) : 0;
+  return {f.mean, f.second, f.gap};
+}
+
 // Carries the signal through the net: of a layer's outputs h the mean square, the mean, and the gap between the mean
 // square and the mean product over pairs of inputs.
 std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
-  const auto m = static_cast<double>(net.inputs);
   const std::vector<LayerDraws> all_draws = net.draws();
   std::vector<Layer> layers;
   double second = net.input_variance, gap = net.input_variance, mean = 0;
@@ -83,44 +115,41 @@ std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
     Layer layer;
     layer.forward = static_cast<double>(role.fan_in) * variance;
     layer.backward = static_cast<double>(role.fan_out) * variance;
-    layer.orthogonal = draws.weight.distribution == Distribution::orthogonal;
     layer.mean = constant_bias ? draws.bias.scale : 0;
     layer.v = layer.forward * second + (constant_bias ? 0 : squared(draws.bias.scale));
     layer.gap = layer.forward * gap;
-    double v = layer.v, distance = layer.v > 0 ? layer.gap / layer.v : 0, z_mean = layer.mean;
-    if (net.batch_norm) {  // the batch's mean and variance are taken out: correlations become -1/(m - 1)
-      layer.normalization = 1 / (layer.gap * (1 - 1 / m));
-      v = 1, distance = m / (m - 1), z_mean = 0;
-    }
-    layer.f = moments(net.activation, v, z_mean);
-    layer.pair = pair_moments(net.activation, v, distance, z_mean);
 
     LayerTheory out;
     out.q.value = layer.q();
     out.correlation.value = 1 - layer.gap / layer.q();
-    out.activation_mean = layer.f.mean;
-    out.activation_second = layer.f.second;
-    out.zero_fraction = zero_probability(net.activation, v, z_mean);
-    out.silent_fraction = silent_probability(net.activation, v, 1 - distance, m, z_mean);
+    const Signal f = net.batch_norm ? normalize(net, layer, out) : activate(net, layer, out);
+    out.activation_mean = f.mean;
+    out.activation_second = f.second;
     theory.layers.push_back(out);
 
     const bool skip = net.skips(l);
-    second = layer.f.second + (skip ? second + 2 * mean * layer.f.mean : 0);
-    gap = layer.pair.difference / 2 + (skip ? gap : 0);
-    mean = layer.f.mean + (skip ? mean : 0);
+    second = f.second + (skip ? second + 2 * mean * f.mean : 0);
+    gap = f.gap + (skip ? gap : 0);
+    mean = f.mean + (skip ? mean : 0);
     layers.push_back(layer);
   }
   return layers;
 }
 
-// Carries the squared gradient back from the last pre-activations, where it is 1.
+// Carries the squared gradient back from the last pre-activations, where it is 1. Over the inputs its covariance is
+// separate + shared 1 1^T; normalization leaves a multiple of 1 - 1 1^T / m.
 void backward(const NetOptions& net, const std::vector<Layer>& layers, NetTheory& theory) {
-  double at_z = 1, at_output = 0;
+  const auto m = static_cast<double>(net.inputs);
+  double separate = 0, shared = 0;  // at a layer's output
   for (std::size_t i = layers.size(); i-- > 0;) {
+    const Layer& layer = layers[i];
     const bool last = i + 1 == layers.size();
-    if (!last) at_z = at_output * layers[i].f.derivative_second * layers[i].normalization;
+    const double at_z = last ? 1 : separate * layer.separate + shared * layer.shared;
     theory.layers[i].gradient.value = std::sqrt(at_z);
-    at_output = at_z * layers[i].backward + (!last && net.skips(static_cast<Index>(i) + 1) ? at_output : 0);
+    const bool centered = net.batch_norm && !last, skip = net.skips(static_cast<Index>(i) + 1) && !last;
+    const double below = layer.backward * at_z * (centered ? m / (m - 1) : 1);
+    separate = below + (skip ? separate : 0);
+    shared = (centered ? -below / m : 0) + (skip ? shared : 0);
   }
   theory.gradient_ratio.value = theory.layers.front().gradient.value;
 }
@@ -162,6 +191,12 @@ struct Walk {
   std::vector<double> cosine;
 };
 
+template <class Z>
+double mean_cosine(const Z& z) {
+  const auto m = static_cast<double>(z.cols());
+  return ((z * z.colwise().norm().cwiseInverse().transpose()).squaredNorm() - m) / (m * (m - 1));
+}
+
 Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index inputs, Rng rng) {
   struct Step {
     Columns basis;   // of the layer's inputs, orthonormal
@@ -191,8 +226,7 @@ Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index
     const Columns bias = constant_bias ? Columns::Ones(net.width, 1) : normal(net.width, 1, rng);
     z.colwise() += draws.bias.scale * bias.col(0);
     result.q.push_back(z.colwise().squaredNorm() / static_cast<double>(net.width));
-    const auto m = static_cast<double>(inputs);
-    result.cosine.push_back((z.colwise().normalized().rowwise().sum().squaredNorm() - m) / (m * (m - 1)));
+    result.cosine.push_back(mean_cosine(z));
     Columns f(z.rows(), z.cols());
     step.slopes.resize(z.rows(), z.cols());
     net.activation(z.data(), f.data(), step.slopes.data(), z.size());
@@ -215,6 +249,83 @@ Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index
     if (step.orthogonal) fresh = factorize(fresh).q;
     const Columns below = step.scale * (step.basis * known + fresh * factorize(unknown).r);
     at_output = step.skip && !last ? Columns(at_output + below) : below;
+  }
+  return result;
+}
+
+// a b, or a^T b.
+Matrix<float> product(const Matrix<float>& a, const Matrix<float>& b, bool transposed) {
+  const auto& k = kernels::kernels<float>();
+  std::vector<float> packed(static_cast<std::size_t>(k.packed_size(b.rows(), b.cols())));
+  k.pack(b.data(), b.rows(), b.cols(), b.cols(), 1, packed.data());
+  Matrix<float> out(transposed ? a.cols() : a.rows(), b.cols());
+  const kernels::Left<float> left{a.data(), transposed ? 1 : a.cols(), transposed ? a.cols() : 1};
+  k.product(left, b.rows(), packed.data(), {}, {out.data(), out.rows(), out.cols(), out.cols()});
+  return out;
+}
+
+// As walk(), of all inputs and with batch normalization. Rows are units.
+Walk walk_batch(const NetOptions& net, const std::vector<LayerDraws>& all_draws, const Rng& rng) {
+  struct Step {
+    Matrix<float> weight, normalized, slopes;
+    Eigen::VectorXf scale;  // one over the deviation
+    bool skip;
+  };
+  std::vector<Step> steps;
+  Walk result;
+  const auto mean_squares = [&](const Matrix<float>& x) {
+    return Eigen::VectorXd(x.colwise().squaredNorm().cast<double>() / static_cast<double>(net.width));
+  };
+  Matrix<float> inputs(net.inputs, net.input_dimension());
+  const double orthogonal = std::sqrt(static_cast<double>(net.input_dimension()));
+  fill(inputs,
+       {net.orthogonal_inputs ? Distribution::orthogonal : Distribution::normal,
+        std::sqrt(net.input_variance) * (net.orthogonal_inputs ? orthogonal : 1)},
+       rng.split("inputs"));
+  Matrix<float> h = inputs.transpose();
+  for (Index l = 1; l <= net.depth; ++l) {
+    const LayerDraws& draws = all_draws[static_cast<std::size_t>(l - 1)];
+    const Rng layer = rng.split(static_cast<std::uint64_t>(l));
+    Step step;
+    step.skip = net.skips(l);
+    step.weight.resize(net.width, h.rows());
+    fill(step.weight, draws.weight, layer.split("weight"));
+    Matrix<float> bias(1, net.width);
+    fill(bias, draws.bias, layer.split("bias"));
+    Matrix<float> z = product(step.weight, h, false);
+    z.colwise() += bias.row(0).transpose();
+    result.q.push_back(mean_squares(z));
+    result.cosine.push_back(mean_cosine(z));
+    z.colwise() -= z.rowwise().mean().eval();
+    step.scale =
+        (z.rowwise().squaredNorm().array() / static_cast<float>(net.inputs) + static_cast<float>(NetOptions::norm_eps))
+            .rsqrt();
+    step.normalized = step.scale.asDiagonal() * z;
+    Matrix<float> f(z.rows(), z.cols());
+    step.slopes.resize(z.rows(), z.cols());
+    net.activation(step.normalized.data(), f.data(), step.slopes.data(), z.size());
+    if (step.skip) f += h;
+    h = std::move(f);
+    steps.push_back(std::move(step));
+  }
+
+  Matrix<float> at_z(net.width, net.inputs), at_output;
+  fill(at_z, {Distribution::normal, 1}, rng.split("gradient"));
+  result.gradient.resize(steps.size());
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    const Step& step = steps[i];
+    const bool last = i + 1 == steps.size();
+    if (!last) {
+      at_z = step.slopes.cwiseProduct(at_output);
+      at_z.colwise() -= at_z.rowwise().mean().eval();
+      const Eigen::VectorXf along = at_z.cwiseProduct(step.normalized).rowwise().mean();
+      at_z = step.scale.asDiagonal() * (at_z - along.asDiagonal() * step.normalized);
+    }
+    result.gradient[i] = mean_squares(at_z);
+    if (i == 0) break;
+    Matrix<float> below = product(step.weight, at_z, true);
+    if (step.skip && !last) below += at_output;
+    at_output = std::move(below);
   }
   return result;
 }
@@ -268,15 +379,23 @@ void add_band(Prediction& prediction, const std::vector<double>& values, double 
 }  // namespace
 
 void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng) {
-  if (net.batch_norm || !(theory.layers.back().q.value > 0)) return;
+  if (!(theory.layers.back().q.value > 0)) return;
   const std::vector<LayerDraws> draws = net.draws();
+  const auto count = [](double available, double work, double least, double most) {
+    return static_cast<std::uint64_t>(std::clamp(available / work, least, most));
+  };
+  const double units = static_cast<double>(net.depth * net.width);
   std::vector<Walk> walks;
+  if (net.batch_norm) {
+    const std::uint64_t nets = count(5e9, units * static_cast<double>(net.width * net.inputs), 12, 64);
+    for (std::uint64_t i = 0; i < nets; ++i) walks.push_back(walk_batch(net, draws, rng.split(i)));
+  }
   for (const Index few : {8, 32}) {
+    if (net.batch_norm) break;
     const Index inputs = std::min({net.inputs, net.width, few});
-    const double work = static_cast<double>(net.depth * net.width * inputs * inputs);
-    const auto count = static_cast<std::uint64_t>(std::clamp(4e7 / work, 32.0, 256.0));
+    const std::uint64_t nets = count(4e7, units * static_cast<double>(inputs * inputs), 32, 256);
     walks.clear();
-    for (std::uint64_t i = 0; i < count; ++i) walks.push_back(walk(net, draws, inputs, rng.split(i)));
+    for (std::uint64_t i = 0; i < nets; ++i) walks.push_back(walk(net, draws, inputs, rng.split(i)));
     if (few >= net.inputs || !inputs_differ(walks)) break;
   }
   const auto nets = static_cast<double>(net.nets), all_inputs = static_cast<double>(net.inputs);

@@ -18,9 +18,11 @@ struct NetOptions {
   Index nets = 10;     ///< over which a measurement is averaged, for the width of the bands
   double input_variance = 1;
   std::optional<double> bias_std = {};  ///< instead of the initializer's biases
-  bool batch_norm = false;
+  bool batch_norm = false;              ///< of variance + norm_eps
   bool residual = false;
   bool orthogonal_inputs = false;  ///< of equal length, in max(width, inputs) dimensions
+
+  static constexpr double norm_eps = 1e-5;
 
   Index input_dimension() const { return orthogonal_inputs ? std::max(width, inputs) : width; }
   /// Where the weight of layer l = 1, ..., depth stands; the net has an output layer after them.
@@ -38,7 +40,8 @@ struct Prediction {
   std::optional<double> low = {}, high = {};
 };
 
-/// Of one layer; NaN where weights are not random enough for a theory (constant, identity).
+/// Of one layer; NaN where weights are not random enough for a theory (constant, identity), and behind the
+/// normalization of a batch below 4, of whose variance the inverse has no mean.
 struct LayerTheory {
   Prediction q;                  ///< mean square pre-activation, before normalization
   Prediction gradient;           ///< rms gradient of the pre-activations when those of the last layer receive N(0, 1)
@@ -54,15 +57,16 @@ struct NetTheory {
   Prediction gradient_ratio;  ///< layer 1 over the last
 };
 
-/// The theory of infinitely wide nets (init/mean_field.hpp), without bands. Batch normalization multiplies the squared
-/// gradient by E[f'^2] / Var f a layer, for ReLU pi / (pi - 1) (Yang et al. 2019).
+/// The theory of infinitely wide nets (init/mean_field.hpp), without bands. Batch normalization is that of a batch of
+/// `inputs` (init/batch_moments.hpp): in a large one it multiplies the squared gradient by E[f'^2] / Var f a layer, for
+/// ReLU pi / (pi - 1); in one of m, linear layers by (m - 2) / (m - 3) (Yang et al. 2019).
 NetTheory predict(const NetOptions& net);
 
-/// Adds the bands, where there is no batch normalization. For a few inputs the law of a random net of finite width
-/// needs no weight matrix: W H is normal given H, and W' U is, given both, a known part within the span of H and a
-/// fresh normal one outside it. Some dozens of such nets are drawn from `rng`; what they cost grows with width, not its
-/// square. For one input to a ReLU net at He's scales they are the random walk of Hanin 2018, with steps of variance 5
-/// / width.
+/// Adds the bands. For a few inputs the law of a random net of finite width needs no weight matrix: W H is normal given
+/// H, and W' U is, given both, a known part within the span of H and a fresh normal one outside it. Some dozens of such
+/// nets are drawn from `rng`; what they cost grows with width, not its square. For one input to a ReLU net at He's
+/// scales they are the random walk of Hanin 2018, with steps of variance 5 / width. With batch normalization each input
+/// acts on all others: there are no few that stand for them, and whole nets are drawn.
 void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng);
 
 }  // namespace evengrad

@@ -189,6 +189,16 @@ void say_normalization_and_residuals(std::vector<Statement>& s) {
   EXPECT_NEAR(factor("relu"), pi / (pi - 1), 1e-12);
   s.push_back({"π/(π - 1) = {4}; over 50 layers the rms grows by {2e}. For tanh it is {4}, for GELU {4}",
                {factor("relu"), std::pow(factor("relu"), 25), factor("tanh"), factor("gelu")}});
+  const auto batch_factor = [](const char* f, Index inputs) {
+    const NetTheory t = predict({.activation = activation(f),
+                                 .initializer = initializer("he"),
+                                 .depth = 4,
+                                 .inputs = inputs,
+                                 .batch_norm = true});
+    return std::pow(t.layers[1].gradient.value / t.layers[2].gradient.value, 2);
+  };
+  s.push_back({"ReLU the factor is {4} for a batch of 8, {4} for 32 and {4} for 256",
+               {batch_factor("relu", 8), batch_factor("relu", 32), batch_factor("relu", 256)}});
   // q of layers 2 and 22 are those of the stream after 1 and 21 layers, times the same number.
   const auto growth = [](const char* f, const Initializer& init) {
     const NetTheory t = predict({.activation = activation(f), .initializer = init, .depth = 22, .residual = true});
