@@ -45,14 +45,19 @@ bool count_values(const std::vector<Index>& shape, std::uint64_t& count) {
   });
 }
 
-std::span<const std::byte> bytes(const Tensor& tensor) {
-  return std::visit([](const auto& values) { return std::as_bytes(std::span(values)); }, tensor.values);
+std::string_view bytes(const Tensor& tensor) {
+  return std::visit(
+      [](const auto& values) {
+        const auto all = std::as_bytes(std::span(values));
+        return std::string_view(reinterpret_cast<const char*>(all.data()), all.size());
+      },
+      tensor.values);
 }
 
 }  // namespace
 
-void save_safetensors(const std::filesystem::path& path, const std::vector<Tensor>& tensors,
-                      const std::map<std::string, std::string>& metadata) {
+void write_safetensors(const std::vector<Tensor>& tensors, const std::map<std::string, std::string>& metadata,
+                       FunctionRef<void(std::string_view)> sink) {
   std::vector<const Tensor*> order;
   for (const Tensor& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const Tensor* a, const Tensor* b) {
@@ -79,10 +84,15 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Tenso
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begin at a multiple of 8
   const std::uint64_t length = text.size();
+  sink(std::string_view(reinterpret_cast<const char*>(&length), length_bytes));
+  sink(text);
+  for (const Tensor* tensor : order) sink(bytes(*tensor));
+}
+
+void save_safetensors(const std::filesystem::path& path, const std::vector<Tensor>& tensors,
+                      const std::map<std::string, std::string>& metadata) {
   AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(text);
-  for (const Tensor* tensor : order) file.write(bytes(*tensor));
+  write_safetensors(tensors, metadata, [&](std::string_view bytes) { file.write(bytes); });
   file.commit();
 }
 

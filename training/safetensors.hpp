@@ -1,12 +1,13 @@
 // Safetensors files: named tensors that PyTorch and others read and write (huggingface/safetensors).
 #pragma once
 
-#include <evengrad/core/real.hpp>
+#include <evengrad/core/parameter.hpp>
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct Safetensors {
 /// where a shape does not fit its values, Error for two tensors of one name, FileError.
 void save_safetensors(const std::filesystem::path& path, const std::vector<Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
+
+/// The bytes of such a file, handed to `sink` piece by piece.
+void write_safetensors(const std::vector<Tensor>& tensors, const std::map<std::string, std::string>& metadata,
+                       FunctionRef<void(std::string_view)> sink);
 
 /// Reads a file. Its header is believed only where the file's size confirms it, and tensors must cover the data
 /// exactly. Throws FileError with what is wrong and where.

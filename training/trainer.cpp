@@ -1,12 +1,15 @@
 #include <evengrad/training/trainer.hpp>
 
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/layers/losses.hpp>
 #include <evengrad/optim/clip.hpp>
 #include <evengrad/training/finite.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 namespace evengrad {
@@ -71,7 +74,8 @@ Trainer<S>::Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& 
       schedule_(options_.schedule, total_steps(), options_.warmup_steps),
       dropout_(Rng(options_.seed).split("dropout")),
       tape_({.threads = options_.threads}),
-      evaluation_tape_({.recording = false, .threads = options_.threads}) {
+      evaluation_tape_({.recording = false, .threads = options_.threads}),
+      base_rate_(optimizer_.learning_rate()) {
   options_.loss = loss_for(options_, train.task);
 }
 
@@ -140,65 +144,160 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
   if (options_.clip_norm) clip_norm<S>(model_, gradients, *options_.clip_norm);
   optimizer_.set_learning_rate(learning_rate);
   optimizer_.step(model_, gradients);
+  check_weights(number);
   return seen;
+}
+
+// Nothing that is not finite leaves a step: whatever is saved between two steps is good.
+template <Real S>
+void Trainer<S>::check_weights(std::int64_t step) {
+  model_.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
+    if (all_finite(parameter.value.data(), parameter.value.size())) return;
+    throw NonFiniteError(text("step ", step, ": a NaN or infinity in ", path.str(), " after the update, op ",
+                              optimizer_.name(), ": try a smaller learning rate"));
+  });
+}
+
+template <Real S>
+void Trainer<S>::check_stop() const {
+  if (stop && stop()) throw Stopped();
+}
+
+template <Real S>
+void Trainer<S>::train() {
+  const std::int64_t total = total_steps(), batches = order_.batches();
+  TrainingProgress& now = progress_;
+  Batch<S> batch;
+  bool go_on = true;
+  // An epoch that was stopped after its last step is still to be reported.
+  while ((now.step < total || now.samples > 0) && go_on) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::int64_t epoch = (now.samples > 0 ? now.step - 1 : now.step) / batches;
+    order_.start_epoch(epoch);
+    for (Index b = now.step - epoch * batches; b < batches && now.step < total; ++b) {
+      check_stop();
+      batch.gather(train_, order_.batch(b));
+      const double rate = schedule_.rate(base_rate_, now.step);
+      const Seen seen = step(batch, rate);
+      ++now.step;
+      now.loss += seen.loss * static_cast<double>(batch.size());
+      now.right += seen.right;
+      now.samples += batch.size();
+      if (on_step) on_step({now.step, epoch + 1, seen.loss, rate});
+    }
+    const double samples = static_cast<double>(now.samples);
+    EpochReport report{.epoch = epoch + 1, .train = {now.loss / samples, {}}, .test = {}};
+    if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(now.right) / samples;
+    report.seconds = seconds_since(start);
+    if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
+    now = {.step = now.step};
+    if (on_epoch) go_on = on_epoch(report);
+  }
 }
 
 template <Real S>
 TrainResult Trainer<S>::run() {
   const auto start = std::chrono::steady_clock::now();
-  const double base_rate = optimizer_.learning_rate();
-  const std::int64_t total = total_steps();
-  const bool classes = train_.task == Task::classification;
   TrainResult result;
-  Batch<S> batch;
-  bool go_on = true;
-  for (std::int64_t epoch = 1; result.steps < total && go_on; ++epoch) {
-    const auto epoch_start = std::chrono::steady_clock::now();
-    order_.start_epoch(epoch - 1);
-    double loss = 0;
-    Index right = 0, samples = 0, b = 0;
-    for (; b < order_.batches() && result.steps < total; ++b) {
-      batch.gather(train_, order_.batch(b));
-      const double rate = schedule_.rate(base_rate, result.steps);
-      const Seen seen = step(batch, rate);
-      ++result.steps;
-      loss += seen.loss * static_cast<double>(batch.size());
-      right += seen.right;
-      samples += batch.size();
-      if (on_step) on_step({result.steps, epoch, seen.loss, rate});
-    }
-    EpochReport report{.epoch = epoch, .train = {loss / static_cast<double>(samples), {}}, .test = {}};
-    if (classes) report.train.accuracy = static_cast<double>(right) / static_cast<double>(samples);
-    report.seconds = seconds_since(epoch_start);
-    if (b == order_.batches()) ++result.epochs;
-    if (test_.size() > 0) report.test = evaluate(test_);
-    if (on_epoch) go_on = on_epoch(report);
+  try {
+    train();
+    result.train = measure(train_, [&] { check_stop(); });
+    if (test_.size() > 0) result.test = measure(test_, [&] { check_stop(); });
+  } catch (const Stopped&) {
+    result.stopped = true;
   }
-  result.train = evaluate(train_);
-  if (test_.size() > 0) result.test = evaluate(test_);
+  result.steps = progress_.step;
+  result.epochs = progress_.step / order_.batches();
   result.seconds = seconds_since(start);
   return result;
 }
 
 template <Real S>
 Metrics Trainer<S>::evaluate(const Dataset<S>& data) {
+  return measure(data, [] {});
+}
+
+template <Real S>
+Metrics Trainer<S>::measure(const Dataset<S>& data, FunctionRef<void()> before_batch) {
   std::vector<Index> rows(static_cast<std::size_t>(data.size()));
   std::iota(rows.begin(), rows.end(), Index{0});
   Batch<S> batch;
   double loss = 0;
   Index right = 0;
   for (Index begin = 0; begin < data.size(); begin += evaluation_batch) {
+    before_batch();
     const Index count = std::min(evaluation_batch, data.size() - begin);
     batch.gather(data, std::span(rows).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     evaluation_tape_.clear();
     const Var<S> output = model_.forward(evaluation_tape_.constant(batch.inputs()), Context{});
-    loss += static_cast<double>(loss_of(output, batch).item()) * static_cast<double>(count);
+    const double mean = static_cast<double>(loss_of(output, batch).item());
+    // The last update may have left weights that are finite and outputs that are not.
+    if (!std::isfinite(mean)) report_non_finite<S>(evaluation_tape_, nullptr, progress_.step);
+    loss += mean * static_cast<double>(count);
     right += count_right(output, batch);
   }
   const double samples = static_cast<double>(data.size());
   Metrics metrics{.loss = loss / samples, .accuracy = {}};
   if (data.task == Task::classification) metrics.accuracy = static_cast<double>(right) / samples;
   return metrics;
+}
+
+template <Real S>
+void Trainer<S>::visit_state(FunctionRef<void(const std::string&, Matrix<S>&)> visitor) {
+  model_.visit(Path(),
+               [&](const Path& path, Parameter<S>& parameter) { visitor("model." + path.str(), parameter.value); });
+  optimizer_.visit_state(model_,
+                         [&](const Path& path, Matrix<S>& state) { visitor("optimizer." + path.str(), state); });
+}
+
+template <Real S>
+TrainingState Trainer<S>::state() {
+  TrainingState all{.progress = progress_, .tensors = {}};
+  visit_state([&](const std::string& name, Matrix<S>& value) {
+    all.tensors.push_back(
+        {name, {value.rows(), value.cols()}, std::vector<S>(value.data(), value.data() + value.size())});
+  });
+  return all;
+}
+
+template <Real S>
+void Trainer<S>::check_progress(const TrainingProgress& progress) const {
+  const std::int64_t total = total_steps();
+  if (progress.step < 0 || progress.step > total) {
+    throw Error(text("it is of step ", progress.step, ", and this run has ", total, " steps"));
+  }
+  const Index within = progress.step % order_.batches();  // batches of the epoch in progress
+  const bool reported = progress.samples == 0 && (within == 0 || progress.step == total);
+  const Index seen = within == 0 && progress.step > 0 ? train_.size() : within * options_.batch_size;
+  if (!(reported || progress.samples == seen) || progress.right < 0 || progress.right > progress.samples) {
+    throw Error(text("its step ", progress.step, " does not fit its ", progress.samples, " samples and ",
+                     progress.right, " right answers of the epoch in progress"));
+  }
+}
+
+template <Real S>
+void Trainer<S>::restore(const TrainingState& state) {
+  check_progress(state.progress);
+  std::map<std::string_view, const Tensor*> by_name;
+  for (const Tensor& tensor : state.tensors) by_name[tensor.name] = &tensor;
+  std::vector<const S*> sources;
+  visit_state([&](const std::string& name, Matrix<S>& value) {
+    const auto found = by_name.find(name);
+    const auto* numbers = found == by_name.end() ? nullptr : std::get_if<std::vector<S>>(&found->second->values);
+    if (!numbers || found->second->shape != std::vector<Index>{value.rows(), value.cols()}) {
+      throw Error(text("it has no tensor ", in_quotes(name), " of ", value.rows(), " x ", value.cols(), " numbers of ",
+                       8 * sizeof(S), " bits"));
+    }
+    sources.push_back(numbers->data());
+    by_name.erase(found);
+  });
+  if (!by_name.empty()) {
+    throw Error(text("its tensor ", in_quotes(by_name.begin()->first), " belongs to no part of this run"));
+  }
+  auto source = sources.begin();
+  visit_state([&](const std::string&, Matrix<S>& value) { std::copy_n(*source++, value.size(), value.data()); });
+  optimizer_.set_steps(state.progress.step);
+  progress_ = state.progress;
 }
 
 template class Trainer<float>;

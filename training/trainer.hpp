@@ -6,6 +6,7 @@
 #include <evengrad/layers/losses.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
+#include <evengrad/training/safetensors.hpp>
 
 #include <functional>
 #include <optional>
@@ -36,7 +37,7 @@ struct Metrics {
 
 /// One step: `loss` is the mean over the batch before the update, without penalties.
 struct StepReport {
-  std::int64_t step = 0;  ///< from 1
+  std::int64_t step = 0;   ///< from 1
   std::int64_t epoch = 0;  ///< from 1
   double loss = 0;
   double learning_rate = 0;
@@ -53,9 +54,24 @@ struct EpochReport {
 struct TrainResult {
   std::int64_t steps = 0;
   std::int64_t epochs = 0;  ///< complete ones
-  double seconds = 0;       ///< training and evaluation
+  bool stopped = false;     ///< by `stop`, before the end: there are no metrics
+  double seconds = 0;       ///< of this run(), training and evaluation
   Metrics train;            ///< in evaluation mode, after the last step
   std::optional<Metrics> test;
+};
+
+/// How far a run is: steps, and the sums over the epoch in progress until it is reported.
+struct TrainingProgress {
+  std::int64_t step = 0;  ///< steps taken
+  double loss = 0;        ///< over the samples seen
+  Index right = 0;        ///< samples classified rightly
+  Index samples = 0;      ///< samples seen
+};
+
+/// All that a run carries from step to step; what is random or scheduled is a function of the seed and the step.
+struct TrainingState {
+  TrainingProgress progress;
+  std::vector<Tensor> tensors;  ///< "model.layers.0.weight", "optimizer.first.layers.0.weight", …
 };
 
 /// The outputs that a model for this data and loss has: one logit for two classes with bce, else one a class or target.
@@ -74,16 +90,26 @@ class Trainer {
 
   /// Called between the backward pass of a step and its update, with what both passes made.
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients;
-  /// Called after each step and each epoch; an epoch's hook returns false to stop there.
+  /// Called after each step and each epoch; an epoch's hook returns false to stop there. state() may be taken in both.
   std::function<void(const StepReport&)> on_step;
   std::function<bool(const EpochReport&)> on_epoch;
+  /// Asked before each batch, of training and of evaluation; true makes run() return. Another run() goes on.
+  std::function<bool()> stop;
 
   /// Trains to the end. \throws NonFiniteError at the first NaN or infinity, with layer, op, direction and step.
   TrainResult run();
 
+  /// A copy of the state, between two steps.
+  TrainingState state();
+  /// Goes on from a state of a trainer with the same model, data and options: the same bits as without the stop.
+  /// \throws Error naming what does not fit, with this trainer as it was.
+  void restore(const TrainingState& state);
+
   /// Mean loss and accuracy in evaluation mode.
   Metrics evaluate(const Dataset<S>& data);
 
+  /// Steps taken.
+  std::int64_t steps() const { return progress_.step; }
   /// Steps of a whole run.
   std::int64_t total_steps() const;
   const TrainerOptions& options() const { return options_; }
@@ -96,6 +122,14 @@ class Trainer {
   Var<S> loss_of(const Var<S>& output, const Batch<S>& batch);
   Seen step(const Batch<S>& batch, double learning_rate);
   Index count_right(const Var<S>& output, const Batch<S>& batch) const;
+  void check_weights(std::int64_t step);
+  void train();
+  Metrics measure(const Dataset<S>& data, FunctionRef<void()> before_batch);
+  void check_stop() const;
+  void check_progress(const TrainingProgress& progress) const;
+  void visit_state(FunctionRef<void(const std::string&, Matrix<S>&)> visitor);
+
+  struct Stopped {};
 
   Layer<S>& model_;
   const Dataset<S>& train_;
@@ -107,6 +141,8 @@ class Trainer {
   Rng dropout_;
   Tape<S> tape_;
   Tape<S> evaluation_tape_;
+  double base_rate_;
+  TrainingProgress progress_;
 };
 
 }  // namespace evengrad
