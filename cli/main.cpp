@@ -9,7 +9,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -19,11 +23,14 @@ namespace evengrad::cli {
 
 namespace {
 
-constexpr int done = 0, failed = 1, usage = 2, stopped = 130;
+constexpr int done = 0, failed = 1, usage = 2;
 
-volatile std::sig_atomic_t caught_signal = 0;
+std::atomic<int> caught_signal = 0, somebody_asks = 0;
 
-void on_signal(int number) { caught_signal = number; }
+void on_signal(int number) {
+  if (caught_signal || !somebody_asks) ::_exit(128 + number);
+  caught_signal = number;
+}
 
 void set_up_log() {
   const char* no_color = std::getenv("NO_COLOR");
@@ -76,8 +83,18 @@ int parse_error(const CLI::App& program, const CLI::ParseError& error) {
   return usage_error((chosen.empty() ? "" : command.get_name() + ": ") + error.what());
 }
 
+// False if standard output could not be written. That nobody reads it any more ("| head") is no failure.
+bool output_arrived() {
+  std::cout.flush();
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  if (std::cout || (::poll(&output, 1, 0) > 0 && (output.revents & POLLERR))) return true;
+  std::cerr << "evengrad: cannot write standard output\n";
+  return false;
+}
+
 int run_program(int argc, char** argv) {
   Global global;
+  global.command.assign(argv, argv + argc);
   CLI::App program{"Which activation goes with which initializer, how deep, and why?", "evengrad"};
   program.set_version_flag("--version", "evengrad " + provenance().version + " (" + provenance().commit + ")");
   program.require_subcommand(0, 1);
@@ -116,7 +133,10 @@ int run_program(int argc, char** argv) {
 
 }  // namespace
 
-int interrupted() { return caught_signal; }
+int interrupted() {
+  somebody_asks = 1;
+  return caught_signal;
+}
 
 }  // namespace evengrad::cli
 
@@ -130,8 +150,7 @@ int main(int argc, char** argv) {
   evengrad::add_normalized();
   try {
     const int status = run_program(argc, argv);
-    std::cout.flush();
-    return interrupted() ? stopped : status;
+    return output_arrived() ? status : failed;
   } catch (const evengrad::UsageError& error) {
     return usage_error(error.what());
   } catch (const std::bad_alloc&) {

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 namespace evengrad::cli {
@@ -94,6 +96,14 @@ void Progress::update(std::int64_t done, const std::string& note) {
   std::cerr << "\r\033[K" << bar << ' ' << grouped(done) << '/' << grouped(total_) << ' ' << unit_ << "  "
             << significant(static_cast<double>(done) / std::max(elapsed, 1e-9), 3) << "/s  "
             << duration(share > 0 ? elapsed / share - elapsed : INFINITY) << " left  " << note << std::flush;
+}
+
+std::string shell_quoted(const std::string& word) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_-+=:,./@%", c); };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
 
 std::string grouped(std::int64_t number) {

@@ -22,10 +22,15 @@ struct Global {
   bool json = false;
   bool quiet = false;
   std::string progress = "auto";
+  std::vector<std::string> command = {};  ///< as it was typed
 };
 
-/// The signal that asked the program to stop (Ctrl-C), or 0.
+/// The signal that asked the program to stop (Ctrl-C), or 0. Until the first call a signal ends the program at once, as
+/// a second one always does; who asks promises to ask again within a second.
 int interrupted();
+
+/// The word as a shell reads it back.
+std::string shell_quoted(const std::string& word);
 
 /// A result is ready: one JSON document on standard output, with provenance.
 void print_json(const Json& document);

@@ -1,18 +1,21 @@
 #include "program.hpp"
+#include "train_files.hpp"
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
-#include <evengrad/core/file.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/recommend.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/digest.hpp>
 #include <evengrad/training/lsuv.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/trainer.hpp>
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <iostream>
 #include <thread>
@@ -35,7 +38,8 @@ struct TrainArguments {
   bool residual = false;
   bool no_shuffle = false;
   bool dry_run = false;
-  std::string save_init, save, load, log;
+  std::string save_init, save, load;
+  TrainFileOptions files;
 };
 
 // "256,128": at least 1 each; "none" is a linear model.
@@ -106,6 +110,15 @@ std::string percent(const std::optional<double>& accuracy) {
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
+// The command that goes on with a run.
+std::string resume_command(const std::vector<std::string>& command) {
+  std::string line;
+  for (const std::string& word : command) {
+    if (word != "--overwrite" && word != "--resume") line += shell_quoted(word) + " ";
+  }
+  return line + "--resume";
+}
+
 // "loss 0.2415, accuracy 91.02 %"
 std::string metrics_text(const Metrics& metrics) {
   return "loss " + significant(metrics.loss) + (metrics.accuracy ? ", accuracy " + percent(metrics.accuracy) : "");
@@ -115,11 +128,12 @@ template <Real S>
 struct TrainRun {
   const TrainArguments& arguments;
   const Global& global;
+  TrainFiles& files;
   Split<S> data;
   Mlp<S> model;
 
-  TrainRun(const TrainArguments& given, const Global& options)
-      : arguments(given), global(options), data(load(given)), model(make_model()) {}
+  TrainRun(const TrainArguments& given, const Global& options, TrainFiles& run_files)
+      : arguments(given), global(options), files(run_files), data(load(given)), model(make_model()) {}
 
   static Split<S> load(const TrainArguments& arguments) {
     Split<S> split = load_data<S>(arguments.data);
@@ -130,6 +144,7 @@ struct TrainRun {
   Mlp<S> make_model() {
     const Index outputs = required_outputs(data.train, arguments.trainer.loss);
     Mlp<S> net(model_options(arguments, data.train.features(), outputs));
+    if (files.resumes() && arguments.save_init.empty()) return net;  // its weights are in the checkpoint
     const Rng rng = Rng(global.seed).split("init");
     if (arguments.init == "lsuv") {
       constexpr Index measured_on = 512;  // rows; variances are known to a few percent
@@ -242,31 +257,32 @@ struct TrainRun {
     advise();
     if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data());
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
-    std::optional<AppendFile> log;
-    if (!arguments.log.empty()) log.emplace(arguments.log);
-    Progress progress(global, trainer.total_steps(), "steps");
-    double smooth_loss = 0;
+    files.begin(trainer, data);
+    const std::int64_t begin = trainer.steps(), total = trainer.total_steps();
+    if (files.resumes()) say(text("resume from step ", grouped(begin), " of ", grouped(total)));
+    Progress progress(global, total - begin, "steps");
+    std::optional<double> smooth_loss;
+    trainer.stop = [] { return interrupted() != 0; };
     trainer.on_step = [&](const StepReport& step) {
-      smooth_loss = step.step == 1 ? step.loss : 0.98 * smooth_loss + 0.02 * step.loss;
-      if (log) {
-        log->write_line(
-            Json{{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"lr", step.learning_rate}}.dump());
+      smooth_loss = smooth_loss ? 0.98 * *smooth_loss + 0.02 * step.loss : step.loss;
+      if (files.logs()) {
+        files.write({{"step", step.step}, {"epoch", step.epoch}, {"loss", step.loss}, {"lr", step.learning_rate}});
       }
-      if (step.step % 16 == 0 || step.step == trainer.total_steps()) {
-        progress.update(step.step, text("epoch ", step.epoch, "  loss ", significant(smooth_loss)));
+      if (step.step % 16 == 0 || step.step == total) {
+        progress.update(step.step - begin, text("epoch ", step.epoch, "  loss ", significant(*smooth_loss)));
       }
-      if (interrupted()) throw Interrupt();
+      files.after_step(trainer, step.step);
     };
     bool headed = false;
     trainer.on_epoch = [&](const EpochReport& epoch) {
-      if (log) {
+      if (files.logs()) {
         Json row{{"epoch", epoch.epoch},
                  {"train_loss", epoch.train.loss},
                  {"train_accuracy", or_null(epoch.train.accuracy)}};
         row["test_loss"] = epoch.test ? Json(epoch.test->loss) : Json(nullptr);
         row["test_accuracy"] = epoch.test ? or_null(epoch.test->accuracy) : Json(nullptr);
-        log->write_line(row.dump());
-        log->flush();
+        files.write(row);
+        files.flush();
       }
       progress.clear();
       if (!headed) say("\nepoch  train loss  train acc  test loss   test acc    seconds");
@@ -277,22 +293,37 @@ struct TrainRun {
                     epoch.test ? significant(epoch.test->loss).c_str() : "-",
                     epoch.test ? percent(epoch.test->accuracy).c_str() : "-", epoch.seconds);
       say(line);
+      if (files.saves()) files.save(trainer.state());
       return true;
     };
     TrainResult result;
     try {
       result = trainer.run();
-    } catch (const Interrupt&) {
+    } catch (const NonFiniteError& error) {
       progress.clear();
-      if (log) log->close();
-      spdlog::warn("interrupted; nothing was saved");
-      return 130;
+      files.close();
+      throw NonFiniteError(text(error.what(), " (", files.kept(), " is kept)"));
     }
     progress.clear();
-    if (log) log->close();
+    if (result.stopped) return stop(trainer);
+    files.close();
     if (!arguments.save.empty()) save_model(arguments.save, model, model_data());
     finish(result);
     return 0;
+  }
+
+  // Ctrl-C: what is done is saved, and the last line says how to go on.
+  int stop(Trainer<S>& trainer) {
+    if (files.saves()) files.save(trainer.state());
+    files.close();
+    std::cerr << "evengrad: interrupted at step " << grouped(trainer.steps()) << " of "
+              << grouped(trainer.total_steps());
+    if (files.saves()) {
+      std::cerr << "; go on with: " << resume_command(global.command) << '\n';
+    } else {
+      std::cerr << "; nothing was saved: with --checkpoint DIR the run could go on from here\n";
+    }
+    return 128 + interrupted();
   }
 
   void finish(const TrainResult& result) {
@@ -301,6 +332,7 @@ struct TrainRun {
       std::cout << "final  train " << metrics_text(result.train);
       if (result.test) std::cout << "; test " << metrics_text(*result.test);
       std::cout << "  (" << grouped(result.steps) << " steps, " << significant(result.seconds, 3) << " s)\n";
+      say(text("digest of the weights  ", weights_digest<S>(model).hex()));
       if (!arguments.save.empty()) say(text("saved  ", arguments.save));
       return;
     }
@@ -319,6 +351,7 @@ struct TrainRun {
                          {"train_accuracy", or_null(result.train.accuracy)},
                          {"test_loss", result.test ? Json(result.test->loss) : Json(nullptr)},
                          {"test_accuracy", result.test ? or_null(result.test->accuracy) : Json(nullptr)}};
+    document["weights_digest"] = weights_digest<S>(model).hex();
     document["findings"] = Json::array();
     for (const std::string& warning : pairing_warnings()) {
       const MlpOptions& options = model.options();
@@ -334,12 +367,23 @@ struct TrainRun {
     }
     print_json(document);
   }
-
- private:
-  struct Interrupt {};
 };
 
-int train(TrainArguments& arguments, const Global& global) {
+// Every option but those that change nothing in the result. The data are compared by their samples.
+ResultOptions result_options(const CLI::App& app, const Global& global) {
+  constexpr std::array<std::string_view, 15> free = {
+      "--help", "--seed",   "--json",      "--quiet", "--progress",   "--data",      "--threads",         "--dry-run",
+      "--save", "--resume", "--overwrite", "--log",   "--checkpoint", "--save-init", "--checkpoint-every"};
+  ResultOptions options{{"--seed", std::to_string(global.seed)}};
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (std::find(free.begin(), free.end(), name) != free.end()) continue;
+    options[name] = option->count() > 0 ? CLI::detail::join(option->results()) : option->get_default_str();
+  }
+  return options;
+}
+
+int train(TrainArguments& arguments, const Global& global, const CLI::App& app) {
   arguments.data.seed = global.seed;
   arguments.data.roots = data_roots();
   arguments.data.normalize = one_of<Normalize>("--normalize", arguments.normalize,
@@ -355,7 +399,8 @@ int train(TrainArguments& arguments, const Global& global) {
   model_options(arguments, 1, 1);
   initializer(arguments.init);
   Optimizer<float> checked(arguments.trainer.optimizer);
-  return wide ? TrainRun<double>(arguments, global).run() : TrainRun<float>(arguments, global).run();
+  TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, result_options(app, global));
+  return wide ? TrainRun<double>(arguments, global, files).run() : TrainRun<float>(arguments, global, files).run();
 }
 
 }  // namespace
@@ -408,8 +453,14 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--save-init", a->save_init, "Save the model before training (safetensors)");
   app->add_option("--save", a->save, "Save the trained model (safetensors)");
   app->add_option("--load", a->load, "Start from the parameters of a saved model");
-  app->add_option("--log", a->log, "JSON lines: one a step, one an epoch");
-  return {app, [a, &global] { return train(*a, global); }};
+  app->add_option("--log", a->files.log, "JSON lines: one a step, one an epoch");
+  app->add_option("--checkpoint", a->files.checkpoint,
+                  "Folder that keeps what --resume needs, saved at each epoch's end");
+  app->add_option("--checkpoint-every", a->files.every, "Steps after which it is saved too");
+  auto* resume = app->add_flag("--resume", a->files.resume, "Go on from the checkpoint, or begin if there is none");
+  app->add_flag("--overwrite", a->files.overwrite, "Replace the checkpoint and the log of an earlier run")
+      ->excludes(resume);
+  return {app, [a, app, &global] { return train(*a, global, *app); }};
 }
 
 }  // namespace evengrad::cli
