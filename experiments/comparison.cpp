@@ -19,8 +19,8 @@ constexpr Index probe_inputs = 512;
 constexpr double sure = 0.8;  // a forecast beyond this, or below 1 less it, is one that can be wrong
 
 // The logistic curve of forecast().
-constexpr double even_chance_at = 6.5;  // decades
-constexpr double steepness = 0.55;      // a decade
+constexpr double even_chance_at = 7.25;  // decades of the gradient
+constexpr double steepness = 0.6;        // a decade
 
 // The loss of the best answer that ignores the input: the entropy of the classes, or the variance of the targets.
 double constant_answer_loss(const Dataset<float>& data) {
@@ -186,7 +186,7 @@ Forecast forecast(const Activation& activation, const Initializer& initializer, 
   Forecast f;
   f.gradient_ratio = theory.gradient_ratio.value;
   f.signal_ratio = theory.layers.back().q.value / theory.layers.front().q.value;
-  const double decades = std::abs(std::log10(f.gradient_ratio)) + std::abs(std::log10(f.signal_ratio)) / 2;
+  const double decades = std::abs(std::log10(f.gradient_ratio));
   if (!std::isnan(decades)) f.probability = 1 / (1 + std::exp(steepness * (decades - even_chance_at)));
   return f;
 }

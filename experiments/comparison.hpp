@@ -42,9 +42,10 @@ struct Forecast {
   }
 };
 
-/// The forecast for a net of this kind, without a rank: the more decades signal and gradient change over the layers,
-/// the less it is expected to train. The two numbers of the logistic curve are the only ones here that come from data:
-/// a fit to 180 cells (ten activations, six initializers, depths 3, 10 and 30) on two moons with seed 11 and Adam.
+/// The forecast for a net of this kind, without a rank: the more decades the gradient changes over the layers, the less
+/// it is expected to train. The two numbers of the logistic curve are the only ones here that come from data: a fit to
+/// 180 cells (ten activations, six initializers, depths 3, 10 and 30) on two moons with seed 11 and Adam, where its Brier
+/// score was 0.025. How much the signal changes added nothing there.
 Forecast forecast(const Activation& activation, const Initializer& initializer, Index depth, Index width);
 
 /// A net trained with one seed.
