@@ -14,5 +14,6 @@
 #include <evengrad/optim/clip.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
+#include <evengrad/training/checkpoint.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/trainer.hpp>
