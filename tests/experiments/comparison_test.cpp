@@ -115,7 +115,8 @@ TEST(Comparison, TheoryExpectsLessOfNetsInWhichGradientsVanish) {
   EXPECT_LT(probability("sigmoid", "xavier", 30), 0.1);
   EXPECT_GT(probability("gelu", "critical", 50), probability("gelu", "he", 50));
   EXPECT_GT(probability("tanh", "xavier", 5), probability("tanh", "xavier(gain=0.5)", 20));
-  EXPECT_EQ(forecast(activation("relu"), initializer("zeros"), 5, 64).probability, 0.5);  // theory is silent
+  EXPECT_EQ(probability("relu", "zeros", 5), 0);
+  EXPECT_EQ(probability("relu", "constant(0.1)", 5), 0.5);  // theory is silent
 }
 
 ComparisonOptions small() {
