@@ -52,7 +52,7 @@ TrainFiles::TrainFiles(const TrainFileOptions& options, ResultOptions result_opt
   }
   result_options_["--log"] = options_.log.empty() ? "" : "given";
   if (!options_.checkpoint.empty()) {
-    folder_.emplace(options_.checkpoint);
+    folder_.emplace(options_.checkpoint, std::chrono::seconds(5));
     if (options_.resume) found_ = folder_->load();
     if (!options_.resume && !options_.overwrite && !folder_->empty()) {
       throw FileError(text("folder ", in_quotes(options_.checkpoint), " holds the checkpoint of an earlier run: give ",

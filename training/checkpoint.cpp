@@ -14,6 +14,7 @@
 #include <cstring>
 #include <limits>
 #include <system_error>
+#include <thread>
 
 namespace evengrad {
 
@@ -99,7 +100,7 @@ Checkpoint load_checkpoint(const fs::path& path) {
   return checkpoint;
 }
 
-CheckpointFolder::CheckpointFolder(fs::path folder)
+CheckpointFolder::CheckpointFolder(fs::path folder, std::chrono::milliseconds patience)
     : folder_(std::move(folder)),
       newest_(folder_ / "checkpoint.safetensors"),
       previous_(folder_ / "previous.safetensors") {
@@ -111,11 +112,16 @@ CheckpointFolder::CheckpointFolder(fs::path folder)
   }
   if (error) throw FileError(text("cannot use the folder ", in_quotes(folder_.string()), ": ", error.message()));
   // File systems without locks answer otherwise, and are used without.
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    throw FileError(text("cannot use the folder ", in_quotes(folder_.string()), ": another process trains into it"));
+  const auto taken = [&] { return ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; };
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (taken()) {
+    if (std::chrono::steady_clock::now() >= end) {
+      throw FileError(text("cannot use the folder ", in_quotes(folder_.string()), ": another process trains into it"));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   std::vector<fs::path> left_over;
-  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(folder_, error), none; !error && entry != none; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (name.starts_with(".evengrad-") && name.ends_with(".tmp")) left_over.push_back(entry->path());
   }

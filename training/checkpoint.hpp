@@ -4,6 +4,7 @@
 #include <evengrad/core/file.hpp>
 #include <evengrad/training/trainer.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -27,9 +28,10 @@ Checkpoint load_checkpoint(const std::filesystem::path& path);
 /// Nobody else may use the folder meanwhile.
 class CheckpointFolder {
  public:
-  /// Makes the folder if it is not there, and takes away what a killed process left half-written.
-  /// \throws FileError if it cannot, or if another process uses the folder.
-  explicit CheckpointFolder(std::filesystem::path folder);
+  /// Makes the folder if it is not there, and takes away what a killed process left half-written. A process that was
+  /// killed may still be on its way out: `patience` is how long to wait for it.
+  /// \throws FileError if it cannot, or if another process goes on using the folder.
+  explicit CheckpointFolder(std::filesystem::path folder, std::chrono::milliseconds patience = {});
 
   const std::filesystem::path& path() const { return folder_; }
   bool empty() const;

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstring>
 #include <limits>
+#include <thread>
 
 #include "../temp_folder.hpp"
 
@@ -398,6 +399,16 @@ TEST_F(Checkpoints, AFolderHasOneUserAndNoLeftOvers) {
   EXPECT_FALSE(fs::exists(folder / ".evengrad-1-0.tmp"));
   EXPECT_EQ(error_of<FileError>([&] { CheckpointFolder second(folder); }),
             text("cannot use the folder '", folder.string(), "': another process trains into it"));
+}
+
+TEST_F(Checkpoints, AProcessOnItsWayOutIsWaitedFor) {
+  std::optional<CheckpointFolder> dying(folder);
+  std::thread death([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    dying.reset();
+  });
+  EXPECT_EQ(error_of<FileError>([&] { CheckpointFolder next(folder, std::chrono::seconds(60)); }), "");
+  death.join();
 }
 
 TEST_F(Checkpoints, AFullDiskKeepsTheOldOnes) {
