@@ -140,21 +140,56 @@ Instruction instruction(const FormulaGraph& graph, NodeId id, const std::vector<
   if (node.op == Op::call) {
     in.formula = &activations[static_cast<std::size_t>(node.n)];
     in.kernels = {call_activation<float>, call_activation<double>};
+    const Node& argument = graph[node.operands[0]];
+    const bool sum = argument.op == Op::add || argument.op == Op::subtract;
+    const bool shifted = sum && graph.is_constant(argument.operands[1]);
+    in.unit_slope = (shifted ? graph[argument.operands[0]] : argument).op == Op::x;
   }
   return in;
 }
 
+namespace {
+
+// For a node of two operands that nothing uses but one multiplication by a number: the product, else -1.
+std::vector<NodeId> products(const FormulaGraph& graph, const std::vector<NodeId>& last) {
+  std::vector<int> uses(last.size());
+  std::vector<NodeId> product(last.size(), -1);
+  for (std::size_t id = 0; id < last.size(); ++id) {
+    if (last[id] < 0) continue;
+    const Node& node = graph.nodes()[id];
+    for (const NodeId o : node.operands) {
+      if (o >= 0) ++uses[static_cast<std::size_t>(o)];
+    }
+    if (node.op != Op::multiply || !graph.is_constant(node.operands[1])) continue;
+    const Op op = graph[node.operands[0]].op;
+    if (op >= Op::add && op <= Op::power) product[static_cast<std::size_t>(node.operands[0])] = static_cast<NodeId>(id);
+  }
+  for (std::size_t id = 0; id < last.size(); ++id) {
+    if (uses[id] != 1) product[id] = -1;
+  }
+  return product;
+}
+
+}  // namespace
+
 std::shared_ptr<const CompiledFormula> compile(const FormulaGraph& graph, NodeId root) {
-  const std::vector<NodeId> last = last_uses(graph, {root});
+  const std::vector<NodeId> last = last_uses(graph, {root}), product_of = products(graph, last);
   const auto result = std::make_shared<CompiledFormula>();
   result->activations = graph.activations();
   RegisterPool pool;
   std::vector<int> reg(last.size(), -1);
   for (NodeId id = 0; id <= root; ++id) {
-    if (last[static_cast<std::size_t>(id)] < 0 || (FormulaGraph::is_leaf(graph[id]) && id != root)) continue;
+    const auto i = static_cast<std::size_t>(id);
+    if (last[i] < 0 || (FormulaGraph::is_leaf(graph[id]) && id != root)) continue;
+    if (reg[i] >= 0) continue;  // the product of the node before
+    const NodeId product = product_of[i];
     // Taken before the operands' registers are free: a called kernel writes its slope while it needs its argument's.
-    reg[static_cast<std::size_t>(id)] = id == root ? kernels::output_register : pool.take();
+    reg[i] = (product < 0 ? id : product) == root ? kernels::output_register : pool.take();
     result->code.push_back(instruction(graph, id, reg, result->activations));
+    if (product >= 0) {  // one instruction for both
+      result->code.back().scale = graph[graph[product].operands[1]].number;
+      std::swap(reg[i], reg[static_cast<std::size_t>(product)]);
+    }
     for (const NodeId o : graph[id].operands) {
       if (o < 0 || last[static_cast<std::size_t>(o)] != id) continue;
       int& done = reg[static_cast<std::size_t>(o)];

@@ -59,12 +59,13 @@ struct Runner {
   /// A number as operand stays one: its derivative costs nothing.
   template <class F>
   void binary(F f) const {
+    const double scale = in.scale;
     if (in.a.reg < 0) {
-      store_each([f, a = in.a.number, b = stream(in.b)](Index i) { return f(a, b.load(i)); });
+      store_each([f, scale, a = in.a.number, b = stream(in.b)](Index i) { return f(a, b.load(i)) * scale; });
     } else if (in.b.reg < 0) {
-      store_each([f, a = stream(in.a), b = in.b.number](Index i) { return f(a.load(i), b); });
+      store_each([f, scale, a = stream(in.a), b = in.b.number](Index i) { return f(a.load(i), b) * scale; });
     } else {
-      store_each([f, a = stream(in.a), b = stream(in.b)](Index i) { return f(a.load(i), b.load(i)); });
+      store_each([f, scale, a = stream(in.a), b = stream(in.b)](Index i) { return f(a.load(i), b.load(i)) * scale; });
     }
   }
   template <class F>
@@ -119,7 +120,7 @@ struct Runner {
       kernel(in.formula, r.value[in.a.reg], r.value[in.out], nullptr, r.count);
     } else {
       kernel(in.formula, r.value[in.a.reg], r.value[in.out], r.slope[in.out], r.count);
-      if (in.a.reg == input_register) return;  // its slope is 1
+      if (in.unit_slope) return;
       for (Index i = 0; i < r.count; i += Lanes<S>::size) {
         using L = Lanes<S>;
         (L::load(r.slope[in.out] + i) * L::load(r.slope[in.a.reg] + i)).store(r.slope[in.out] + i);

@@ -16,7 +16,7 @@ enum class Op : unsigned char {
   constant,    // a.number; as an instruction only where the whole formula is one
   x,           // the input; as an instruction only where the whole formula is it
   negate,      // -a
-  add,         // a + b
+  add,         // a + b; this one to power have two operands
   subtract,    // a - b
   multiply,    // a * b
   divide,      // a / b
@@ -44,6 +44,8 @@ struct Instruction {
   int out;  // register
   Operand a{}, b{}, c{}, d{};
   int n = 0;                      // of power_int
+  double scale = 1;               // what two operands give is multiplied by it: cheaper than another pass
+  bool unit_slope = false;        // of call: a is x plus a number
   const void* formula = nullptr;  // of call
   FormulaKernels kernels{};
 };

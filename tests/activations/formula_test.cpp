@@ -202,9 +202,26 @@ TEST(Formula, OfABuiltInActivationRunsAsThatOne) {
   EXPECT_EQ(formula_activation("sigmoid(x)*x").value(0.3), activation("silu").value(0.3));
 }
 
+// An operation and the number that its result is multiplied by are one instruction, unless the result is used again.
+TEST(Formula, MultipliesResultsByNumbers) {
+  struct Case {
+    const char* formula;
+    double value, slope;  // at 2
+  };
+  for (const Case& c :
+       {Case{"(x + x^2)/2", 3, 2.5}, Case{"((x + 1)*3)*5", 45, 15}, Case{"2*(x - 5) + (x - 5)^2", 3, -4},
+        Case{"3*max(x, 1) - 1", 5, 3}, Case{"(x*8)*(x*4)*0.5", 64, 64}, Case{"7*(4/x)", 14, -7},
+        Case{"x + 5*(x^x)", 22, 1 + 20 * (std::log(2) + 1)}, Case{"relu(x - 1)*2", 2, 2}, Case{"relu(3 - x)*2", 2, -2},
+        Case{"-relu(1 + x)", -3, -1}, Case{"relu(2*x)", 4, 2}}) {
+    const Activation f = formula_activation(c.formula);
+    EXPECT_DOUBLE_EQ(f.value(2), c.value) << c.formula;
+    EXPECT_DOUBLE_EQ(f.derivative(2), c.slope) << c.formula;
+  }
+}
+
 TEST(Formula, LengthAndPlaceDoNotMatter) {
-  for (const char* text :
-       {"x*sigmoid(x) + sin(x)", "where(x>0, x*x, elu(x))", "x", "2", "relu(x)", "min(x,1)*max(x,x^2)"}) {
+  for (const char* text : {"x*sigmoid(x) + sin(x)", "(x + abs(x))/2", "x*relu6(x + 3)/6", "where(x>0, x*x, elu(x))",
+                           "x", "2", "relu(x)", "min(x,1)*max(x,x^2)"}) {
     for (const Isa isa : every_isa) {
       if (isa > best_isa()) continue;
       const Activation f = formula_activation(text, isa);
