@@ -11,7 +11,8 @@
 
 namespace evengrad {
 
-/// Moments at z ~ N(mean, q). What does not exist is infinite or NaN.
+/// Moments at z ~ N(mean, q). What does not exist is infinite or NaN; NaN, too, what cannot be resolved (sin from q =
+/// 2e5 on, which goes up and down a thousand times within the normal).
 struct Moments {
   double mean = 0;                     ///< E[f]
   double second = 0;                   ///< E[f^2]

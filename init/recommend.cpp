@@ -94,10 +94,11 @@ std::vector<std::string> warnings(const NetOptions& net, const WarningLimits& li
   constexpr double largest = 3.4e38;  // of float
   const double first = theory.layers.front().q.value, last = theory.layers.back().q.value;
   for (std::size_t l = 0; l < theory.layers.size(); ++l) {
-    if (std::sqrt(theory.layers[l].q.value) <= largest) continue;
+    if (!(std::sqrt(theory.layers[l].q.value) > largest)) continue;
     warn(text("pre-activations overflow float32 at layer ", l + 1));
     return all;
   }
+  if (std::isnan(last)) return all;  // no theory
   const double ratio = theory.gradient_ratio.value;
   if (ratio < 1 / limits.gradient || ratio > limits.gradient) {
     warn(text("gradients reach layer 1 at ", rounded(ratio), " of their size"));

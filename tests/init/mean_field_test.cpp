@@ -79,6 +79,30 @@ TEST(CriticalPoint, DoesNotExistForActivationsThatAddAConstantOrStartFlat) {
   }
 }
 
+// x tanh(exp(x)) is nearly a line of slope tanh(1) at 0 and a ReLU far away, and yet has none: chi_parallel stays below
+// chi1 at every q > 0 (a sum over a plain grid says so too), and at q = 0, where they meet, the variance rises.
+TEST(CriticalPoint, DoesNotExistWhereOneSlopeStaysBelowTheOther) {
+  const Activation f = activation("x*tanh(exp(x))");
+  EXPECT_FALSE(critical_point(f));
+  const auto value = [](double x) { return x * std::tanh(std::exp(x)); };
+  const auto slope = [](double x) {
+    const double e = std::exp(std::min(x, 20.0)), t = std::tanh(e);
+    return t + x * (1 - t * t) * e;
+  };
+  for (double q = 1e-4; q < 1e4; q *= 1.5) {
+    double slope_square = 0, by_variance = 0, square = 0;
+    for (int i = -5000; i <= 5000; ++i) {
+      const double z = i * 0.002, weight = 0.002 * std::exp(-z * z / 2) / std::sqrt(2 * 3.14159265358979323846);
+      const double x = std::sqrt(q) * z;
+      slope_square += weight * std::pow(slope(x), 2);
+      by_variance += weight * std::pow(value(x), 2) * (z * z - 1) / (2 * q);
+      square += weight * std::pow(value(x), 2);
+    }
+    EXPECT_LT(by_variance, slope_square * (1 - 1e-5)) << q;
+    if (q < 1e-2) EXPECT_GT(square, q * std::pow(std::tanh(1), 2)) << q;
+  }
+}
+
 TEST(EdgeOfChaos, OfTheSigmoidNeedsVeryLargeWeights) {
   const Activation f = activation("sigmoid");
   EXPECT_FALSE(edge_of_chaos(f, 1));

@@ -94,6 +94,13 @@ TEST(Warnings, NameThePairAndThePredictedNumbers) {
   EXPECT_NE(first_warning("relu", "constant(0.1)", 5).find("one unit"), std::string::npos);
 }
 
+// A batch of 2 has no theory behind its normalization, and no warning.
+TEST(Warnings, AreSilentWhereNothingIsKnown) {
+  NetOptions net{activation("relu"), initializer("he")};
+  net.inputs = 2, net.batch_norm = true;
+  EXPECT_TRUE(warnings(net).empty());
+}
+
 // claims.md I15: weights of 10 times He's overflow float32 when 10^L > 3.4e38.
 TEST(Warnings, SayWhereAScaleMustOverflow) {
   const std::string init = "lecun(gain=14.142135623730951)";
