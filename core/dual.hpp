@@ -6,6 +6,13 @@
 namespace evengrad {
 inline namespace EVENGRAD_ISA {
 
+/// slope * derivative, and 0 where the slope is 0: what has become flat stays so although what it is made of overflows,
+/// as exp(x) in tanh(exp(x)).
+template <class T>
+T along(T slope, T derivative) {
+  return where(slope == T(0.0), T(0.0), slope * derivative);
+}
+
 /// A number that knows its derivative with respect to the formula's input. T is a Lanes type.
 template <class T>
 struct Dual {
@@ -26,7 +33,7 @@ struct Dual {
   }
   friend Dual operator/(Dual a, Dual b) {
     const T quotient = a.value / b.value;
-    return {quotient, (a.derivative - quotient * b.derivative) / b.value};
+    return {quotient, (a.derivative - along(quotient, b.derivative)) / b.value};
   }
   friend Dual operator-(Dual a) { return {-a.value, -a.derivative}; }
 
@@ -51,5 +58,5 @@ struct Dual {
   }
 };
 
-}  // inline namespace EVENGRAD_ISA
+}  // namespace EVENGRAD_ISA
 }  // namespace evengrad

@@ -466,7 +466,7 @@ struct ValueSlope {
 
 template <Real S>
 Dual<Lanes<S>> chain(const Dual<Lanes<S>>& x, const ValueSlope<S>& f) {
-  return {f.value, f.slope * x.derivative};
+  return {f.value, along(f.slope, x.derivative)};
 }
 
 template <Real S>
@@ -798,7 +798,7 @@ Lanes<S> pow(double x, Lanes<S> y) {
 template <class T>
 Dual<T> exp(const Dual<T>& x) {
   const T value = exp(x.value);
-  return {value, value * x.derivative};
+  return {value, along(value, x.derivative)};
 }
 
 template <Real S>
@@ -883,7 +883,7 @@ Dual<T> atan(const Dual<T>& x) {
   // 1 / (1 + x^2) as (1/x)^2 where x^2 would overflow
   const auto large = abs(x.value) > T(1e10);
   const T q = T(1.0) / where(large, x.value, fma(x.value, x.value, T(1.0)));
-  return {atan(x.value), where(large, q * q, q) * x.derivative};
+  return {atan(x.value), along(where(large, q * q, q), x.derivative)};
 }
 
 template <Real S>
@@ -920,7 +920,7 @@ template <Real S>
 Dual<Lanes<S>> normal_pdf(const Dual<Lanes<S>>& x) {
   const Lanes<S> value = normal_pdf(x.value);
   const Lanes<S> bounded = detail::copy_sign(detail::at_most(abs(x.value), detail::Numbers<S>::normal_last), x.value);
-  return {value, -bounded * value * x.derivative};
+  return {value, along(-bounded * value, x.derivative)};
 }
 
 template <class T>

@@ -351,5 +351,26 @@ TEST(HostileFormula, RandomTextIsReadOrRefused) {
   }
 }
 
+// A flat function of something that overflows is flat: its derivative is a number, not 0 times infinity.
+TEST(Formula, DerivativesSurviveWhatOverflowsInside) {
+  struct Limit {
+    const char* formula;
+    float low, high;  // derivatives far on either side
+  };
+  for (const Limit& limit :
+       {Limit{"x/(1+exp(-x))", 0, 1}, Limit{"1/(1+exp(-x))", 0, 0}, Limit{"x*tanh(exp(x))", 0, 1},
+        Limit{"exp(-exp(-x))", 0, 0}, Limit{"x*tanh(log(1+exp(x)))", 0, 1}, Limit{"atan(exp(x))", 0, 0},
+        Limit{"x*erf(exp(x))", 0, 1}, Limit{"x*sigmoid(exp(x))", 0.5f, 1}}) {
+    const Activation f = formula_activation(limit.formula);
+    for (const float far : {89.0f, 120.0f, 1e4f}) {
+      const float z[2] = {-far, far};
+      float value[2], slope[2];
+      f(z, value, slope, 2);
+      EXPECT_NEAR(slope[0], limit.low, 1e-30) << limit.formula << " at " << z[0];
+      EXPECT_NEAR(slope[1], limit.high, 1e-6) << limit.formula << " at " << z[1];
+    }
+  }
+}
+
 }  // namespace
 }  // namespace evengrad
