@@ -80,6 +80,7 @@ int run(const RunOptions& options, const Global& global) {
       };
       settings.stop = [] { return interrupted() != 0; };
       settings.store = folder.store();
+      settings.data_roots = data_roots();
       results.experiments.push_back(run_experiment(*list[i], settings));
       progress.clear();
       if (!global.json) std::cout << to_terminal(results.experiments.back(), terminal) << '\n' << std::flush;

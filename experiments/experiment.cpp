@@ -1,6 +1,7 @@
 #include <evengrad/experiments/experiment.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/experiments/activation_shapes.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
 
 #include <algorithm>
@@ -51,6 +52,9 @@ Report run_experiment(const Experiment& experiment, const ExperimentSettings& se
 
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> list = {
+      {"activation-shapes", "Shapes of activations",
+       "Which of the numbers that textbooks give for the activations are right: extrema, limits, means, ranges?", "S",
+       26, activation_shapes},
       {"vanishing-gradients", "Vanishing gradients",
        "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?", "V", 13,
        vanishing_gradients},

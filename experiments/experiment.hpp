@@ -1,6 +1,7 @@
 // An experiment: a name, a question, and a function from settings to a report. The list is in experiment.cpp.
 #pragma once
 
+#include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/report.hpp>
 #include <evengrad/training/results_store.hpp>
 
@@ -21,6 +22,7 @@ struct ExperimentSettings {
   std::uint64_t seed = 1;
   int seeds = 0;  ///< how many seeds a measurement averages over; 0: what the profile says
   int jobs = 1;   ///< trials at once, one core each; results do not depend on it
+  std::vector<std::filesystem::path> data_roots = DataOptions().roots;  ///< where to look for images
   std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
   std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread
   std::string experiment = {};      ///< the name under which trials are stored
