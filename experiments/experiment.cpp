@@ -2,6 +2,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/experiments/activation_shapes.hpp>
+#include <evengrad/experiments/softmax_claims.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
 
 #include <algorithm>
@@ -58,6 +59,9 @@ const std::vector<Experiment>& experiments() {
       {"vanishing-gradients", "Vanishing gradients",
        "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?", "V", 13,
        vanishing_gradients},
+      {"softmax", "Softmax",
+       "Are the numbers printed for softmax right, and what do temperature, distillation and hidden softmax layers do?",
+       "M", 12, softmax_claims},
   };
   return list;
 }

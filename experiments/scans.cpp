@@ -20,7 +20,7 @@ Extremum highest(FunctionRef<double(double)> f, double low, double high) {
   const double width = (high - low) / steps;
   Extremum best{low, f(low)};
   for (int i = 1; i <= steps; ++i) {
-    const double x = low + i * width, y = f(x);
+    const double x = i < steps ? low + i * width : high, y = f(x);
     if (y > best.value) best = {x, y};
   }
   double a = std::max(low, best.at - width), b = std::min(high, best.at + width);

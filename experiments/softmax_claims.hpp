@@ -2,6 +2,7 @@
 // softmax in hidden layers do to trained nets.
 #pragma once
 
+#include <evengrad/core/types.hpp>
 #include <evengrad/experiments/experiment.hpp>
 #include <evengrad/experiments/rules.hpp>
 
@@ -10,14 +11,15 @@ namespace evengrad {
 /// How much is measured. The defaults are those of the quick profile.
 struct SoftmaxPlan {
   int draws = 100'000;  ///< of a class, at each temperature
-  int trained = 5;      ///< seeds
+  int trained = 10;     ///< seeds
   std::string data = "mnist";
   Index teacher_rows = 4000;  ///< images that the teacher sees
   Index rows = 500;           ///< of those, what students and the net that is to be calibrated see
   Index test_rows = 2000;     ///< half of them choose the temperature
   Index width = 64;
   std::int64_t steps = 600;
-  std::int64_t hidden_steps = 300;  ///< of the nets with a hidden softmax
+  std::int64_t hidden_steps = 600;   ///< of the nets with a hidden softmax
+  std::int64_t output_steps = 2000;  ///< of those with the wrong output layer
 };
 
 /// The sizes of the settings' profile; `settings.seeds` replaces the number of seeds.
