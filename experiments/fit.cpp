@@ -23,6 +23,7 @@ FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<
     if (hooks.on_step) hooks.on_step(report.step, net);
     if (hooks.poll) hooks.poll();
   };
+  if (hooks.on_trainer) hooks.on_trainer(trainer);
   FitRecord record;
   record.loss_before = trainer.evaluate(train).loss;
   try {

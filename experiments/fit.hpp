@@ -53,7 +53,8 @@ struct FitHooks {
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients = {};
   std::function<void(std::int64_t step, Mlp<S>& net)> on_step = {};  ///< after the update; may change the net
   std::function<void(Mlp<S>& net)> on_end = {};
-  std::function<void()> poll = {};  ///< after each step; may throw
+  std::function<void()> poll = {};                           ///< after each step; may throw
+  std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives until on_end
 };
 
 /// Draws a net from `rng` and trains it on `train`; `test` may be empty. Weights, order of the data and dropout are

@@ -113,6 +113,8 @@ class Trainer {
   /// Steps of a whole run.
   std::int64_t total_steps() const;
   const TrainerOptions& options() const { return options_; }
+  /// The optimizer; its state may be changed between two steps.
+  Optimizer<S>& optimizer() { return optimizer_; }
 
  private:
   struct Seen {

@@ -1,0 +1,31 @@
+// Units that are silent (0 for every one of some inputs), and how to give them a new start.
+#pragma once
+
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/optim/optimizer.hpp>
+
+namespace evengrad {
+
+/// What the units of one hidden layer do on some inputs: the share of inputs for which each gives exactly 0, and for
+/// which it gives more than 0. A unit is silent where the first is 1.
+struct UnitShares {
+  std::vector<double> zero, positive;
+
+  std::vector<bool> silent() const;
+};
+
+/// Of every hidden layer, in evaluation mode. `inputs` (samples, features). \throws ShapeError if they do not fit.
+template <Real S>
+std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs);
+
+/// Draws the units that are silent on `inputs` anew, as Sokar et al. 2023 ("The dormant neuron phenomenon in deep
+/// reinforcement learning", ReDo): incoming weights, bias and normalization as `init` starts them, from `rng`; outgoing
+/// weights 0, so that the net's answer to `inputs` does not change. Weights between two units that are both drawn anew
+/// are drawn: 0 would keep a layer that is silent as a whole so for ever. What the optimizer, if one is given,
+/// remembers of these weights becomes 0. Returns how many units were drawn. \throws UsageError for a residual net,
+/// where a column of weights serves more than one unit.
+template <Real S>
+Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const Initializer& init, const Rng& rng,
+                                Optimizer<S>* optimizer = nullptr);
+
+}  // namespace evengrad
