@@ -105,6 +105,22 @@ Measurement geometric_mean_interval(std::span<const double> samples) {
   return m;
 }
 
+Measurement median_interval(std::span<const double> samples) {
+  const double median = quantile(samples, 0.5);
+  std::vector<double> sorted(samples.begin(), samples.end());
+  std::sort(sorted.begin(), sorted.end());
+  // Of n fair coins fewer than k show heads in at most 2.5 %: the median is above the k-th sample in all other cases.
+  const auto n = sorted.size();
+  double probability = std::pow(0.5, static_cast<double>(n)), sum = 0;
+  std::size_t k = 0;
+  for (; sum + probability <= tail; ++k) {
+    sum += probability;
+    probability *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+  }
+  if (k == 0) return {median, -infinity, infinity};
+  return {median, sorted[k - 1], sorted[n - k]};
+}
+
 Measurement share_interval(int hits, int trials) {
   if (trials < 1 || hits < 0 || hits > trials) {
     throw Error(text("share: expected 0 <= hits <= trials and trials > 0, got ", hits, " of ", trials));

@@ -19,6 +19,11 @@ Measurement mean_interval(std::span<const double> samples);
 /// \throws Error without samples, or where one is negative.
 Measurement geometric_mean_interval(std::span<const double> samples);
 
+/// The median and the narrowest pair of equally far samples that holds it with 95 %, whatever their law (a sign test
+/// turned around); fewer than six samples say nothing, and their interval is the whole line. A few samples that are far
+/// off move neither. \throws Error without samples.
+Measurement median_interval(std::span<const double> samples);
+
 /// The share of `trials` that were hits, with the interval of Clopper and Pearson (1934).
 /// \throws Error unless 0 <= hits <= trials and trials > 0.
 Measurement share_interval(int hits, int trials);

@@ -56,6 +56,18 @@ TEST(Statistics, TheGeometricMeanReachesWhereAProductWouldUnderflow) {
   EXPECT_FALSE(zero.low);
 }
 
+TEST(Statistics, TheMediansIntervalIsThatOfTheSignTest) {
+  // Of 10 samples the second and the ninth: P(fewer than 2 of 10 coins show heads) = 11/1024, of fewer than 3, 56/1024.
+  const std::vector<double> samples = {10, 1, 9, 2, 8, 3, 7, 4, 6, 1e9};
+  const Measurement m = median_interval(samples);
+  EXPECT_EQ(m.value, 6.5);
+  EXPECT_EQ(m.low, 2);
+  EXPECT_EQ(m.high, 10);
+  // Six samples: all of them; five say nothing.
+  EXPECT_EQ(median_interval(std::vector<double>{6, 5, 4, 3, 2, 1}).low, 1);
+  EXPECT_EQ(median_interval(std::vector<double>{5, 4, 3, 2, 1}).low, -INFINITY);
+}
+
 TEST(Statistics, AShareHasTheIntervalOfClopperAndPearson) {
   // R: binom.test(3, 10): 0.06673951 .. 0.65245285
   const Measurement some = share_interval(3, 10);
