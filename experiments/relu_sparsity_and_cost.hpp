@@ -10,8 +10,8 @@ namespace evengrad {
 /// How large the experiment is.
 struct CostPlan {
   int nets = 10;                                ///< seeds of a measurement that is not a time
-  int rounds = 15;                              ///< of times
-  int repetitions = 3;                          ///< a round keeps the shortest of so many
+  int rounds = 9;                               ///< of times
+  int repetitions = 5;                          ///< a round keeps the shortest of so many
   Index width = 256, depth = 30, inputs = 256;  ///< of nets at their start
   Index trained_width = 64, trained_depth = 5;
   std::int64_t epochs = 40;
