@@ -2,8 +2,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/experiments/activation_shapes.hpp>
-#include <evengrad/experiments/dying_relu.hpp>
-#include <evengrad/experiments/relu_sparsity_and_cost.hpp>
+#include <evengrad/experiments/linear_and_universal.hpp>
 #include <evengrad/experiments/softmax_claims.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
 
@@ -58,6 +57,9 @@ const std::vector<Experiment>& experiments() {
       {"activation-shapes", "Shapes of activations",
        "Which of the numbers that textbooks give for the activations are right: extrema, limits, means, ranges?", "S",
        26, activation_shapes},
+      {"linear-and-universal", "Linear collapse and universality",
+       "What can a net without a bend do, what can one hidden layer with one, and does training find it?", "U", 5,
+       linear_and_universal},
       {"vanishing-gradients", "Vanishing gradients",
        "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?", "V", 13,
        vanishing_gradients},

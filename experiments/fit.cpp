@@ -5,25 +5,12 @@
 namespace evengrad {
 
 template <Real S>
-FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test, const Rng& rng,
-              const FitHooks<S>& hooks) {
-  MlpOptions shape = options.net;
-  shape.inputs = train.features();
-  shape.outputs = required_outputs(train, options.trainer.loss);
-  Mlp<S> net(shape);
-  net.initialize(options.initializer, rng.split("net"));
-  if (hooks.on_start) hooks.on_start(net);
-
-  TrainerOptions trainer_options = options.trainer;
-  trainer_options.seed = rng.split("trainer").next();
+FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& train, const Dataset<S>& test,
+                    const Rng& rng, const std::function<void(Trainer<S>&)>& prepare) {
+  options.seed = rng.split("trainer").next();
   const Dataset<S> none{.task = train.task};  // no evaluation after each epoch: only the end counts
-  Trainer<S> trainer(net, train, none, trainer_options);
-  trainer.on_gradients = hooks.on_gradients;
-  trainer.on_step = [&](const StepReport& report) {
-    if (hooks.on_step) hooks.on_step(report.step, net);
-    if (hooks.poll) hooks.poll();
-  };
-  if (hooks.on_trainer) hooks.on_trainer(trainer);
+  Trainer<S> trainer(model, train, none, options);
+  if (prepare) prepare(trainer);
   FitRecord record;
   record.loss_before = trainer.evaluate(train).loss;
   try {
@@ -43,10 +30,34 @@ FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<
     record.loss = record.test_loss = diverged_loss;
     record.accuracy = record.test_accuracy = 0;
   }
+  return record;
+}
+
+template <Real S>
+FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test, const Rng& rng,
+              const FitHooks<S>& hooks) {
+  MlpOptions shape = options.net;
+  shape.inputs = train.features();
+  shape.outputs = required_outputs(train, options.trainer.loss);
+  Mlp<S> net(shape);
+  net.initialize(options.initializer, rng.split("net"));
+  if (hooks.on_start) hooks.on_start(net);
+  const FitRecord record = fit_model<S>(net, options.trainer, train, test, rng, [&](Trainer<S>& trainer) {
+    trainer.on_gradients = hooks.on_gradients;
+    trainer.on_step = [&](const StepReport& report) {
+      if (hooks.on_step) hooks.on_step(report.step, net);
+      if (hooks.on_loss) hooks.on_loss(report);
+      if (hooks.poll) hooks.poll();
+    };
+  });
   if (hooks.on_end) hooks.on_end(net);
   return record;
 }
 
+template FitRecord fit_model(Layer<float>&, TrainerOptions, const Dataset<float>&, const Dataset<float>&, const Rng&,
+                             const std::function<void(Trainer<float>&)>&);
+template FitRecord fit_model(Layer<double>&, TrainerOptions, const Dataset<double>&, const Dataset<double>&, const Rng&,
+                             const std::function<void(Trainer<double>&)>&);
 template FitRecord fit(const FitOptions&, const Dataset<float>&, const Dataset<float>&, const Rng&,
                        const FitHooks<float>&);
 template FitRecord fit(const FitOptions&, const Dataset<double>&, const Dataset<double>&, const Rng&,

@@ -52,10 +52,16 @@ struct FitHooks {
   std::function<void(Mlp<S>& net)> on_start = {};  ///< after the initializer; may change the net
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients = {};
   std::function<void(std::int64_t step, Mlp<S>& net)> on_step = {};  ///< after the update; may change the net
+  std::function<void(const StepReport&)> on_loss = {};
   std::function<void(Mlp<S>& net)> on_end = {};
   std::function<void()> poll = {};                           ///< after each step; may throw
   std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives until on_end
 };
+
+/// Trains a model whose weights are drawn already. `prepare` sees the trainer before it starts and may set its hooks.
+template <Real S>
+FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& train, const Dataset<S>& test,
+                    const Rng& rng, const std::function<void(Trainer<S>&)>& prepare = {});
 
 /// Draws a net from `rng` and trains it on `train`; `test` may be empty. Weights, order of the data and dropout are
 /// functions of `rng`, so that trials with equal streams are paired whatever else differs.
