@@ -6,7 +6,6 @@
 #include <evengrad/training/results_store.hpp>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,8 +27,7 @@ struct ExperimentSettings {
   std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread
   std::string experiment = {};      ///< the name under which trials are stored
   std::string options = {};         ///< what else determines their results, in words; part of their key
-  std::vector<std::filesystem::path> data_roots = {"/usr/share/datasets"};  ///< where image sets are looked for
-  ResultsStore* store = nullptr;  ///< where finished trials are kept and looked for; null: nowhere
+  ResultsStore* store = nullptr;    ///< where finished trials are kept and looked for; null: nowhere
 };
 
 /// Thrown out of an experiment that was asked to stop.

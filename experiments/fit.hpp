@@ -52,7 +52,7 @@ struct FitHooks {
   std::function<void(Mlp<S>& net)> on_start = {};  ///< after the initializer; may change the net
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients = {};
   std::function<void(std::int64_t step, Mlp<S>& net)> on_step = {};  ///< after the update; may change the net
-  std::function<void(const StepReport&)> on_loss = {};
+  std::function<void(const StepReport&)> on_loss = {};               ///< the batch loss of the step
   std::function<void(Mlp<S>& net)> on_end = {};
   std::function<void()> poll = {};                           ///< after each step; may throw
   std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives until on_end
