@@ -2,8 +2,11 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/experiments/activation_shapes.hpp>
+#include <evengrad/experiments/dying_relu.hpp>
 #include <evengrad/experiments/gelu_vs_relu.hpp>
+#include <evengrad/experiments/init_pairing.hpp>
 #include <evengrad/experiments/linear_and_universal.hpp>
+#include <evengrad/experiments/relu_sparsity_and_cost.hpp>
 #include <evengrad/experiments/softmax_claims.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
 
@@ -64,6 +67,13 @@ const std::vector<Experiment>& experiments() {
       {"vanishing-gradients", "Vanishing gradients",
        "How much of the last layer's gradient reaches the first one, by activation, initializer and depth?", "V", 13,
        vanishing_gradients},
+      {"relu-sparsity-and-cost", "Sparsity and cost of ReLU",
+       "How many activations of a ReLU net are zero, what is that worth, and what do activations cost?", "R", 9,
+       relu_sparsity_and_cost},
+      {"dying-relu", "Dying ReLU", "How many ReLU units are silent for every input, what kills and what revives them?",
+       "D", 21, dying_relu},
+      {"init-pairing", "Activations and initializers",
+       "Which initializer goes with which activation, how deep, and what do wrong pairings do?", "I", 17, init_pairing},
       {"gelu-vs-relu", "GELU against ReLU, and gates",
        "Do smooth activations and gated blocks learn better than ReLU, and what do they cost?", "G", 11, gelu_vs_relu},
       {"softmax", "Softmax",
