@@ -9,6 +9,7 @@
 #include <evengrad/layers/losses.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
+#include <evengrad/training/health.hpp>
 
 #include <iostream>
 
@@ -115,11 +116,25 @@ std::vector<Row> list_experiments() {
   return rows;
 }
 
+std::vector<Row> list_rules() {
+  std::vector<Row> rows;
+  for (const HealthRule& rule : health_rules()) {
+    rows.push_back({rule.name,
+                    text(rule.sees, "  (T = ", rule.threshold, ")"),
+                    {{"name", rule.name},
+                     {"sees", rule.sees},
+                     {"threshold", rule.threshold},
+                     {"source", rule.source},
+                     {"try", rule.cure}}});
+  }
+  return rows;
+}
+
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> list = {{"activations", list_activations}, {"initializers", list_initializers},
                                          {"optimizers", list_optimizers},   {"schedules", list_schedules},
                                          {"losses", list_losses},           {"datasets", list_datasets},
-                                         {"experiments", list_experiments}};
+                                         {"experiments", list_experiments}, {"rules", list_rules}};
   return list;
 }
 
@@ -154,7 +169,7 @@ int list(const std::string& what, const Global& global) {
 
 Command add_list(CLI::App& program, Global& global) {
   CLI::App* app = program.add_subcommand(
-      "list", "What there is: activations, initializers, optimizers, schedules, losses, datasets, experiments");
+      "list", "What there is: activations, initializers, optimizers, schedules, losses, datasets, experiments, rules");
   auto what = std::make_shared<std::string>();
   app->add_option("WHAT", *what, "One of them; all without");
   return {app, [what, &global] { return list(*what, global); }};

@@ -1,5 +1,6 @@
 #include "program.hpp"
 #include "train_files.hpp"
+#include "train_health.hpp"
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
@@ -10,6 +11,7 @@
 #include <evengrad/training/digest.hpp>
 #include <evengrad/training/lsuv.hpp>
 #include <evengrad/training/model_file.hpp>
+#include <evengrad/training/silent_units.hpp>
 #include <evengrad/training/trainer.hpp>
 
 #include <spdlog/spdlog.h>
@@ -40,6 +42,8 @@ struct TrainArguments {
   bool dry_run = false;
   std::string save_init, save, load;
   TrainFileOptions files;
+  HealthArguments health;
+  bool reinit_dead = false;
 };
 
 // "256,128": at least 1 each; "none" is a linear model.
@@ -129,11 +133,17 @@ struct TrainRun {
   const TrainArguments& arguments;
   const Global& global;
   TrainFiles& files;
+  TrainHealth health;
   Split<S> data;
   Mlp<S> model;
 
   TrainRun(const TrainArguments& given, const Global& options, TrainFiles& run_files)
-      : arguments(given), global(options), files(run_files), data(load(given)), model(make_model()) {}
+      : arguments(given),
+        global(options),
+        files(run_files),
+        health(given.health, options),
+        data(load(given)),
+        model(make_model()) {}
 
   static Split<S> load(const TrainArguments& arguments) {
     Split<S> split = load_data<S>(arguments.data);
@@ -175,12 +185,6 @@ struct TrainRun {
                       .residual = options.residual};
   }
 
-  // A wrong pairing is said before it costs an hour, with the number that theory predicts.
-  std::vector<std::string> pairing_warnings() const {
-    const auto net = theory_net();
-    return net && arguments.load.empty() ? warnings(*net) : std::vector<std::string>{};
-  }
-
   void say(const std::string& line) const {
     if (!global.json && !global.quiet) std::cout << line << '\n' << std::flush;
   }
@@ -207,7 +211,10 @@ struct TrainRun {
       const Recommendation chosen = recommend(net->activation, kind);
       say(text("init   auto is ", chosen.init, ": ", chosen.reason));
     }
-    for (const std::string& warning : pairing_warnings()) spdlog::warn("{}", warning);
+    // A wrong pairing is said before it costs an hour, with the number that theory predicts.
+    TrainingRecord beforehand;
+    if (arguments.load.empty()) beforehand.facts.theory = net;
+    for (const Finding& finding : health.judge(beforehand)) spdlog::warn("{}", finding.message);
   }
 
   // What the model would be, layer by layer, without training it.
@@ -258,9 +265,17 @@ struct TrainRun {
     if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data());
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     files.begin(trainer, data);
+    Probe<S> probe(trainer, model, data.train,
+                   {.every = arguments.health.every,
+                    .theory = arguments.load.empty() ? theory_net() : std::optional<NetOptions>{}});
+    health.begin(trainer.steps(), files.resumes());
     const std::int64_t begin = trainer.steps(), total = trainer.total_steps();
     if (files.resumes()) say(text("resume from step ", grouped(begin), " of ", grouped(total)));
     Progress progress(global, total - begin, "steps");
+    probe.on_rows = [&](std::span<const LayerRow> rows) {
+      progress.clear();
+      health.show(rows);
+    };
     std::optional<double> smooth_loss;
     trainer.stop = [] { return interrupted() != 0; };
     trainer.on_step = [&](const StepReport& step) {
@@ -293,23 +308,36 @@ struct TrainRun {
                     epoch.test ? significant(epoch.test->loss).c_str() : "-",
                     epoch.test ? percent(epoch.test->accuracy).c_str() : "-", epoch.seconds);
       say(line);
+      health.leave_table();
+      if (arguments.reinit_dead) renew_silent_units(trainer, probe, epoch.epoch);
       if (files.saves()) files.save(trainer.state());
       return true;
     };
     TrainResult result;
     try {
       result = trainer.run();
-    } catch (const NonFiniteError& error) {
+    } catch (const NonFiniteStep& error) {
       progress.clear();
       files.close();
+      health.close();
+      probe.broke(error);
+      report(nullptr, trainer.steps(), probe.record());
       throw NonFiniteError(text(error.what(), " (", files.kept(), " is kept)"));
     }
     progress.clear();
+    health.close();
     if (result.stopped) return stop(trainer);
     files.close();
     if (!arguments.save.empty()) save_model(arguments.save, model, model_data());
-    finish(result);
+    report(&result, result.steps, probe.record());
     return 0;
+  }
+
+  void renew_silent_units(Trainer<S>& trainer, const Probe<S>& probe, std::int64_t epoch) {
+    const Rng rng = Rng(global.seed).split("reinit-dead").split(static_cast<std::uint64_t>(epoch));
+    const Index renewed =
+        reinitialize_silent_units<S>(model, probe.inputs(), initializer(arguments.init), rng, &trainer.optimizer());
+    if (renewed > 0) say(text("       ", renewed, " silent units drawn anew"));
   }
 
   // Ctrl-C: what is done is saved, and the last line says how to go on.
@@ -326,14 +354,18 @@ struct TrainRun {
     return 128 + interrupted();
   }
 
-  void finish(const TrainResult& result) {
+  // `result` is null where a NaN or an infinity ended the run.
+  void report(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
     if (!global.json) {
       say("");
-      std::cout << "final  train " << metrics_text(result.train);
-      if (result.test) std::cout << "; test " << metrics_text(*result.test);
-      std::cout << "  (" << grouped(result.steps) << " steps, " << significant(result.seconds, 3) << " s)\n";
-      say(text("digest of the weights  ", weights_digest<S>(model).hex()));
-      if (!arguments.save.empty()) say(text("saved  ", arguments.save));
+      if (result) {
+        std::cout << "final  train " << metrics_text(result->train);
+        if (result->test) std::cout << "; test " << metrics_text(*result->test);
+        std::cout << "  (" << grouped(steps) << " steps, " << significant(result->seconds, 3) << " s)\n";
+        say(text("digest of the weights  ", weights_digest<S>(model).hex()));
+        if (!arguments.save.empty()) say(text("saved  ", arguments.save));
+      }
+      for (const std::string& line : health.summary(record)) say(line);
       return;
     }
     Json document = document_header();
@@ -344,36 +376,29 @@ struct TrainRun {
     document["optimizer"] = arguments.trainer.optimizer.name;
     document["parameters"] = parameter_count<S>(model);
     document["seed"] = global.seed;
-    document["steps"] = result.steps;
-    document["epochs"] = result.epochs;
-    document["seconds"] = result.seconds;
-    document["final"] = {{"train_loss", result.train.loss},
-                         {"train_accuracy", or_null(result.train.accuracy)},
-                         {"test_loss", result.test ? Json(result.test->loss) : Json(nullptr)},
-                         {"test_accuracy", result.test ? or_null(result.test->accuracy) : Json(nullptr)}};
-    document["weights_digest"] = weights_digest<S>(model).hex();
-    document["findings"] = Json::array();
-    for (const std::string& warning : pairing_warnings()) {
-      const MlpOptions& options = model.options();
-      const NetKind kind{.depth = static_cast<Index>(options.hidden.size()),
-                         .residual = options.residual,
-                         .normalized = options.norm != Norm::none};
-      document["findings"].push_back({{"rule", "initial_pairing"},
-                                      {"severity", "warning"},
-                                      {"where", "layers"},
-                                      {"since_step", 0},
-                                      {"message", warning},
-                                      {"try", "--init " + recommend(options.activations.front(), kind).init}});
+    document["steps"] = steps;
+    document["epochs"] = result ? Json(result->epochs) : Json(nullptr);
+    document["seconds"] = result ? Json(result->seconds) : Json(nullptr);
+    document["final"] = nullptr;
+    if (result) {
+      document["final"] = {{"train_loss", result->train.loss},
+                           {"train_accuracy", or_null(result->train.accuracy)},
+                           {"test_loss", result->test ? Json(result->test->loss) : Json(nullptr)},
+                           {"test_accuracy", result->test ? or_null(result->test->accuracy) : Json(nullptr)}};
+      document["weights_digest"] = weights_digest<S>(model).hex();
     }
+    document["findings"] = health.json(record);
     print_json(document);
   }
 };
 
 // Every option but those that change nothing in the result. The data are compared by their samples.
 ResultOptions result_options(const CLI::App& app, const Global& global) {
-  constexpr std::array<std::string_view, 15> free = {
-      "--help", "--seed",   "--json",      "--quiet", "--progress",   "--data",      "--threads",         "--dry-run",
-      "--save", "--resume", "--overwrite", "--log",   "--checkpoint", "--save-init", "--checkpoint-every"};
+  constexpr std::array<std::string_view, 19> free = {
+      "--help",      "--seed",        "--json",       "--quiet",     "--progress",
+      "--data",      "--threads",     "--dry-run",    "--save",      "--resume",
+      "--overwrite", "--log",         "--checkpoint", "--save-init", "--checkpoint-every",
+      "--probe",     "--probe-every", "--probe-log",  "--threshold"};
   ResultOptions options{{"--seed", std::to_string(global.seed)}};
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
@@ -399,6 +424,10 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   model_options(arguments, 1, 1);
   initializer(arguments.init);
   Optimizer<float> checked(arguments.trainer.optimizer);
+  const TrainHealth checked_health(arguments.health, global);
+  if (arguments.reinit_dead && arguments.residual) {
+    throw UsageError("--reinit-dead: in a residual net a unit's outgoing weights serve others too");
+  }
   TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, result_options(app, global));
   return wide ? TrainRun<double>(arguments, global, files).run() : TrainRun<float>(arguments, global, files).run();
 }
@@ -454,6 +483,13 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--save", a->save, "Save the trained model (safetensors)");
   app->add_option("--load", a->load, "Start from the parameters of a saved model");
   app->add_option("--log", a->files.log, "JSON lines: one a step, one an epoch");
+  app->add_flag("--probe", a->health.show, "A table of each layer's health, live on a terminal and at the end");
+  app->add_option("--probe-every", a->health.every, "Steps from look to look (steps 1, 2, 5, 10, 20, … without)")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
+  app->add_option("--threshold", a->health.thresholds, "rule=value: when a health rule speaks (evengrad list rules)")
+      ->allow_extra_args(false);
+  app->add_flag("--reinit-dead", a->reinit_dead, "Draw silent units anew after each epoch");
   app->add_option("--checkpoint", a->files.checkpoint,
                   "Folder that keeps what --resume needs, saved at each epoch's end");
   app->add_option("--checkpoint-every", a->files.every, "Steps after which it is saved too");

@@ -1,5 +1,6 @@
 #include <evengrad/training/finite.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -19,21 +20,38 @@ bool all_finite(const S* numbers, Index count) {
 template <Real S>
 void report_non_finite(const Tape<S>& tape, const Gradients<S>* gradients, std::int64_t step) {
   const auto& nodes = tape.nodes();
-  const auto fail = [&](const Node<S>& node, std::string_view direction, const S* numbers, Index count) {
+  const auto largest = [](const S* numbers, Index count) {
+    double most = 0;
+    for (Index i = 0; i < count; ++i) most = std::max(most, std::abs(static_cast<double>(numbers[i])));
+    return most;
+  };
+  const auto fail = [&](const Node<S>& node, std::string_view direction, const S* numbers, Index count,
+                        double largest_before) {
     S bad = 0;
     for (Index i = 0; i < count && std::isfinite(bad); ++i) bad = numbers[i];
-    throw NonFiniteError(text("step ", step, ": ", std::isnan(bad) ? "NaN" : "infinity", " in the ", direction,
-                              " pass, ", node.scope.empty() ? "" : text("layer ", node.scope, ", "), "op ", node.op,
-                              ": try a smaller learning rate, --clip-norm 1 or another initializer"));
+    const std::string scope(node.scope), op(node.op);
+    throw NonFiniteStep(text("step ", step, ": ", std::isnan(bad) ? "NaN" : "infinity", " in the ", direction,
+                             " pass, ", scope.empty() ? "" : text("layer ", scope, ", "), "op ", op,
+                             ": try a smaller learning rate, --clip-norm 1 or another initializer"),
+                        {step, scope, op, std::string(direction), largest_before});
   };
   for (const Node<S>& node : nodes) {
-    if (!all_finite(node.value, node.shape.size())) fail(node, "forward", node.value, node.shape.size());
+    if (all_finite(node.value, node.shape.size())) continue;
+    double before = 0;
+    for (int i = 0; i < node.input_count; ++i) {
+      const Node<S>& input = nodes[node.inputs[i]];
+      before = std::max(before, largest(input.value, input.shape.size()));
+    }
+    fail(node, "forward", node.value, node.shape.size(), before);
   }
+  double before = 0;  // of the gradients that were still finite
   for (std::size_t i = nodes.size(); gradients && i-- > 0;) {
     const ConstMap<S> g = gradients->node(i);
-    if (g.data() && !all_finite(g.data(), g.size())) fail(nodes[i], "backward", g.data(), g.size());
+    if (!g.data()) continue;
+    if (!all_finite(g.data(), g.size())) fail(nodes[i], "backward", g.data(), g.size(), before);
+    before = std::max(before, largest(g.data(), g.size()));
   }
-  throw NonFiniteError(text("step ", step, ": a NaN or infinity in the loss"));
+  throw NonFiniteStep(text("step ", step, ": a NaN or infinity in the loss"), {step, {}, {}, "forward"});
 }
 
 template bool all_finite(const float*, Index);

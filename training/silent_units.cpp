@@ -11,21 +11,49 @@ std::vector<bool> UnitShares::silent() const {
   return flags;
 }
 
+namespace {
+
 template <Real S>
-std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs) {
-  Tape<S> tape({.recording = false});
+UnitShares shares_of(const Node<S>& output, const double* largest_slope) {
+  const Index samples = output.shape.rows, units = output.shape.cols;
+  using Counts = Eigen::Array<double, 1, Eigen::Dynamic>;
+  Counts zero = Counts::Zero(units), positive = zero, magnitude = zero, flat = zero;
+  const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
+  const bool slopes = largest_slope && output.activation_derivative;
+  UnitShares shares;
+  for (Index row = 0; row < samples; ++row) {
+    const Eigen::Map<const Eigen::Array<S, 1, Eigen::Dynamic>> f(output.value + row * units, units);
+    zero += (f == S(0)).template cast<double>();
+    positive += (f > S(0)).template cast<double>();
+    magnitude += f.abs().template cast<double>();
+    if (!slopes) continue;
+    const Eigen::Map<const Eigen::Array<S, 1, Eigen::Dynamic>> d(output.activation_derivative + row * units, units);
+    flat += (d.abs() < limit).template cast<double>();
+    shares.flat_not_zero += static_cast<double>((d.abs() < limit && f != S(0)).count());
+  }
+  const auto share = [&](const Counts& counts) {
+    const Counts shared = counts / static_cast<double>(samples);
+    return std::vector<double>(shared.begin(), shared.end());
+  };
+  shares.zero = share(zero);
+  shares.positive = share(positive);
+  shares.magnitude = share(magnitude);
+  if (largest_slope) shares.flat = share(flat);
+  shares.flat_not_zero /= static_cast<double>(samples * units);
+  return shares;
+}
+
+}  // namespace
+
+template <Real S>
+std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs, std::span<const double> largest_slopes) {
+  Tape<S> tape({.recording = !largest_slopes.empty()});
   net.forward(tape.constant(inputs), Context{});
   std::vector<UnitShares> layers;
   const Node<S>* output = nullptr;  // of the layer in progress, so far
   for (const Node<S>& node : tape.nodes()) {
     if (node.op == "affine" && output) {
-      const ConstMap<S> f(output->value, output->shape.rows, output->shape.cols);
-      const auto samples = static_cast<double>(f.rows());
-      UnitShares& shares = layers.emplace_back();
-      for (Index unit = 0; unit < f.cols(); ++unit) {
-        shares.zero.push_back(static_cast<double>((f.col(unit).array() == S(0)).count()) / samples);
-        shares.positive.push_back(static_cast<double>((f.col(unit).array() > S(0)).count()) / samples);
-      }
+      layers.push_back(shares_of(*output, largest_slopes.empty() ? nullptr : &largest_slopes[layers.size()]));
     }
     const bool residual_sum = node.op == "add", leaf = node.input_count == 0;
     if (!residual_sum && !leaf) output = &node;
@@ -41,7 +69,7 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
   }
   std::vector<std::vector<bool>> silent;
   Index count = 0;
-  for (const UnitShares& layer : unit_shares(net, inputs)) {
+  for (const UnitShares& layer : unit_shares<S>(net, inputs)) {
     silent.push_back(layer.silent());
     count += std::count(silent.back().begin(), silent.back().end(), true);
   }
@@ -90,8 +118,8 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
   return count;
 }
 
-template std::vector<UnitShares> unit_shares(Mlp<float>&, const MatrixRef<float>&);
-template std::vector<UnitShares> unit_shares(Mlp<double>&, const MatrixRef<double>&);
+template std::vector<UnitShares> unit_shares(Mlp<float>&, const MatrixRef<float>&, std::span<const double>);
+template std::vector<UnitShares> unit_shares(Mlp<double>&, const MatrixRef<double>&, std::span<const double>);
 template Index reinitialize_silent_units(Mlp<float>&, const MatrixRef<float>&, const Initializer&, const Rng&,
                                          Optimizer<float>*);
 template Index reinitialize_silent_units(Mlp<double>&, const MatrixRef<double>&, const Initializer&, const Rng&,

@@ -4,19 +4,27 @@
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/optim/optimizer.hpp>
 
+#include <span>
+#include <vector>
+
 namespace evengrad {
 
 /// What the units of one hidden layer do on some inputs: the share of inputs for which each gives exactly 0, and for
 /// which it gives more than 0. A unit is silent where the first is 1.
 struct UnitShares {
   std::vector<double> zero, positive;
+  std::vector<double> magnitude;  ///< the mean |activation|
+  std::vector<double> flat;       ///< the share of inputs for which |f'| < 1e-3 max|f'|; filled if asked for
+  double flat_not_zero = 0;       ///< of all inputs and units: |f'| < 1e-3 max|f'| and f not 0; filled if asked for
 
   std::vector<bool> silent() const;
 };
 
-/// Of every hidden layer, in evaluation mode. `inputs` (samples, features). \throws ShapeError if they do not fit.
+/// Of every hidden layer, in evaluation mode. `inputs` (samples, features). With `largest_slopes`, max|f'| of each
+/// hidden layer, it also counts where slopes are flat. \throws ShapeError if they do not fit.
 template <Real S>
-std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs);
+std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs,
+                                    std::span<const double> largest_slopes = {});
 
 /// Draws the units that are silent on `inputs` anew, as Sokar et al. 2023 ("The dormant neuron phenomenon in deep
 /// reinforcement learning", ReDo): incoming weights, bias and normalization as `init` starts them, from `rng`; outgoing

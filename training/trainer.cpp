@@ -126,6 +126,7 @@ template <Real S>
 typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learning_rate) {
   tape_.clear();
   const std::int64_t number = optimizer_.steps() + 1;
+  tape_.keep_pre_activations(observer_ && observer_->before_step(number));
   const Context context{.training = true, .rng = dropout_.split(static_cast<std::uint64_t>(number))};
   const Var<S> output = model_.forward(tape_.constant(batch.inputs()), context);
   const Var<S> loss = loss_of(output, batch);
@@ -139,6 +140,7 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
     finite = finite && all_finite(g.data(), g.size());
   });
   if (!finite) report_non_finite<S>(tape_, &gradients, number);
+  if (observer_) observer_->after_backward(number, tape_, gradients);
   if (on_gradients) on_gradients(number, tape_, gradients);
   if (options_.clip_value) clip_value<S>(model_, gradients, *options_.clip_value);
   if (options_.clip_norm) clip_norm<S>(model_, gradients, *options_.clip_norm);
@@ -153,8 +155,10 @@ template <Real S>
 void Trainer<S>::check_weights(std::int64_t step) {
   model_.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
     if (all_finite(parameter.value.data(), parameter.value.size())) return;
-    throw NonFiniteError(text("step ", step, ": a NaN or infinity in ", path.str(), " after the update, op ",
-                              optimizer_.name(), ": try a smaller learning rate"));
+    const std::string layer = path.str();
+    throw NonFiniteStep(text("step ", step, ": a NaN or infinity in ", layer, " after the update, op ",
+                             optimizer_.name(), ": try a smaller learning rate"),
+                        {step, layer.substr(0, layer.rfind('.')), optimizer_.name(), "update"});
   });
 }
 
@@ -183,7 +187,9 @@ void Trainer<S>::train() {
       now.loss += seen.loss * static_cast<double>(batch.size());
       now.right += seen.right;
       now.samples += batch.size();
-      if (on_step) on_step({now.step, epoch + 1, seen.loss, rate});
+      const StepReport done{now.step, epoch + 1, seen.loss, rate};
+      if (observer_) observer_->after_step(done);
+      if (on_step) on_step(done);
     }
     const double samples = static_cast<double>(now.samples);
     EpochReport report{.epoch = epoch + 1, .train = {now.loss / samples, {}}, .test = {}};
@@ -191,6 +197,7 @@ void Trainer<S>::train() {
     report.seconds = seconds_since(start);
     if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
     now = {.step = now.step};
+    if (observer_) observer_->after_epoch(report);
     if (on_epoch) go_on = on_epoch(report);
   }
 }

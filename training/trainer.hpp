@@ -81,6 +81,19 @@ Index required_outputs(const Dataset<S>& data, const std::string& loss) {
   return one_logit ? 1 : data.outputs();
 }
 
+/// Looks on while a trainer trains, and changes nothing.
+template <Real S>
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+  /// Before the forward pass; true keeps pre-activations on the tape of this step, whose bits are the same.
+  virtual bool before_step(std::int64_t /*step*/) { return false; }
+  /// Between the backward pass and the update, with what both passes made: gradients before they are clipped.
+  virtual void after_backward(std::int64_t /*step*/, const Tape<S>& /*tape*/, const Gradients<S>& /*gradients*/) {}
+  virtual void after_step(const StepReport& /*step*/) {}
+  virtual void after_epoch(const EpochReport& /*epoch*/) {}
+};
+
 template <Real S>
 class Trainer {
  public:
@@ -95,6 +108,9 @@ class Trainer {
   std::function<bool(const EpochReport&)> on_epoch;
   /// Asked before each batch, of training and of evaluation; true makes run() return. Another run() goes on.
   std::function<bool()> stop;
+
+  /// Who looks on beside these hooks, or null; called before them. It must outlive the training.
+  void observe(TrainingObserver<S>* observer) { observer_ = observer; }
 
   /// Trains to the end. \throws NonFiniteError at the first NaN or infinity, with layer, op, direction and step.
   TrainResult run();
@@ -113,6 +129,8 @@ class Trainer {
   /// Steps of a whole run.
   std::int64_t total_steps() const;
   const TrainerOptions& options() const { return options_; }
+  /// Samples of the test set.
+  Index test_samples() const { return test_.size(); }
   /// The optimizer; its state may be changed between two steps.
   Optimizer<S>& optimizer() { return optimizer_; }
 
@@ -144,6 +162,7 @@ class Trainer {
   Tape<S> tape_;
   Tape<S> evaluation_tape_;
   double base_rate_;
+  TrainingObserver<S>* observer_ = nullptr;
   TrainingProgress progress_;
 };
 

@@ -1,0 +1,52 @@
+// What `train` shows of a run's health: the live table, the log of probe rows, the summary and its JSON.
+#pragma once
+
+#include "program.hpp"
+
+#include <evengrad/core/file.hpp>
+#include <evengrad/training/health.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace evengrad::cli {
+
+struct HealthArguments {
+  bool show = false;                         ///< --probe
+  std::int64_t every = 0;                    ///< --probe-every
+  std::string log = {};                      ///< --probe-log
+  std::vector<std::string> thresholds = {};  ///< "rule=value"
+};
+
+/// "layer  step  pre-activations …" and a line a layer.
+std::vector<std::string> health_table(std::span<const LayerRow> rows);
+
+class TrainHealth {
+ public:
+  /// \throws UsageError for a wrong threshold.
+  TrainHealth(const HealthArguments& arguments, const Global& global);
+
+  /// Starts the log; a resumed run keeps the rows up to `begin`. \throws FileError.
+  void begin(std::int64_t begin, bool resumes);
+  /// The rows of a probed step: into the log, and onto the terminal over the table before.
+  void show(std::span<const LayerRow> rows);
+  /// Something else was printed: the next table goes below it.
+  void leave_table() { drawn_ = 0; }
+  void close();
+
+  std::vector<Finding> judge(const TrainingRecord& record) const { return findings(record, thresholds_); }
+  /// "health  no findings", or a line a finding; a table before it if asked for.
+  std::vector<std::string> summary(const TrainingRecord& record) const;
+  Json json(const TrainingRecord& record) const;
+
+ private:
+  HealthArguments arguments_;
+  Thresholds thresholds_;
+  bool live_;
+  std::size_t drawn_ = 0;  // lines of the table on the terminal
+  std::optional<AppendFile> log_;
+};
+
+}  // namespace evengrad::cli

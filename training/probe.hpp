@@ -1,0 +1,190 @@
+// Reads what happens inside a net while it trains: from the tape and the gradients of some steps, a row a layer.
+//
+//   Trainer<float> trainer(net, data.train, data.test, {});
+//   Probe<float> probe(trainer, net, data.train);
+//   trainer.run();
+//   for (const Finding& finding : findings(probe.record())) std::cout << finding.message << '\n';   //
+//   training/health.hpp
+#pragma once
+
+#include <evengrad/init/net_theory.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/finite.hpp>
+#include <evengrad/training/row.hpp>
+#include <evengrad/training/silent_units.hpp>
+#include <evengrad/training/trainer.hpp>
+
+#include <limits>
+
+namespace evengrad {
+
+/// Numbers of one tensor: moments, bounds, and how many lie in each decade on each side of 0.
+struct TensorSummary {
+  static constexpr int lowest = -12, highest = 3;  ///< decades; the outer bins hold what lies beyond
+  static constexpr int decades = highest - lowest + 1;
+  static constexpr std::size_t bins = 2 * decades + 1;  ///< -10^3 and less, …, exactly 0, …, 10^3 and more
+
+  double mean = 0, deviation = 0, rms = 0;
+  double magnitude = 0;  ///< mean |x|
+  double min = 0, max = 0;
+  std::vector<double> histogram = {};  ///< counts
+
+  template <class Fields>
+  void fields(Fields& f, const std::string& name) {
+    f((name + "_mean").c_str(), mean);
+    f((name + "_deviation").c_str(), deviation);
+    f((name + "_rms").c_str(), rms);
+    f((name + "_magnitude").c_str(), magnitude);
+    f((name + "_min").c_str(), min);
+    f((name + "_max").c_str(), max);
+    f((name + "_histogram").c_str(), histogram);
+  }
+};
+
+/// Of `count` numbers. The deviation is that of the population.
+template <Real S>
+TensorSummary summarize(const S* numbers, Index count);
+
+/// One layer at one probed step. Tensors are those of the step's batch before the update, gradients those of the batch
+/// mean before they are clipped; units are counted on the probe's inputs, in evaluation mode, before the update.
+struct LayerRow {
+  std::int64_t step = 0;
+  double layer = 0;       ///< from 1
+  std::string name = {};  ///< of its linear layer: "layers.2"
+  double hidden = 1;      ///< 0 for the output layer, of which no units are counted
+  TensorSummary pre_activation, activation, pre_activation_gradient, activation_gradient;
+  TensorSummary weight, weight_gradient, update;
+  /// rms of the update over rms of the weights: infinite from weights of 0, NaN where no update came about.
+  double update_ratio = std::numeric_limits<double>::quiet_NaN();
+
+  double units = 0;
+  double silent = 0;     ///< share of units whose activation is 0 for every input
+  double saturated = 0;  ///< share of units with |f'| < 1e-3 max|f'| for every input
+  double dormant = 0;  ///< share of units with a mean |activation| below 0.025 of the layer's mean (Sokar et al. 2023)
+  double no_gradient = std::numeric_limits<double>::quiet_NaN();  ///< share whose bias had gradient 0 in every step of
+                                                                  ///< the last whole epoch; NaN before there is one
+  double inactive = 0;             ///< share of units that are not 0 for less than 1 % of the inputs
+  double flat = 0;                 ///< share of (input, unit) with |f'| < 1e-3 max|f'| and f not 0
+  double births = 0;               ///< units that are silent now and were not at the last probed step
+  double revivals = 0;             ///< units that were silent then and are not now
+  double inactive_bias = 0;        ///< the mean bias of the inactive units
+  double inactive_bias_start = 0;  ///< and what it was at the first probed step
+
+  template <class Fields>
+  void fields(Fields& f) {
+    f("step", step);
+    f("layer", layer);
+    f("name", name);
+    f("hidden", hidden);
+    pre_activation.fields(f, "pre_activation");
+    activation.fields(f, "activation");
+    pre_activation_gradient.fields(f, "pre_activation_gradient");
+    activation_gradient.fields(f, "activation_gradient");
+    weight.fields(f, "weight");
+    weight_gradient.fields(f, "weight_gradient");
+    update.fields(f, "update");
+    f("update_ratio", update_ratio);
+    f("units", units);
+    f("silent", silent);
+    f("saturated", saturated);
+    f("dormant", dormant);
+    f("no_gradient", no_gradient);
+    f("inactive", inactive);
+    f("flat", flat);
+    f("births", births);
+    f("revivals", revivals);
+    f("inactive_bias", inactive_bias);
+    f("inactive_bias_start", inactive_bias_start);
+  }
+};
+
+/// What is known of a run besides its rows.
+struct TrainingFacts {
+  std::string optimizer = {};
+  double learning_rate = 0, weight_decay = 0;
+  std::int64_t batch_size = 0;
+  std::int64_t warmup_steps = 0;
+  bool clips = false;
+  bool classification = true;
+  double guess_loss = 0;                      ///< of answering with what the training set has on average
+  std::optional<double> guess_accuracy = {};  ///< of always naming its most frequent class
+  std::int64_t test_samples = 0;
+  double input_center = 0;         ///< share of the inputs' mean square that is the square of their mean
+  double input_deviation = 0;      ///< largest standard deviation of a feature
+  std::string input_feature = {};  ///< which one
+  std::optional<NetOptions> theory = {};
+};
+
+/// Everything that the rules of training/health.hpp look at.
+struct TrainingRecord {
+  TrainingFacts facts;
+  std::vector<LayerRow> rows;     ///< by step, then by layer
+  std::vector<StepReport> steps;  ///< every step
+  std::vector<EpochReport> epochs;
+  std::optional<NonFinitePlace> broke = {};  ///< what ended the run
+};
+
+struct ProbeOptions {
+  std::int64_t every =
+      0;               ///< probe every so many steps; 0: the steps 1, 2, 5, 10, 20, 50, …; always step 1 and the last
+  Index inputs = 512;  ///< training inputs on which units are counted, drawn once by the trainer's seed
+  std::optional<NetOptions> theory = {};  ///< the net as it was initialized, for the rule initial_pairing
+};
+
+/// Watches a training run from its construction on. Training gives the same bits with a probe and without.
+///
+/// After Trainer::restore() a new probe starts afresh: its rows at the steps to come hold the same numbers as those of
+/// a run without the stop, but for births, revivals and bias starts, which count from its own first probed step, and
+/// no_gradient, which needs an epoch of its own.
+template <Real S>
+class Probe : public TrainingObserver<S> {
+ public:
+  /// All three must outlive it; the trainer may be run again. \throws UsageError for fewer than one input or every < 0.
+  Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const ProbeOptions& options = {});
+  ~Probe() override { trainer_.observe(nullptr); }
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  /// Called after a probed step, with its rows.
+  std::function<void(std::span<const LayerRow>)> on_rows;
+
+  const TrainingRecord& record() const { return record_; }
+  /// Notes the error that ended the run.
+  void broke(const NonFiniteStep& error) { record_.broke = error.place; }
+  /// The inputs on which units are counted, (samples, features).
+  const Matrix<S>& inputs() const { return inputs_; }
+  /// Whether this step of the run is probed.
+  bool wants(std::int64_t step) const;
+
+  // The trainer calls these.
+  bool before_step(std::int64_t step) override;
+  void after_backward(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients) override;
+  void after_step(const StepReport& step) override;
+  void after_epoch(const EpochReport& epoch) override { record_.epochs.push_back(epoch); }
+
+ private:
+  /// What is remembered of a layer.
+  struct Memory {
+    std::vector<bool> silent;
+    std::vector<S> first_bias;
+    std::vector<bool> touched;  // units whose bias had a gradient since the epoch began
+    double no_gradient = std::numeric_limits<double>::quiet_NaN();
+    std::vector<S> weight;              // before the update of a probed step
+    const S* trained_weight = nullptr;  // where it is after the update
+  };
+
+  static void count_units(LayerRow& row, const UnitShares& shares, std::span<const S> bias, Memory& memory);
+
+  Trainer<S>& trainer_;
+  Mlp<S>& net_;
+  ProbeOptions options_;
+  Index batches_;  // an epoch
+  Matrix<S> inputs_;
+  std::vector<double> largest_slopes_;  // one a hidden layer
+  std::vector<Memory> layers_;
+  TrainingRecord record_;
+  std::size_t first_row_ = 0;  // of the newest probed step
+  bool whole_epoch_ = false;   // the epoch in progress was seen from its first step on
+};
+
+}  // namespace evengrad
