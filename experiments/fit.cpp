@@ -49,6 +49,7 @@ FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<
       if (hooks.on_loss) hooks.on_loss(report);
       if (hooks.poll) hooks.poll();
     };
+    if (hooks.on_trainer) hooks.on_trainer(trainer);
   });
   if (hooks.on_end) hooks.on_end(net);
   return record;

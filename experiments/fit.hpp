@@ -55,7 +55,7 @@ struct FitHooks {
   std::function<void(const StepReport&)> on_loss = {};               ///< the batch loss of the step
   std::function<void(Mlp<S>& net)> on_end = {};
   std::function<void()> poll = {};                           ///< after each step; may throw
-  std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives until on_end
+  std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives to the last
 };
 
 /// Trains a model whose weights are drawn already. `prepare` sees the trainer before it starts and may set its hooks.
