@@ -12,8 +12,8 @@ FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& t
   Trainer<S> trainer(model, train, none, options);
   if (prepare) prepare(trainer);
   FitRecord record;
-  record.loss_before = trainer.evaluate(train).loss;
   try {
+    record.loss_before = trainer.evaluate(train).loss;
     const TrainResult result = trainer.run();
     record.loss = result.train.loss;
     record.accuracy = result.train.accuracy.value_or(0);
