@@ -39,8 +39,8 @@ std::uint64_t bytes_until(const std::string& path, std::int64_t step) {
 std::vector<std::string> health_table(std::span<const LayerRow> rows) {
   std::vector<std::string> lines;
   char line[200];
-  constexpr const char* format = "%-10s %8s %19s %10s %10s %9s %9s %9s %9s %9s %7s %8s";
-  std::snprintf(line, sizeof line, format, "layer", "step", "pre-activations", "|gradient|", "update/w", "silent",
+  constexpr const char* format = "%-10s %8s %20s %10s %10s %9s %9s %9s %9s %9s %7s %8s";
+  std::snprintf(line, sizeof line, format, "layer", "step", "z mean ± spread", "|gradient|", "update/w", "silent",
                 "saturated", "dormant", "no grad.", "inactive", "births", "revivals");
   lines.emplace_back(line);
   for (const LayerRow& row : rows) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace evengrad {
 
@@ -152,30 +153,30 @@ Findings initial_pairing(const TrainingRecord& record, double threshold) {
 Findings initial_signal(const TrainingRecord& record, double threshold) {
   const auto all = looks(record);
   if (all.empty() || all.front().front().step != 1) return {};
-  const LayerRow *least = nullptr, *most = nullptr, *jump = nullptr;
+  const LayerRow *least = nullptr, *most = nullptr, *jump = nullptr, *before = nullptr;
   double largest_jump = 1, hidden = 0;
   for (const LayerRow& row : all.front()) {
-    if (row.hidden == 0) continue;
+    const double here = row.pre_activation.deviation;
+    if (row.hidden == 0 || here == 0) continue;  // 0: no unit before it is alive, which is another rule's business
     ++hidden;
-    const double here = row.pre_activation.rms;
-    if (!least || here < least->pre_activation.rms) least = &row;
-    if (!most || here > most->pre_activation.rms) most = &row;
-    if (row.layer == 1) continue;
-    const double change = here / (&row - 1)->pre_activation.rms;
-    if (const double by = std::max(change, 1 / change); !(by <= largest_jump)) {
+    if (!least || here < least->pre_activation.deviation) least = &row;
+    if (!most || here > most->pre_activation.deviation) most = &row;
+    if (!before) before = &row;
+    const double change = here / std::exchange(before, &row)->pre_activation.deviation;
+    if (const double by = std::max(change, 1 / change); by > largest_jump) {
       largest_jump = by;
       jump = &row;
     }
   }
-  if (!jump || most->pre_activation.rms == 0) return {};
-  const double ratio = std::pow(most->pre_activation.rms / least->pre_activation.rms, 2);
+  if (!jump) return {};
+  const double ratio = std::pow(most->pre_activation.deviation / least->pre_activation.deviation, 2);
   if (ratio <= threshold * hidden) return {};
-  return {
-      {"initial_signal", "warning", jump->name, 1,
-       text("before any training the variance of pre-activations is ", rounded(std::pow(least->pre_activation.rms, 2)),
-            " in ", named(*least), " and ", rounded(std::pow(most->pre_activation.rms, 2)), " in ", named(*most),
-            "; it changes most at ", named(*jump), ": the initial weights do not fit the activation"),
-       "--init " + better_init(record)}};
+  return {{"initial_signal", "warning", jump->name, 1,
+           text("before any training the variance of pre-activations is ",
+                rounded(std::pow(least->pre_activation.deviation, 2)), " in ", named(*least), " and ",
+                rounded(std::pow(most->pre_activation.deviation, 2)), " in ", named(*most), "; it changes most at ",
+                named(*jump), ": the initial weights do not fit the activation"),
+           "--init " + better_init(record)}};
 }
 
 // ---- settings -----------------------------------------------------------------------------------------------------

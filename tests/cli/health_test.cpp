@@ -190,7 +190,7 @@ TEST(Health, TheCureThatIsNamedHelps) {
     const char* cure;
   } pairs[] = {
       {"--data moons --optimizer sgd --lr 20 --steps 100", "--lr 2"},
-      {"--data moons --hidden 32x30 --activation relu --init xavier --steps 100", "--init he"},
+      {"--data moons --hidden 32x30 --init xavier --optimizer sgd --lr 0.01 --steps 200", "--init he"},
       {"--data moons --optimizer sgd --lr 0.1 --weight-decay 1 --steps 200", "--weight-decay 0.01"},
       {"--data moons --optimizer sgd --lr 1e-9 --steps 200", "--lr 1e-2"},
   };

@@ -27,7 +27,7 @@ TrainingRecord healthy() {
       row.name = text("layers.", 2 * (layer - 1));
       row.hidden = layer < 3;
       row.units = layer < 3 ? 10 : 0;
-      row.pre_activation.rms = 1;
+      row.pre_activation.rms = row.pre_activation.deviation = 1;
       row.pre_activation_gradient.rms = 0.01;
       row.weight.rms = 0.2;
       row.weight_gradient.magnitude = 0.01;
@@ -91,12 +91,12 @@ TEST(HealthRules, InitialPairing) {
 
 TEST(HealthRules, InitialSignal) {
   TrainingRecord record = healthy();
-  at(record, 0, 2).pre_activation.rms = std::sqrt(19.9);  // two hidden layers: 20
+  at(record, 0, 2).pre_activation.deviation = std::sqrt(19.9);  // two hidden layers: 20
   EXPECT_TRUE(findings(record).empty());
-  at(record, 0, 2).pre_activation.rms = std::sqrt(20.1);
+  at(record, 0, 2).pre_activation.deviation = std::sqrt(20.1);
   expect_only(record, "initial_signal", "layers.2", 1);
-  at(record, 0, 2).pre_activation.rms = 0;
-  expect_only(record, "initial_signal", "layers.2", 1);
+  at(record, 0, 2).pre_activation.deviation = 0;  // the layer before it is silent
+  EXPECT_TRUE(findings(record).empty());
 }
 
 TEST(HealthRules, WeightDecay) {
