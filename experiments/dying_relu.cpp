@@ -1145,14 +1145,14 @@ Report Run::report() {
   std::sort(report_.claims.begin(), report_.claims.end(),
             [&](const Claim& a, const Claim& b) { return number(a) < number(b); });
   const Trained& sgd = trained("tuned", "sgd", "10 layers");
-  report_.answer = text(
-      "On ", train_.size(), " inputs ", percent(sgd.mean(silent_at_start)),
-      " of the units of 10 He-ReLU layers "
-      "are silent before training, ",
-      percent(sgd.mean(silent_at_end)), " after SGD at ", in_words(sgd.rate), " and ",
-      percent(trained("cures", "momentum", "none").mean(silent_at_end)), " after momentum at ",
-      in_words(aggressive("momentum")),
-      "; most that fall silent recover, since the layers below move, and only layer 1 under plain SGD never does.");
+  report_.answer =
+      text("On ", train_.size(), " inputs ", percent(sgd.mean(silent_at_start)),
+           " of the units of 10 He-ReLU layers "
+           "are silent before training, ",
+           percent(sgd.mean(silent_at_end)), " after SGD at ", in_words(sgd.rate), " and ",
+           percent(trained("cures", "momentum", "none").mean(silent_at_end)), " after momentum at ",
+           in_words(aggressive("momentum")), "; of the times that a unit is or falls silent it recovers in ",
+           percent(*report_.claims[1].measured), " in deeper layers, whose inputs move, under plain SGD.");
   report_.notes.push_back(
       "Silent: the activation is exactly 0 for every training input, in evaluation mode, looked at once an epoch.");
   report_.notes.push_back(text("Training: two spirals, ", train_.size(), " inputs, batches of ", batch, ", ",
