@@ -28,7 +28,8 @@ std::vector<double> shortest_times(const std::vector<std::function<void()>>& act
   }
   std::vector<double> shortest(actions.size(), INFINITY);
   for (int r = 0; r < repetitions; ++r) {
-    for (std::size_t i = 0; i < actions.size(); ++i) {
+    for (std::size_t k = 0; k < actions.size(); ++k) {
+      const std::size_t i = r % 2 == 0 ? k : actions.size() - 1 - k;
       actions[i]();  // its data, not another's, are in the caches
       shortest[i] = std::min(shortest[i], seconds(actions[i], calls[i]));
     }

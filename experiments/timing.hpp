@@ -8,9 +8,9 @@
 
 namespace evengrad {
 
-/// The shortest time of each action in seconds. All are called in turn, `repetitions` times, so that whatever the
-/// machine does meets them alike; each is first called once to warm up, and then so often in a row that it takes at
-/// least `least_seconds`, of which the mean counts.
+/// The shortest time of each action in seconds. All are called in turn, `repetitions` times, forwards and backwards, so
+/// that whatever the machine does, and whichever action comes before, meets them alike; each time an action is called
+/// once to warm up, and then so often in a row that it takes at least `least_seconds`, of which the mean counts.
 std::vector<double> shortest_times(const std::vector<std::function<void()>>& actions, int repetitions,
                                    double least_seconds = 50e-6);
 

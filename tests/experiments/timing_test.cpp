@@ -28,8 +28,8 @@ TEST(Timing, CallsEachActionInTurn) {
     };
   };
   shortest_times({noted(0), noted(1), noted(2)}, 4, 0);
-  EXPECT_EQ(order, 3 * 5);            // once to count, and four rounds
-  EXPECT_EQ(calls, 3 * (4 + 4 * 2));  // one call is as long as asked for
+  EXPECT_EQ(order, 3 + 3 + 2 + 2 + 2);  // to count, forwards, and then back and forth from where it was
+  EXPECT_EQ(calls, 3 * (4 + 4 * 2));    // one call is as long as asked for
 }
 
 TEST(Timing, RatiosAreTakenWithinARound) {
