@@ -1,6 +1,7 @@
 #include <evengrad/training/silent_units.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace evengrad {
@@ -16,30 +17,32 @@ namespace {
 template <Real S>
 UnitShares shares_of(const Node<S>& output, const double* largest_slope) {
   const Index samples = output.shape.rows, units = output.shape.cols;
-  using Counts = Eigen::Array<double, 1, Eigen::Dynamic>;
-  Counts zero = Counts::Zero(units), positive = zero, magnitude = zero, flat = zero;
-  const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
   const bool slopes = largest_slope && output.activation_derivative;
-  UnitShares shares;
+  const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
+  // Counts in S are exact up to 2^24 samples; plain loops over a row become vector instructions.
+  std::vector<S> zero(static_cast<std::size_t>(units)), positive = zero, magnitude = zero, flat = zero, both = zero;
   for (Index row = 0; row < samples; ++row) {
-    const Eigen::Map<const Eigen::Array<S, 1, Eigen::Dynamic>> f(output.value + row * units, units);
-    zero += (f == S(0)).template cast<double>();
-    positive += (f > S(0)).template cast<double>();
-    magnitude += f.abs().template cast<double>();
-    if (!slopes) continue;
-    const Eigen::Map<const Eigen::Array<S, 1, Eigen::Dynamic>> d(output.activation_derivative + row * units, units);
-    flat += (d.abs() < limit).template cast<double>();
-    shares.flat_not_zero += static_cast<double>((d.abs() < limit && f != S(0)).count());
+    const S* f = output.value + row * units;
+    const S* d = slopes ? output.activation_derivative + row * units : nullptr;
+    for (std::size_t u = 0; u < zero.size(); ++u) {
+      zero[u] += f[u] == 0 ? S(1) : S(0);
+      positive[u] += f[u] > 0 ? S(1) : S(0);
+      magnitude[u] += std::abs(f[u]);
+    }
+    for (std::size_t u = 0; slopes && u < zero.size(); ++u) {
+      const S is_flat = std::abs(d[u]) < limit ? S(1) : S(0);
+      flat[u] += is_flat;
+      both[u] += f[u] != 0 ? is_flat : S(0);
+    }
   }
-  const auto share = [&](const Counts& counts) {
-    const Counts shared = counts / static_cast<double>(samples);
-    return std::vector<double>(shared.begin(), shared.end());
+  const auto share = [&](const std::vector<S>& counts) {
+    std::vector<double> shares;
+    for (const S count : counts) shares.push_back(static_cast<double>(count) / static_cast<double>(samples));
+    return shares;
   };
-  shares.zero = share(zero);
-  shares.positive = share(positive);
-  shares.magnitude = share(magnitude);
+  UnitShares shares{share(zero), share(positive), share(magnitude), {}, 0};
   if (largest_slope) shares.flat = share(flat);
-  shares.flat_not_zero /= static_cast<double>(samples * units);
+  for (const double part : share(both)) shares.flat_not_zero += part / static_cast<double>(units);
   return shares;
 }
 
