@@ -1316,8 +1316,9 @@ std::string Run::answer() const {
       learns[even] += median_loss(t) < learned;
       if (!least || median_loss(t) < median_loss(*least)) least = &t;
     }
-    best +=
-        text(best.empty() ? "" : ", ", f, " ", least->cell.initializer, " (", in_words(median_loss(*least), 2), ")");
+    best += text(best.empty() ? "" : ", ", f, " ",
+                 median_loss(*least) < learned ? least->cell.initializer : "with none that learns", " (",
+                 in_words(median_loss(*least), 2), ")");
   }
   return text("With ", layers(depth), ", ", learns[1], " of the ", count[1],
               " pairings learn for which theory keeps the gradient within a factor of 100, and ", learns[0], " of the ",
