@@ -1,6 +1,7 @@
 #include <evengrad/core/names.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/utf8.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -27,15 +28,23 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
-  constexpr std::size_t shown = 60;
+  constexpr std::size_t shown = 60, longest_list = 2000;  // bytes
+  std::string message = text("unknown ", kind, " ", in_quotes(name, shown));
+  const auto distance = [&](const std::string& candidate) {
+    return edit_distance(name.substr(0, shown), std::string_view(candidate).substr(0, shown));
+  };
+  const auto nearest = std::min_element(known.begin(), known.end(),
+                                        [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+  if (nearest != known.end() && distance(*nearest) <= std::max<std::size_t>(2, name.size() / 3)) {
+    message += text(": did you mean ", in_quotes(*nearest, shown), "?");
+  }
   std::string list;
-  for (const std::string& candidate : known) list += (list.empty() ? "" : ", ") + candidate;
-  std::string message = text("unknown ", kind, " '", name.substr(0, shown), name.size() > shown ? "…" : "", "'");
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(name.substr(0, shown), a) < edit_distance(name.substr(0, shown), b);
-  });
-  if (nearest != known.end() && edit_distance(name.substr(0, shown), *nearest) <= std::max<std::size_t>(2, name.size() / 3)) {
-    message += text(": did you mean '", *nearest, "'?");
+  for (const std::string& candidate : known) {
+    if (list.size() > longest_list) {
+      list += ", …";
+      break;
+    }
+    list += (list.empty() ? "" : ", ") + on_one_line(candidate, shown);
   }
   return message + " (known: " + list + ")";
 }
@@ -51,13 +60,13 @@ NamedCall parse_call(std::string_view full) {
   const std::string_view call = trimmed(full);
   const auto open = call.find('(');
   if (open == call.npos) return {std::string(call), {}};
-  if (call.back() != ')') throw UsageError(text("'", call, "': expected ')' at the end"));
+  if (call.back() != ')') throw UsageError(text(in_quotes(call), ": expected ')' at the end"));
   NamedCall result{std::string(trimmed(call.substr(0, open))), {}};
   std::string_view rest = call.substr(open + 1, call.size() - open - 2);
   while (true) {
     const auto comma = rest.find(',');
     const std::string_view argument = trimmed(rest.substr(0, comma));
-    if (argument.empty()) throw UsageError(text("'", call, "': expected an argument between the parentheses"));
+    if (argument.empty()) throw UsageError(text(in_quotes(call), ": expected an argument between the parentheses"));
     const auto equals = argument.find('=');
     if (equals == argument.npos) {
       result.arguments.push_back({"", std::string(argument)});
@@ -74,7 +83,7 @@ double parse_number(std::string_view what, std::string_view given) {
   double value = 0;
   const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
   if (error != std::errc() || end != given.data() + given.size() || !std::isfinite(value)) {
-    throw UsageError(text(what, ": expected a finite number, got '", given, "'"));
+    throw UsageError(text(what, ": expected a finite number, got ", in_quotes(given)));
   }
   return value;
 }

@@ -61,7 +61,8 @@ struct ThreadPool::Shared {
 };
 
 ThreadPool::ThreadPool(int threads) : threads_(threads) {
-  if (threads < 1) throw UsageError(text("threads must be at least 1, got ", threads));
+  constexpr int most = 1024;  // a typing error should not start as many as the system gives
+  if (threads < 1 || threads > most) throw UsageError(text("threads must be 1 to ", most, ", got ", threads));
   if (threads == 1) return;
   shared_ = std::make_unique<Shared>();
   for (int i = 1; i < threads; ++i) shared_->workers.emplace_back([shared = shared_.get()] { shared->work(); });

@@ -10,6 +10,7 @@ namespace evengrad {
 /// Runs independent pieces of work on `threads` threads, the calling one included.
 class ThreadPool {
  public:
+  /// \throws UsageError unless there are 1 to 1024.
   explicit ThreadPool(int threads = 1);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -25,8 +26,9 @@ class ThreadPool {
       for (int piece = 0; piece < pieces; ++piece) body(piece);
       return;
     }
-    run_pieces(pieces, [](void* context, int piece) { (*static_cast<std::remove_reference_t<Body>*>(context))(piece); },
-               const_cast<void*>(static_cast<const void*>(&body)));
+    run_pieces(
+        pieces, [](void* context, int piece) { (*static_cast<std::remove_reference_t<Body>*>(context))(piece); },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:

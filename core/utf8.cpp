@@ -38,9 +38,9 @@ std::size_t first_invalid_utf8(std::string_view bytes) {
   return std::string_view::npos;
 }
 
-std::string in_quotes(std::string_view bytes, std::size_t limit) {
+std::string on_one_line(std::string_view bytes, std::size_t limit) {
   constexpr char digits[] = "0123456789abcdef";
-  std::string shown = "'";
+  std::string shown;
   std::size_t i = 0;
   while (i < std::min(bytes.size(), limit)) {
     const std::size_t length = sequence_length(bytes, i);
@@ -53,7 +53,9 @@ std::string in_quotes(std::string_view bytes, std::size_t limit) {
       i += length;
     }
   }
-  return shown + (i < bytes.size() ? "…'" : "'");
+  return shown + (i < bytes.size() ? "…" : "");
 }
+
+std::string in_quotes(std::string_view bytes, std::size_t limit) { return "'" + on_one_line(bytes, limit) + "'"; }
 
 }  // namespace evengrad

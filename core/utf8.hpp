@@ -11,8 +11,11 @@ namespace evengrad {
 /// U+10FFFF are not), or npos.
 std::size_t first_invalid_utf8(std::string_view bytes);
 
-/// The text in single quotes for a message: control characters and bytes that are not UTF-8 as \\xNN, cut after about
+/// The text for a message of one line: control characters and bytes that are not UTF-8 as \\xNN, cut after about
 /// `limit` bytes.
+std::string on_one_line(std::string_view bytes, std::size_t limit = 200);
+
+/// The same in single quotes.
 std::string in_quotes(std::string_view bytes, std::size_t limit = 200);
 
 }  // namespace evengrad

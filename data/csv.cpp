@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <utility>
 
 namespace evengrad {
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::string_view not_a_number = "is not a number";
 constexpr std::size_t most_inferred_classes = 20;
+constexpr std::size_t most_columns = 100'000;  // a cell costs memory, and a file may have one for every byte
 
 struct Number {
   double value = 0;
@@ -39,12 +41,13 @@ std::string shortest(double value) {
 }
 
 /// Numbers the different values in their order.
-template <class T>
-std::pair<std::vector<T>, std::vector<std::int32_t>> enumerate(const std::vector<T>& values) {
-  std::vector<T> different = values;
+template <class Values, class T = typename Values::value_type>
+std::pair<std::vector<T>, std::vector<std::int32_t>> enumerate(const Values& values) {
+  std::vector<T> different(values.begin(), values.end());
   std::sort(different.begin(), different.end());
   different.erase(std::unique(different.begin(), different.end()), different.end());
   std::vector<std::int32_t> numbers;
+  numbers.reserve(values.size());
   for (const T& value : values) {
     const auto at = std::lower_bound(different.begin(), different.end(), value);
     numbers.push_back(static_cast<std::int32_t>(at - different.begin()));
@@ -62,6 +65,7 @@ CsvReader::CsvReader(std::filesystem::path path) : path_(std::move(path)), conte
   }
   if (content_.starts_with(byte_order_mark)) at_ = byte_order_mark.size();
   if (!read_record()) fail("the file is empty");
+  if (row_cells_ > most_columns) fail(text("it has ", row_cells_, " columns, at most ", most_columns, " are accepted"));
   const bool numeric =
       std::all_of(cells_.begin(), cells_.end(), [](auto cell) { return parse_number(cell).problem.empty(); });
   if (numeric) fail("the first line must name the columns, but it holds numbers");
@@ -81,7 +85,7 @@ Index CsvReader::column(std::string_view name) const {
 
 bool CsvReader::next_row() {
   if (!read_record()) return false;
-  if (cells_.size() != header_.size()) fail(text("it has ", cells_.size(), " cells, the header ", header_.size()));
+  if (row_cells_ != header_.size()) fail(text("it has ", row_cells_, " cells, the header ", header_.size()));
   return true;
 }
 
@@ -97,15 +101,18 @@ void CsvReader::fail(std::string_view what, Index column) const {
 }
 
 bool CsvReader::read_record() {
+  const std::size_t most = header_.empty() ? most_columns : header_.size();
   do {
     skip_blanks();
   } while (skip_line_end());
   cells_.clear();
+  row_cells_ = 0;
   row_line_ = line_;
   if (at_ == content_.size()) return false;
   while (true) {
     skip_blanks();
-    cells_.push_back(at_ < content_.size() && content_[at_] == '"' ? read_quoted() : read_plain());
+    const std::string_view cell = at_ < content_.size() && content_[at_] == '"' ? read_quoted() : read_plain();
+    if (++row_cells_ <= most) cells_.push_back(cell);
     if (at_ == content_.size() || skip_line_end()) return true;
     if (content_[at_] != ',') fail("a quoted cell must be followed by a comma or the end of the line");
     ++at_;
@@ -154,8 +161,8 @@ CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options
 
   Dataset<double> data{.name = path.string(), .feature_names = reader.header()};
   data.feature_names.erase(data.feature_names.begin() + target);
-  std::vector<double> features, numbers;
-  std::vector<std::string_view> labels;
+  std::deque<double> features;  // which grows without a second copy
+  std::deque<std::string_view> labels;
   bool numeric = true, whole = true;
   while (reader.next_row()) {
     for (Index column = 0; column < columns; ++column) {
@@ -165,14 +172,20 @@ CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options
     const Number number = parse_number(labels.back());
     const bool text_label = number.problem == not_a_number;
     if (!number.problem.empty() && (!text_label || options.task == Task::regression)) reader.number(target);  // throws
-    numbers.push_back(number.value);
     numeric &= !text_label;
     whole &= number.value == std::floor(number.value);
   }
   if (labels.empty()) reader.fail("there is no row below the header");
   const Index rows = static_cast<Index>(labels.size());
-  data.inputs = Eigen::Map<const Matrix<double>>(features.data(), rows, columns - 1);
+  data.inputs.resize(rows, columns - 1);
+  std::copy(features.begin(), features.end(), data.inputs.data());
+  features.clear();
 
+  std::vector<double> numbers;
+  if (numeric) {
+    numbers.reserve(labels.size());
+    for (const std::string_view label : labels) numbers.push_back(parse_number(label).value);
+  }
   const auto [values, value_labels] = enumerate(numbers);
   const bool few = whole && values.size() <= most_inferred_classes && 2 * values.size() <= labels.size();
   data.task = options.task.value_or(!numeric || few ? Task::classification : Task::regression);
@@ -180,7 +193,7 @@ CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options
   if (data.task == Task::regression) {
     data.targets = Eigen::Map<const Matrix<double>>(numbers.data(), rows, 1);
     const std::string why = options.task ? said : ": its values are numbers, not a few integers";
-    return {data, text("regression of column ", target_name, why)};
+    return {std::move(data), text("regression of column ", target_name, why)};
   }
   if (numeric) {
     data.labels = value_labels;
@@ -196,13 +209,16 @@ CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options
                          " are ", in_quotes(data.class_names.front())));
   }
   const std::string why = options.task ? said : numeric ? ": its values are a few integers" : ": its values are names";
-  return {data, text("classification by column ", target_name, " into ", data.classes, " classes", why)};
+  const std::string note = text("classification by column ", target_name, " into ", data.classes, " classes", why);
+  return {std::move(data), note};
 }
 
 std::string csv_cell(std::string_view text) {
   const bool blank_edge =
       !text.empty() && (text.find_first_of(" \t") == 0 || text.find_last_of(" \t") == text.size() - 1);
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos && !blank_edge) return std::string(text);
+  const bool plain = text.find_first_of(",\"\r\n") == std::string_view::npos;
+  // At the beginning of a file a mark would be taken for the file's.
+  if (plain && !blank_edge && !text.starts_with(byte_order_mark)) return std::string(text);
   std::string cell = "\"";
   for (const char c : text) cell += c == '"' ? "\"\"" : std::string(1, c);
   return cell + '"';

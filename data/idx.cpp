@@ -64,23 +64,28 @@ class Unpacked {
     return count;
   }
 
+  [[noreturn]] void fail_packed(std::string_view what) const {
+    fail(text(what, " (offset ", stream_.total_in, " of the packed file)"));
+  }
+
   std::size_t inflate_some(std::span<std::uint8_t> buffer) {
     buffer = buffer.first(std::min(buffer.size(), std::size_t{1} << 30));  // zlib counts in 32 bits
     stream_.next_out = buffer.data();
     stream_.avail_out = static_cast<uInt>(buffer.size());
     while (!ended_ && stream_.avail_out == buffer.size()) {
       if (used_ == filled_) refill();
-      if (filled_ == 0) fail("the gzipped data end too early");
+      if (filled_ == 0) fail_packed("the gzipped data end too early");
       stream_.next_in = reinterpret_cast<Bytef*>(packed_.data()) + used_;
       stream_.avail_in = static_cast<uInt>(filled_ - used_);
       const int status = inflate(&stream_, Z_NO_FLUSH);
       used_ = filled_ - stream_.avail_in;
       if (status == Z_MEM_ERROR) throw std::bad_alloc();
-      if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) fail("the gzipped data are damaged");
+      if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
+        fail_packed("the gzipped data are damaged");
       ended_ = status == Z_STREAM_END;
     }
     if (ended_ && used_ == filled_) refill();
-    if (ended_ && used_ < filled_) fail("there are bytes after the gzipped data");
+    if (ended_ && used_ < filled_) fail_packed("there are bytes after the gzipped data");
     return buffer.size() - stream_.avail_out;
   }
 
@@ -105,7 +110,10 @@ IdxArray read_idx(const fs::path& path) {
   };
 
   read_word("magic number");
-  if (word[0] != 0 || word[1] != 0) source.fail("the first two bytes are not 0: this is no IDX file");
+  if (word[0] != 0 || word[1] != 0) {
+    source.fail(
+        text("the bytes at offset 0 are ", int{word[0]}, " and ", int{word[1]}, ", expected 0 and 0: no IDX file"));
+  }
   if (word[2] != 8) source.fail(text("the type at offset 2 is ", int{word[2]}, ", expected 8 (unsigned bytes)"));
   if (word[3] < 1 || word[3] > most_dimensions) {
     source.fail(text("the number of dimensions at offset 3 is ", int{word[3]}, ", expected 1 to ", most_dimensions));

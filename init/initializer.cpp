@@ -75,7 +75,7 @@ Scaling parse_scaling(NamedCall call, bool takes_gain = true) {
   });
   if (takes_gain && call.arguments.size() == 1 && (call.arguments[0].key.empty() || call.arguments[0].key == "gain")) {
     const std::string& value = call.arguments[0].value;
-    if (std::isalpha(static_cast<unsigned char>(value.front()))) {
+    if (!value.empty() && std::isalpha(static_cast<unsigned char>(value.front()))) {
       const auto& names = gain_names();
       if (std::find(names.begin(), names.end(), value) == names.end()) {
         throw UsageError(unknown_name(call.name + " gain", value, names));

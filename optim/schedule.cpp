@@ -37,6 +37,7 @@ Schedule::Schedule(std::string_view given, std::int64_t total_steps, std::int64_
   } else if (call.name == "cosine") {
     kind_ = Kind::cosine;
     minimum_ = numeric_arguments(call, {"minimum"}, {0})[0];
+    if (!(minimum_ >= 0)) throw UsageError(text("schedule cosine: minimum must not be negative, got ", minimum_));
   } else if (call.name == "warmup") {
     numeric_arguments(call, {}, {});
     if (warmup_ == 0) warmup_ = std::max<std::int64_t>(1, total_steps / 10);

@@ -2,10 +2,12 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/training/safetensors.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -51,73 +53,116 @@ Json architecture(const MlpOptions& options) {
           {"residual", options.residual}};
 }
 
-MlpOptions read_architecture(const Json& json) {
+// What a file's tensors confirm of its description, which is believed no further.
+struct Content {
+  std::size_t tensors = 0;
+  std::size_t values = 0;
+};
+
+Content content_of(const Safetensors& file) {
+  Content content{.tensors = file.tensors.size()};
+  for (const Tensor& tensor : file.tensors) {
+    content.values += std::visit([](const auto& values) { return values.size(); }, tensor.values);
+  }
+  return content;
+}
+
+// A value costs up to 100 bytes, so a file with few weights may not have many.
+Json parse_json(const std::string& json, const Content& content) {
+  const std::size_t most = 100'000 + content.values / 16;
+  std::size_t values = 0;
+  return Json::parse(json, [&](int, Json::parse_event_t, Json&) {
+    if (++values > most) throw Error(text("its metadata have a list of more than ", most, " values"));
+    return true;
+  });
+}
+
+Index read_width(const Json& json) {
+  const bool whole = json.is_number_unsigned() && json.get<std::uint64_t>() <= std::uint64_t{PTRDIFF_MAX};
+  if (!whole || json == 0)
+    throw Error(text("a width is ", in_quotes(json.dump()), ", expected a whole number from 1 on"));
+  return json.get<Index>();
+}
+
+// The numbers that an architecture asks for: weights, biases and what normalizations keep.
+double size_of(const MlpOptions& options) {
+  const double kept = options.norm == Norm::batch ? 4 : options.norm == Norm::layer ? 2 : 0;
+  double total = 0;
+  auto inputs = static_cast<double>(options.inputs);
+  for (const Index width : options.hidden) {
+    total += (inputs + 1 + kept) * static_cast<double>(width);
+    inputs = static_cast<double>(width);
+  }
+  return total + (inputs + 1) * static_cast<double>(options.outputs);
+}
+
+MlpOptions read_architecture(const Json& json, const Content& content) {
   if (json.at("type") != "mlp") throw Error("its type is not 'mlp'");
   MlpOptions options;
-  options.inputs = json.at("inputs").get<Index>();
-  options.hidden = json.at("hidden").get<std::vector<Index>>();
-  options.outputs = json.at("outputs").get<Index>();
-  for (const std::string& name : json.at("activations").get<std::vector<std::string>>()) {
-    options.activations.push_back(activation(name));
+  options.inputs = read_width(json.at("inputs"));
+  for (const Json& width : json.at("hidden").get<std::vector<Json>>()) options.hidden.push_back(read_width(width));
+  options.outputs = read_width(json.at("outputs"));
+  options.norm = parse_norm(json.at("norm").get<std::string>());
+  if (options.hidden.size() >= content.tensors) {
+    throw Error(text("it has ", options.hidden.size() + 1, " layers, the file ", content.tensors, " tensors"));
   }
-  const std::string norm = json.at("norm").get<std::string>();
-  if (norm != "none" && norm != "batch" && norm != "layer") throw Error("its norm is '" + norm + "'");
-  options.norm = norm == "batch" ? Norm::batch : norm == "layer" ? Norm::layer : Norm::none;
+  if (size_of(options) > static_cast<double>(content.values)) {
+    throw Error(text("its widths need ", size_of(options), " numbers, the file holds ", content.values));
+  }
+  const auto names = json.at("activations").get<std::vector<std::string>>();
+  if (names.size() > std::max<std::size_t>(1, options.hidden.size())) {
+    throw Error(text("it has ", names.size(), " activations for ", options.hidden.size(), " hidden layers"));
+  }
+  for (const std::string& name : names) options.activations.push_back(activation(name));
   options.dropout = json.at("dropout").get<double>();
   options.residual = json.at("residual").get<bool>();
   return options;
-}
-
-// The number of weights that an architecture asks for, so that a file cannot make us reserve more than it holds.
-double weights_of(const MlpOptions& options) {
-  double total = 0;
-  Index inputs = options.inputs;
-  for (const Index width : options.hidden) {
-    total += static_cast<double>(inputs) * static_cast<double>(width);
-    inputs = width;
-  }
-  return total + static_cast<double>(inputs) * static_cast<double>(options.outputs);
 }
 
 template <Real S>
 void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensors, Layer<S>& model) {
   std::map<std::string_view, const Tensor*> by_name;
   for (const Tensor& tensor : tensors) by_name[tensor.name] = &tensor;
-  const auto fail = [&](const std::string& why) { throw FileError(text("'", path.string(), "': ", why)); };
+  const auto fail = [&](const std::string& why) { throw FileError(text(in_quotes(path.string()), ": ", why)); };
   model.visit(Path(), [&](const Path& where, Parameter<S>& parameter) {
     const std::string name = where.str();
     const auto found = by_name.find(name);
     if (found == by_name.end()) fail(text("has no tensor '", name, "' ", shape_text(saved_shape(parameter))));
     const Tensor& tensor = *found->second;
     if (tensor.shape != saved_shape(parameter)) {
-      fail(text("tensor '", name, "' is ", shape_text(tensor.shape), ", the model's is ", shape_text(saved_shape(parameter))));
+      fail(text("tensor '", name, "' is ", shape_text(tensor.shape), ", the model's is ",
+                shape_text(saved_shape(parameter))));
     }
     Index i = 0;
-    std::visit([&](const auto& numbers) {
-      for (const auto number : numbers) {
-        if (!std::isfinite(number)) fail(text("tensor '", name, "' holds ", number, " at element ", i));
-        parameter.value.data()[i++] = static_cast<S>(number);
-      }
-    }, tensor.values);
+    std::visit(
+        [&](const auto& numbers) {
+          for (const auto number : numbers) {
+            if (!std::isfinite(number)) fail(text("tensor '", name, "' holds ", number, " at element ", i));
+            parameter.value.data()[i++] = static_cast<S>(number);
+          }
+        },
+        tensor.values);
     by_name.erase(found);
   });
   // PyTorch counts batches beside its running statistics; nothing here needs the count.
   std::erase_if(by_name, [](const auto& entry) { return entry.first.ends_with(".num_batches_tracked"); });
-  if (!by_name.empty()) fail(text("tensor '", by_name.begin()->first, "' belongs to no parameter of the model"));
+  if (!by_name.empty())
+    fail(text("tensor ", in_quotes(by_name.begin()->first), " belongs to no parameter of the model"));
 }
 
 }  // namespace
 
 template <Real S>
 void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data) {
-  save_safetensors(path, tensors_of<S>(model),
-                   {{"schema_version", "1"},
-                    {"architecture", architecture(model.options()).dump()},
-                    {"data", data.name},
-                    {"task", data.task == Task::classification ? "classification" : "regression"},
-                    {"feature_names", Json(data.feature_names).dump()},
-                    {"class_names", Json(data.class_names).dump()},
-                    {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}});
+  save_safetensors(
+      path, tensors_of<S>(model),
+      {{"schema_version", "1"},
+       {"architecture", architecture(model.options()).dump()},
+       {"data", data.name},
+       {"task", data.task == Task::classification ? "classification" : "regression"},
+       {"feature_names", Json(data.feature_names).dump()},
+       {"class_names", Json(data.class_names).dump()},
+       {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}});
 }
 
 template <Real S>
@@ -136,25 +181,24 @@ SavedModel<S> load_model(const std::filesystem::path& path) {
   const auto entry = [&](const char* key) -> const std::string& {
     const auto found = file.metadata.find(key);
     if (found == file.metadata.end()) {
-      throw FileError(text("'", path.string(), "': not a model saved by evengrad (its metadata has no '", key, "')"));
+      throw FileError(
+          text(in_quotes(path.string()), ": not a model saved by evengrad (its metadata has no '", key, "')"));
     }
     return found->second;
   };
   if (entry("schema_version") != "1") {
-    throw FileError(text("'", path.string(), "': schema version ", entry("schema_version"), ", this program reads 1"));
+    throw FileError(text(in_quotes(path.string()), ": schema version ", in_quotes(entry("schema_version")),
+                         ", this program reads 1"));
   }
   try {
-    const MlpOptions options = read_architecture(Json::parse(entry("architecture")));
-    double stored = 0;
-    for (const Tensor& tensor : file.tensors) stored += static_cast<double>(std::visit([](const auto& v) { return v.size(); }, tensor.values));
-    if (weights_of(options) > stored) {
-      throw Error(text("its architecture ", widths(options), " needs more weights than the file holds"));
-    }
+    const Content content = content_of(file);
+    const auto json = [&](const char* key) { return parse_json(entry(key), content); };
+    const MlpOptions options = read_architecture(json("architecture"), content);
     SavedModel<S> saved{Mlp<S>(options), {.name = entry("data")}};
     saved.data.task = entry("task") == "regression" ? Task::regression : Task::classification;
-    saved.data.feature_names = Json::parse(entry("feature_names")).template get<std::vector<std::string>>();
-    saved.data.class_names = Json::parse(entry("class_names")).template get<std::vector<std::string>>();
-    const Json normalization = Json::parse(entry("normalization"));
+    saved.data.feature_names = json("feature_names").template get<std::vector<std::string>>();
+    saved.data.class_names = json("class_names").template get<std::vector<std::string>>();
+    const Json normalization = json("normalization");
     saved.data.normalization.mean = normalization.at("mean").template get<std::vector<double>>();
     saved.data.normalization.scale = normalization.at("scale").template get<std::vector<double>>();
     assign<S>(path, file.tensors, saved.model);
@@ -162,7 +206,8 @@ SavedModel<S> load_model(const std::filesystem::path& path) {
   } catch (const FileError&) {
     throw;
   } catch (const std::exception& error) {
-    throw FileError(text("'", path.string(), "': its description of the model is wrong: ", error.what()));
+    throw FileError(
+        text(in_quotes(path.string()), ": its description of the model is wrong: ", on_one_line(error.what(), 1000)));
   }
 }
 
@@ -172,10 +217,10 @@ std::string widths(const MlpOptions& options) {
   return all + "-" + std::to_string(options.outputs);
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                               \
-  template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&);          \
-  template void save_parameters(const std::filesystem::path&, Layer<S>&);                     \
-  template void load_parameters(const std::filesystem::path&, Layer<S>&);                     \
+#define EVENGRAD_INSTANTIATE(S)                                                      \
+  template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&); \
+  template void save_parameters(const std::filesystem::path&, Layer<S>&);            \
+  template void load_parameters(const std::filesystem::path&, Layer<S>&);            \
   template SavedModel<S> load_model(const std::filesystem::path&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

@@ -189,7 +189,7 @@ std::map<int, StoredTrial> ResultsStore::trials(const TrialSet& set) const {
       found[number] = {number, select.column(1), text_row(select.column(2)), select.number(3)};
     } catch (const std::exception& error) {
       throw FileError(text("results store ", in_quotes(file_.string()), ": trial ", number, " of ", in_quotes(set.name),
-                           ": ", error.what()));
+                           ": ", on_one_line(error.what())));
     }
   }
   return found;

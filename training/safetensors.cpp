@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <deque>
 #include <numeric>
 #include <set>
 #include <span>
@@ -22,6 +23,13 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 namespace {
 
 constexpr std::uint64_t length_bytes = 8, most_header_bytes = 100'000'000;
+
+/// Reading a header takes several times its size, so that a large one must come with data that outweigh it.
+std::uint64_t most_header_bytes_for(std::uint64_t data_bytes) {
+  constexpr std::uint64_t without_data = 2 << 20;
+  return std::min(most_header_bytes, without_data + data_bytes / 4);
+}
+
 constexpr std::string_view metadata_key = "__metadata__";
 
 /// By the index in Tensor::values; wider ones, and integers among them, stand first in a file.
@@ -84,6 +92,10 @@ void write_safetensors(const std::vector<Tensor>& tensors, const std::map<std::s
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begin at a multiple of 8
   const std::uint64_t length = text.size();
+  if (length > most_header_bytes_for(end)) {
+    throw Error(evengrad::text("names and metadata of a safetensors file take ", length, " bytes; for ", end,
+                               " bytes of data at most ", most_header_bytes_for(end), " are accepted"));
+  }
   sink(std::string_view(reinterpret_cast<const char*>(&length), length_bytes));
   sink(text);
   for (const Tensor* tensor : order) sink(bytes(*tensor));
@@ -109,21 +121,17 @@ class Loader {
   explicit Loader(const std::filesystem::path& path) : file_(path) {}
 
   Safetensors load() {
-    Safetensors loaded;
-    const nlohmann::json header = read_header();
-    std::vector<Entry> entries;
-    for (const auto& [name, value] : header.items()) {
-      if (name == metadata_key) {
-        read_metadata(value, loaded.metadata);
-      } else {
-        entries.push_back(read_entry(name, value));
-      }
-    }
-    std::sort(entries.begin(), entries.end(),
+    parse(read_header());
+    std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+    const auto doubled = std::adjacent_find(entries_.begin(), entries_.end(),
+                                            [](const Entry& a, const Entry& b) { return a.name == b.name; });
+    if (doubled != entries_.end()) fail(text("two entries are called ", in_quotes(doubled->name)));
+    std::sort(entries_.begin(), entries_.end(),
               [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
-    check_coverage(entries);
-    for (const Entry& entry : entries) loaded.tensors.push_back(read_tensor(entry));
-    return loaded;
+    check_coverage();
+    loaded_.tensors.reserve(entries_.size());
+    for (const Entry& entry : entries_) loaded_.tensors.push_back(read_tensor(entry));
+    return std::move(loaded_);
   }
 
  private:
@@ -140,7 +148,7 @@ class Loader {
     if (file_.read(std::as_writable_bytes(values)) < values.size_bytes()) fail("it became shorter while it was read");
   }
 
-  nlohmann::json read_header() {
+  std::string read_header() {
     if (file_.size() < length_bytes) fail(text("it has ", file_.size(), " bytes, too few for the header's length"));
     std::uint64_t length;
     read(std::span(&length, 1));
@@ -149,36 +157,54 @@ class Loader {
                 most_header_bytes));
     }
     data_bytes_ = file_.size() - length_bytes - length;
+    if (length > most_header_bytes_for(data_bytes_)) {
+      fail(text("the header has ", length, " bytes for ", data_bytes_, " bytes of data, the most accepted is ",
+                most_header_bytes_for(data_bytes_)));
+    }
     std::string header(length, '\0');
     read(std::span(header));
     if (!header.starts_with('{')) fail(text("the header at offset ", length_bytes, " does not begin with {"));
-    return parse(header);
+    return header;
   }
 
-  /// Refuses what the parser would let pass, doubled names, and what would cost memory, deep nests and long lists.
-  nlohmann::json parse(const std::string& header) const {
+  /// Reads entry by entry, so that only one is held as JSON. Refuses what the parser would let pass, doubled names, and
+  /// what would cost memory: nests, long lists, many metadata.
+  void parse(const std::string& header) {
+    using Event = nlohmann::json::parse_event_t;
     constexpr int deepest = 3, most_dimensions = 64;
-    std::array<std::set<std::string>, deepest> keys;
-    int values = 0;
-    const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-      using Event = nlohmann::json::parse_event_t;
+    constexpr std::size_t most_metadata = 1000;
+    std::string name;            // of the entry that is read
+    std::set<std::string> keys;  // in it
+    bool has_metadata = false;
+    int values = 0;  // in the list that is read
+    const auto check = [&](int depth, Event event, nlohmann::json& parsed) {
+      const bool is_metadata = name == metadata_key;
       const bool start = event == Event::object_start || event == Event::array_start;
-      if (start && depth >= deepest) fail("its header is nested too deeply");
-      if (start) {
-        keys[static_cast<std::size_t>(depth)].clear();
-        values = 0;
-      }
+      if ((start || event == Event::key) && depth >= deepest) fail("its header is nested too deeply");
+      if (start) values = 0;
       if (event == Event::value && depth == deepest && ++values > most_dimensions)
         fail("its header has too long a list");
-      if (event == Event::key) {
-        const auto& name = parsed.get_ref<const std::string&>();
-        if (!keys[static_cast<std::size_t>(depth - 1)].insert(name).second)
+      if (event == Event::key && depth == 1) {
+        name = parsed.get_ref<const std::string&>();
+        keys.clear();
+        if (name == metadata_key && std::exchange(has_metadata, true)) {
           fail(text("two entries are called ", in_quotes(name)));
+        }
+      } else if (event == Event::key) {
+        const auto& key = parsed.get_ref<const std::string&>();
+        if (!keys.insert(key).second) fail(text("two entries are called ", in_quotes(key)));
+        if (!is_metadata && keys.size() > 3) fail_entry(name);
+        if (keys.size() > most_metadata) fail(text("it has more than ", most_metadata, " metadata"));
+      } else if (depth == 1 && (event == Event::value || event == Event::array_start)) {
+        fail_entry(name);
+      } else if (depth == 1 && event == Event::object_end) {
+        is_metadata ? read_metadata(parsed) : entries_.push_back(read_entry(name, parsed));
+        return false;
       }
       return true;
     };
     try {
-      return nlohmann::json::parse(header, check);
+      [[maybe_unused]] const nlohmann::json rest = nlohmann::json::parse(header, check);
     } catch (const nlohmann::json::parse_error& error) {
       fail(text("its header is not JSON at byte ", error.byte));
     } catch (const nlohmann::json::out_of_range&) {
@@ -186,19 +212,21 @@ class Loader {
     }
   }
 
-  void read_metadata(const nlohmann::json& value, std::map<std::string, std::string>& metadata) const {
-    if (!value.is_object()) fail("its metadata are not an object");
+  [[noreturn]] void fail_entry(const std::string& name) const {
+    if (name == metadata_key) fail("its metadata are not an object");
+    fail(name, "should have dtype, shape and data_offsets, and nothing else");
+  }
+
+  void read_metadata(const nlohmann::json& value) {
     for (const auto& [key, entry] : value.items()) {
       if (!entry.is_string()) fail(text("the metadata entry ", in_quotes(key), " is not a text"));
-      metadata[key] = entry;
+      loaded_.metadata[key] = entry;
     }
   }
 
   Entry read_entry(const std::string& name, const nlohmann::json& value) const {
     const auto has = [&](const char* key) { return value.contains(key); };
-    if (!value.is_object() || value.size() != 3 || !has("dtype") || !has("shape") || !has("data_offsets")) {
-      fail(name, "should have dtype, shape and data_offsets, and nothing else");
-    }
+    if (!has("dtype") || !has("shape") || !has("data_offsets")) fail_entry(name);
     Entry entry{.name = name, .dtype = {}, .shape = {}};
     if (!value["dtype"].is_string() || bytes_of(value["dtype"].get_ref<const std::string&>()) == 0) {
       fail(name, text("has the unknown dtype ", in_quotes(value["dtype"].dump(-1, ' ', true))));
@@ -232,9 +260,9 @@ class Loader {
     return list;
   }
 
-  void check_coverage(const std::vector<Entry>& entries) const {
+  void check_coverage() const {
     std::uint64_t covered = 0;
-    for (const Entry& entry : entries) {
+    for (const Entry& entry : entries_) {
       if (entry.begin != covered) {
         fail(entry.name, text("begins at ", entry.begin, " of the data, expected ", covered, ": ",
                               entry.begin < covered ? "tensors overlap" : "there is a gap"));
@@ -247,20 +275,24 @@ class Loader {
     }
   }
 
+  template <class T>
+  Tensor read_values(const Entry& entry) {
+    std::vector<T> values((entry.end - entry.begin) / sizeof(T));
+    read(std::span(values));
+    return {entry.name, entry.shape, std::move(values)};
+  }
+
   Tensor read_tensor(const Entry& entry) {
-    const auto with = [&]<class T>(T) {
-      std::vector<T> values((entry.end - entry.begin) / sizeof(T));
-      read(std::span(values));
-      return Tensor{entry.name, entry.shape, std::move(values)};
-    };
-    if (entry.dtype == "F32") return with(float{});
-    if (entry.dtype == "F64") return with(double{});
-    if (entry.dtype == "I64") return with(std::int64_t{});
+    if (entry.dtype == "F32") return read_values<float>(entry);
+    if (entry.dtype == "F64") return read_values<double>(entry);
+    if (entry.dtype == "I64") return read_values<std::int64_t>(entry);
     fail(entry.name, text("has dtype ", entry.dtype, "; F32, F64 and I64 can be read: convert it"));
   }
 
   FileReader file_;
   std::uint64_t data_bytes_ = 0;
+  std::deque<Entry> entries_;  // which grow without a second copy
+  Safetensors loaded_;
 };
 
 }  // namespace

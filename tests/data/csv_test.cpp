@@ -100,6 +100,21 @@ TEST_F(Csv, BrokenHeadersAreRefused) {
   EXPECT_EQ(refusal("1,2.5,-3e2\n1,2,3\n"), "line 1: the first line must name the columns, but it holds numbers");
 }
 
+TEST_F(Csv, ManyColumnsAreRefusedByTheirCount) {
+  EXPECT_EQ(refusal(std::string(1'000'000, ',')), "line 1: it has 1000001 columns, at most 100000 are accepted");
+  EXPECT_EQ(refusal("a,b\n1,2\n" + std::string(1'000'000, ',')), "line 3: it has 1000001 cells, the header 2");
+}
+
+TEST_F(Csv, AnUnknownTargetIsAnsweredInAFewWords) {
+  std::string header = "x";
+  for (int i = 0; i < 10'000; ++i) header += text(",\"name\n", i, "\"");
+  header += "," + std::string(100'000, 'y');
+  const std::string message = error_of<UsageError>([&] { load(header + "\n", {.target = "name\n77x"}); });
+  EXPECT_TRUE(message.starts_with("unknown column 'name\\x0a77x': did you mean 'name\\x0a77'?")) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+  EXPECT_LT(message.size(), 3000u);
+}
+
 TEST_F(Csv, CellsThatAreNoFiniteNumbersAreNamed) {
   const auto with = [&](std::string_view cell) { return refusal(text("x,y\n1,2\n", cell, ",3\n")); };
   const std::string where = "line 3, column 'x': ";
@@ -205,6 +220,7 @@ TEST_F(Csv, CellsAreWrittenAsTheyAreRead) {
   EXPECT_EQ(csv_cell("plain text"), "plain text");
   EXPECT_EQ(csv_cell("a,b"), "\"a,b\"");
   EXPECT_EQ(csv_cell("say \"hi\""), "\"say \"\"hi\"\"\"");
+  EXPECT_EQ(csv_cell("\xef\xbb\xbf"), "\"\xef\xbb\xbf\"");  // it would vanish from a file's beginning
   for (const char* cell : {"", "plain", " edge", "edge\t", "a,b", "\"", "two\nlines", "\r", "caf\xc3\xa9"}) {
     EXPECT_EQ(cells(text("a,b\n", csv_cell(cell), ",", csv_cell(cell), "\n")), text(cell, "|", cell, "|\n"));
   }

@@ -78,7 +78,7 @@ TEST_F(Idx, ReadsWhatIsLargerThanItsBuffers) {
 TEST_F(Idx, ABrokenHeaderIsRefused) {
   EXPECT_EQ(refusal(""), "the file ends within its magic number (offset 0)");
   EXPECT_EQ(refusal(std::string(3, '\0')), "the file ends within its magic number (offset 0)");
-  EXPECT_EQ(refusal("PNG image"), "the first two bytes are not 0: this is no IDX file");
+  EXPECT_EQ(refusal("PNG image"), "the bytes at offset 0 are 80 and 78, expected 0 and 0: no IDX file");
   EXPECT_EQ(refusal(word(0x0d01) + word(1) + "abcd"), "the type at offset 2 is 13, expected 8 (unsigned bytes)");
   EXPECT_EQ(refusal(word(0x0800)), "the number of dimensions at offset 3 is 0, expected 1 to 4");
   EXPECT_EQ(refusal(word(0x08ff) + std::string(2000, '\1')),
@@ -108,25 +108,29 @@ TEST_F(Idx, ContentThatDoesNotFitTheHeaderIsRefused) {
 
 TEST_F(Idx, DamagedGzipIsRefused) {
   const std::string packed = gzip(idx({5}, "hello"));
-  EXPECT_EQ(refusal(packed + "x"), "there are bytes after the gzipped data");
-  EXPECT_EQ(refusal(packed + packed), "there are bytes after the gzipped data");
+  const auto at = [](std::size_t offset) { return text(" (offset ", offset, " of the packed file)"); };
+  EXPECT_EQ(refusal(packed + "x"), "there are bytes after the gzipped data" + at(packed.size()));
+  EXPECT_EQ(refusal(packed + packed), "there are bytes after the gzipped data" + at(packed.size()));
   for (std::size_t length = 2; length < packed.size(); ++length) {
-    EXPECT_EQ(refusal(packed.substr(0, length)), "the gzipped data end too early") << length;
+    EXPECT_EQ(refusal(packed.substr(0, length)), "the gzipped data end too early" + at(length));
   }
   std::string flipped = packed;
   flipped[packed.size() - 6] ^= 1;  // in the checksum
-  EXPECT_EQ(refusal(flipped), "the gzipped data are damaged");
+  EXPECT_EQ(refusal(flipped), "the gzipped data are damaged" + at(packed.size() - 4));
   flipped = packed;
-  flipped[2] = 7;  // the method
-  EXPECT_EQ(refusal(flipped), "the gzipped data are damaged");
+  flipped[2] = 7;                                                       // the method
+  EXPECT_EQ(refusal(flipped), "the gzipped data are damaged" + at(4));  // it reads two bytes at once
 }
 
 TEST_F(Idx, WhatIsNotAFileIsRefused) {
   const fs::path fifo = folder.path() / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  EXPECT_NE(error_of<FileError>([&] { read_idx(fifo); }), "");
-  EXPECT_NE(error_of<FileError>([&] { read_idx(folder.path()); }), "");
-  EXPECT_NE(error_of<FileError>([&] { read_idx(folder.path() / "missing"); }), "");
+  EXPECT_EQ(error_of<FileError>([&] { read_idx(fifo); }),
+            "cannot read '" + fifo.string() + "': it is a pipe or a device, not a file");
+  EXPECT_EQ(error_of<FileError>([&] { read_idx(folder.path()); }),
+            "cannot read '" + folder.path().string() + "': Is a directory");
+  EXPECT_EQ(error_of<FileError>([&] { read_idx(folder.path() / "missing"); }),
+            "cannot read '" + (folder.path() / "missing").string() + "': No such file or directory");
 }
 
 const ImageSet tiny = {"tiny", {"zero", "one", "two"}};

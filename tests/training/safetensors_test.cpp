@@ -160,6 +160,28 @@ TEST_F(SafetensorsFile, PublishedExamplesAreJudgedAsPublished) {
   EXPECT_EQ(refusal(length(0)), "the header at offset 8 does not begin with {");
 }
 
+TEST_F(SafetensorsFile, ALargeHeaderNeedsDataThatOutweighIt) {
+  const fs::path path = folder.write("file", length(100'000'001) + "{");
+  fs::resize_file(path, 300'000'000);  // takes no room on the disk
+  const std::string prefix = "cannot read '" + path.string() + "' as safetensors: ";
+  EXPECT_EQ(error_of<FileError>([&] { load_safetensors(path); }),
+            prefix + "the header should have 100000001 bytes; the file has 300000000, the most accepted is 100000000");
+  const std::string large = "{}" + std::string(3'000'000, ' ');
+  EXPECT_EQ(refused_header(large, 4000),
+            "the header has 3000002 bytes for 4000 bytes of data, the most accepted is 2098152");
+  const std::string tensor = R"({"a":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}})";
+  EXPECT_EQ(load(file(tensor + large.substr(2), 4'000'000)).tensors.size(), 1u);
+}
+
+TEST_F(SafetensorsFile, WhatCouldNotBeReadAgainIsNotWritten) {
+  const fs::path path = folder.path() / "model";
+  const std::vector<Tensor> one = {{"a", {1}, std::vector<float>{1}}};
+  EXPECT_NE(error_of<Error>([&] { save_safetensors(path, one, {{"k", std::string(3'000'000, 'x')}}); }), "");
+  EXPECT_FALSE(fs::exists(path));
+  save_safetensors(path, one, {{"k", std::string(2'000'000, 'x')}});
+  EXPECT_EQ(load_safetensors(path).metadata.at("k").size(), 2'000'000u);
+}
+
 TEST_F(SafetensorsFile, BrokenHeadersAreRefused) {
   EXPECT_EQ(refused_header("[]"), "the header at offset 8 does not begin with {");
   EXPECT_EQ(refused_header("{} {}"), "its header is not JSON at byte 4");
@@ -171,6 +193,13 @@ TEST_F(SafetensorsFile, BrokenHeadersAreRefused) {
             "tensor 'a' should have dtype, shape and data_offsets, and nothing else");
   EXPECT_EQ(refused_header(R"({"__metadata__":[]})"), "its metadata are not an object");
   EXPECT_EQ(refused_header(R"({"__metadata__":{"a":1}})"), "the metadata entry 'a' is not a text");
+  EXPECT_EQ(refused_header(R"({"a":[1,2]})"), "tensor 'a' should have dtype, shape and data_offsets, and nothing else");
+  EXPECT_EQ(refused_header(R"({"a":{"dtype":"F32","shape":{"a":1},"data_offsets":[0,0]}})"),
+            "its header is nested too deeply");
+  EXPECT_EQ(refused_header(R"({"__metadata__":{},"__metadata__":{}})"), "two entries are called '__metadata__'");
+  std::string many = R"({"__metadata__":{"0":"")";
+  for (int i = 1; i <= 1000; ++i) many += text(",\"", i, "\":\"\"");
+  EXPECT_EQ(refused_header(many + "}}"), "it has more than 1000 metadata");
   const std::string tensor = R"("a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
   EXPECT_EQ(refused_header("{" + tensor + "," + tensor + "}"), "two entries are called 'a'");
   EXPECT_EQ(refused_header(R"({"a":{"dtype":"F32","dtype":"F64","shape":[0],"data_offsets":[0,0]}})"),
@@ -182,7 +211,7 @@ TEST_F(SafetensorsFile, NestsAndLongListsAreRefusedAtOnce) {
   EXPECT_EQ(refused_header(R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4),
             "its header is nested too deeply");
   std::string deep = R"({"a":)" + std::string(1'000'000, '[');
-  EXPECT_EQ(refused_header(deep), "its header is nested too deeply");
+  EXPECT_EQ(refused_header(deep), "tensor 'a' should have dtype, shape and data_offsets, and nothing else");
   deep.clear();
   for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
   EXPECT_EQ(refused_header(deep), "its header is nested too deeply");
