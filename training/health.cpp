@@ -363,10 +363,11 @@ Findings vanishing_gradient(const TrainingRecord& record, double threshold) {
 
 Findings frozen_weights(const TrainingRecord& record, double threshold) {
   if (!still_learning(record)) return {};
-  // Without a gradient it is not the rate that is too small, and at the end of a schedule it may be.
+  // Without a gradient it is not the rate that is too small, and at the end of a schedule it may be: only what stands
+  // still from the first step on is frozen, so a resumed run cannot say.
   const std::vector<Sick> sick = sick_layers(
       record, [&](const LayerRow& row) { return row.update_ratio < threshold && row.weight_gradient.magnitude > 0; });
-  if (sick.empty() || sick.front().first->step != record.rows.front().step) return {};
+  if (sick.empty() || sick.front().first->step != 1) return {};
   const LayerRow& row = *sick.front().now;
   return {{"frozen_weights", "warning", row.name, sick.front().first->step,
            text("the weights of ", named(row), and_more(sick.size()), " stand still: one update is ",

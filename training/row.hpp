@@ -62,7 +62,9 @@ concept Storable = requires(Result result, RowWriter& writer) {
 || std::is_arithmetic_v<Result> || std::is_same_v<Result, std::vector<double>>;
 
 /// The row of a result: a number, a list of numbers, or a struct with
-///   template <class Fields> void fields(Fields& f) { f("loss", loss); f("gradients", gradients); }
+///
+///     template <class Fields> void fields(Fields& f) { f("loss", loss); f("gradients", gradients); }
+///
 /// whose fields are numbers, strings, and lists (of lists) of double. Whole numbers beyond 2^53 do not survive.
 template <Storable Result>
 Row to_row(Result result) {
