@@ -9,6 +9,7 @@ namespace evengrad {
 BatchOrder::BatchOrder(Index samples, const BatchOptions& options, const Rng& rng)
     : samples_(samples), batch_size_(options.batch_size), shuffle_(options.shuffle), rng_(rng) {
   if (batch_size_ < 1) throw UsageError(text("the batch size is ", batch_size_, ", expected at least 1"));
+  batch_size_ = std::min(batch_size_, std::max<Index>(samples, 1));  // a larger one is all of the rows
   order_.resize(static_cast<std::size_t>(samples));
   start_epoch(0);
 }

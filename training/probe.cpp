@@ -189,7 +189,7 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
     : trainer_(trainer),
       net_(net),
       options_(options),
-      batches_((train.size() + trainer.options().batch_size - 1) / trainer.options().batch_size) {
+      batches_(BatchOrder(train.size(), {trainer.options().batch_size, false}, Rng(0)).batches()) {
   if (options.inputs < 1) throw UsageError(text("a probe needs at least 1 input, got ", options.inputs));
   if (options.every < 0) throw UsageError(text("a probe cannot look every ", options.every, " steps"));
   std::vector<Index> rows = Rng(trainer.options().seed).split("probe").permutation(train.size());

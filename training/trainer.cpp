@@ -81,8 +81,7 @@ Trainer<S>::Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& 
 
 template <Real S>
 std::int64_t Trainer<S>::total_steps() const {
-  const Index batches = (train_.size() + options_.batch_size - 1) / options_.batch_size;
-  return options_.steps.value_or(options_.epochs * batches);
+  return options_.steps.value_or(options_.epochs * order_.batches());
 }
 
 template <Real S>

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include <algorithm>
 #include <vector>
 
@@ -101,6 +103,14 @@ TYPED_TEST(BatchTest, AShortBatchKeepsTheRoomOfALargeOne) {
   EXPECT_EQ(batch.inputs(), data.inputs.bottomRows(5));
   EXPECT_EQ(batch.inputs().data(), inputs);
   EXPECT_EQ(batch.labels().data(), labels);
+}
+
+TEST(BatchOrder, ABatchLargerThanTheDataIsAllOfThem) {
+  for (const Index size : {Index{6}, std::numeric_limits<Index>::max()}) {
+    const BatchOrder order(5, {size}, Rng(1));
+    EXPECT_EQ(order.batches(), 1);
+    EXPECT_EQ(order.batch(0).size(), 5u);
+  }
 }
 
 }  // namespace
