@@ -49,6 +49,7 @@ struct TrainArguments {
 // "256,128": at least 1 each; "none" is a linear model.
 std::vector<Index> parse_widths(const std::string& given) {
   constexpr double widest = 1e6;
+  constexpr std::size_t deepest = 10'000;
   std::vector<Index> widths;
   if (given == "none" || given.empty()) return widths;
   std::string_view rest = given;
@@ -62,6 +63,7 @@ std::vector<Index> parse_widths(const std::string& given) {
       throw UsageError(
           text("--hidden: a width must be a whole number from 1 to ", static_cast<Index>(widest), ", got ", part));
     }
+    if (widths.size() == deepest) throw UsageError(text("--hidden: more than ", deepest, " layers"));
     widths.push_back(static_cast<Index>(width));
   }
   return widths;
