@@ -1,0 +1,302 @@
+// Every value an option should not have: a clear line, quickly, and never a crash or a machine's memory.
+#include "program.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <vector>
+
+using evengrad::TempFolder;
+using evengrad::test::contents;
+using evengrad::test::Output;
+using evengrad::test::shell;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+struct Measured : Output {
+  double seconds = 0;
+  double megabytes = 0;  // the most it held
+};
+
+/// Runs the program with exactly these arguments, which no shell could pass so long.
+Measured measured(const TempFolder& folder, Arguments arguments) {
+  const std::string program = std::string(EVENGRAD_PROGRAM_FOLDER) + "/evengrad";
+  arguments.insert(arguments.begin(), program);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  const std::string out = folder.path() / ".out", err = folder.path() / ".err";
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto open_as = [](const std::string& path, int fd) {
+      ::dup2(::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), fd);
+    };
+    open_as(out, STDOUT_FILENO);
+    open_as(err, STDERR_FILENO);
+    const rlimit cpu_seconds{60, 60};
+    ::setrlimit(RLIMIT_CPU, &cpu_seconds);
+    if (::chdir(folder.path().c_str()) == 0) ::execv(program.c_str(), pointers.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
+  Measured result;
+  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  result.out = contents(out);
+  result.err = contents(err);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
+  return result;
+}
+
+/// A sanitizer keeps much more than the program asks for.
+constexpr bool sanitized =
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    true;
+#else
+    false;
+#endif
+#else
+    false;
+#endif
+
+/// Refused as usage: one line that says what to look at, before anything is computed.
+void expect_refused(const Arguments& arguments, const std::string& expected) {
+  TempFolder folder;
+  const Measured run = measured(folder, arguments);
+  std::string line;
+  for (const std::string& argument : arguments) line += argument.substr(0, 60) + ' ';
+  EXPECT_EQ(run.status, 2) << line << run.err;
+  EXPECT_TRUE(run.one_line()) << line << run.err;
+  EXPECT_LT(run.err.size(), 2000u) << line;
+  EXPECT_NE(run.err.find(expected), std::string::npos) << line << run.err;
+  EXPECT_LT(run.seconds, 30) << line;
+  if (!sanitized) {
+    EXPECT_LT(run.megabytes, 200) << line;
+  }
+}
+
+void expect_training_refused(const Arguments& options, const std::string& expected) {
+  Arguments arguments = {"train", "--data", "moons"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  expect_refused(arguments, expected);
+}
+
+const std::string small = "evengrad train --data moons --samples 50 --hidden 4 --quiet ";
+
+}  // namespace
+
+TEST(Options, UnknownNamesAreAnsweredWithTheNearestOne) {
+  const struct {
+    Arguments arguments;
+    const char* nearest;
+  } cases[] = {{{"trian"}, "'train'"},
+               {{"train", "--data", "mons"}, "'moons'"},
+               {{"train", "--data", "moons", "--hiden", "3"}, "'--hidden'"},
+               {{"train", "--data", "moons", "--activation", "rleu"}, "'relu'"},
+               {{"train", "--data", "moons", "--activation", "elu(alhpa=1)"}, "'alpha'"},
+               {{"train", "--data", "moons", "--activation", "x*sigmod(x)"}, "'sigmoid'"},
+               {{"train", "--data", "moons", "--init", "xaver"}, "'xavier'"},
+               {{"train", "--data", "moons", "--init", "lecun(gain=second_momnet)"}, "'second_moment'"},
+               {{"train", "--data", "moons", "--optimizer", "adma"}, "'adam'"},
+               {{"train", "--data", "moons", "--schedule", "cosin"}, "'cosine'"},
+               {{"train", "--data", "moons", "--loss", "mes"}, "'mse'"},
+               {{"train", "--data", "moons", "--norm", "bach"}, "'batch'"},
+               {{"train", "--data", "moons", "--dtype", "flaot32"}, "'float32'"},
+               {{"train", "--data", "moons", "--normalize", "standrad"}, "'standard'"},
+               {{"theory", "gleu"}, "'gelu'"},
+               {{"propagate", "--activation", "gleu", "--init", "he"}, "'gelu'"},
+               {{"run", "vanishing-gradient"}, "'vanishing-gradients'"}};
+  for (const auto& c : cases) expect_refused(c.arguments, std::string("did you mean ") + c.nearest + "?");
+}
+
+TEST(Options, ANameOfAnyLengthAndBytesIsShownOnOneShortLine) {
+  for (const std::string& name :
+       {std::string(50'000, 'r'), std::string("re\nlu"), std::string("\x1b[31mrelu"), std::string("rel\xff")}) {
+    expect_training_refused({"--activation", name}, "unknown activation");
+    expect_training_refused({"--init", name}, "unknown initializer");
+    expect_training_refused({"--optimizer", name}, "unknown optimizer");
+    expect_training_refused({"--schedule", name}, "unknown schedule");
+  }
+}
+
+TEST(Options, LearningRates) {
+  for (const char* rate : {"-1", "-1e-30", "nan", "inf", "-inf"})
+    expect_training_refused({"--lr", rate}, "learning rate");
+  for (const char* rate : {"x", "1e", "1,5"}) expect_training_refused({"--lr", rate}, "--lr");
+
+  TempFolder folder;
+  const Output zero = shell(folder, small + "--lr 0 --epochs 3 --save-init a.safetensors --save b.safetensors");
+  ASSERT_EQ(zero.status, 0) << zero.err;
+  EXPECT_EQ(contents(folder.path() / "a.safetensors"), contents(folder.path() / "b.safetensors"));
+
+  for (const char* optimizer : {"sgd", "momentum", "adam", "rmsprop"}) {
+    const Output huge = shell(folder, small + "--lr 1e30 --epochs 3 --save c.safetensors --optimizer " + optimizer);
+    EXPECT_EQ(huge.status, 1) << optimizer;
+    EXPECT_NE(huge.err.find("step "), std::string::npos) << huge.err;
+    EXPECT_NE(huge.err.find("layer layers."), std::string::npos) << huge.err;
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "c.safetensors"));
+  }
+}
+
+TEST(Options, BatchSizesAndEpochs) {
+  expect_training_refused({"--batch-size", "0"}, "batch size must be at least 1, got 0");
+  expect_training_refused({"--batch-size", "-5"}, "batch size must be at least 1, got -5");
+  expect_training_refused({"--epochs", "-1"}, "epochs must not be negative, got -1");
+  expect_training_refused({"--epochs", "1.5"}, "--epochs");
+  expect_training_refused({"--steps", "-1"}, "steps");
+
+  // A batch larger than the data is all of them: 40 samples to train on, and one step an epoch.
+  TempFolder folder;
+  const Output all = shell(folder, small + "--epochs 3 --json --batch-size 40 --save a.safetensors");
+  const Output more = shell(folder, small + "--epochs 3 --json --batch-size 9223372036854775807 --save b.safetensors");
+  ASSERT_EQ(all.status, 0) << all.err;
+  ASSERT_EQ(more.status, 0) << more.err;
+  EXPECT_EQ(more.json()["steps"], 3);
+  EXPECT_EQ(contents(folder.path() / "a.safetensors"), contents(folder.path() / "b.safetensors"));
+
+  const Output none = shell(folder, small + "--epochs 0 --json --save-init c.safetensors --save d.safetensors");
+  ASSERT_EQ(none.status, 0) << none.err;
+  EXPECT_EQ(none.json()["steps"], 0);
+  EXPECT_EQ(contents(folder.path() / "c.safetensors"), contents(folder.path() / "d.safetensors"));
+}
+
+TEST(Options, LayersAndWidths) {
+  for (const char* widths : {"0", "-4", "2147483648", "4294967296", "1.5", "nan", "4,,4", "4,", "x"}) {
+    expect_training_refused({"--hidden", widths}, "--hidden");
+  }
+  expect_training_refused({"--hidden", "1000000,1000000"}, "parameters are more than");
+  expect_refused({"propagate", "--activation", "relu", "--init", "he", "--width", "2147483648"}, "--width");
+  expect_refused({"propagate", "--activation", "relu", "--init", "he", "--depth", "1000000"}, "--depth");
+  expect_refused({"propagate", "--activation", "relu", "--init", "he", "--depth", "0"}, "--depth");
+
+  // As many layers as one argument of a program can name.
+  std::string many = "1";
+  for (int layer = 1; layer < 65'000; ++layer) many += ",1";
+  expect_training_refused({"--hidden", many}, "layers");
+
+  for (const char* widths : {"none", "''"}) {
+    TempFolder folder;
+    const Output linear =
+        shell(folder, std::string("evengrad train --data moons --samples 50 --epochs 1 --json --hidden ") + widths);
+    ASSERT_EQ(linear.status, 0) << linear.err;
+    EXPECT_EQ(linear.json()["model"], "2-2");
+  }
+}
+
+TEST(Options, Dropout) {
+  for (const char* share : {"1", "1.5", "-0.1", "nan", "inf"}) expect_training_refused({"--dropout", share}, "dropout");
+  TempFolder folder;
+  EXPECT_EQ(shell(folder, small + "--epochs 1 --dropout 0.999").status, 0);
+}
+
+TEST(Options, SeedsJobsAndThreads) {
+  const std::string expected = "--seed: expected a whole number from 0 to 18446744073709551615, got ";
+  for (const char* seed : {"-1", "18446744073709551616", "1.5", "1e3", "0x10", " 1", "seed"}) {
+    expect_training_refused({"--seed", seed}, expected);
+  }
+  TempFolder folder;
+  const Output largest = shell(folder, small + "--epochs 0 --json --seed 18446744073709551615");
+  ASSERT_EQ(largest.status, 0) << largest.err;
+  EXPECT_EQ(largest.json()["seed"].get<std::uint64_t>(), 18446744073709551615u);
+
+  for (const char* jobs : {"0", "-1"}) {
+    expect_refused({"run", "vanishing-gradients", "--jobs", jobs}, "--jobs must be");
+    expect_refused({"compare", "--data", "moons", "--activations", "relu", "--inits", "he", "--jobs", jobs},
+                   "--jobs must be");
+  }
+  for (const char* threads : {"0", "-1", "1025", "2147483647"})
+    expect_training_refused({"--threads", threads}, "threads must be");
+}
+
+// Options drawn at random, right and wrong ones: whatever they are, the program ends by itself with a status that it
+// promises and, where it refuses, a line that says why.
+TEST(Options, AnyCombinationEndsWithAnExitStatusThatIsPromised) {
+  const Arguments numbers = {"0",   "1",    "0.5",  "-1",         "nan",
+                             "inf", "-inf", "1e30", "1e-30",      "1e999",
+                             "",    "x",    "0x10", "2147483648", "18446744073709551616"};
+  const Arguments activations = {"relu",      "tanh",
+                                 "prelu",     "elu(alpha=1e999)",
+                                 "relu,tanh", "normalized(gelu)",
+                                 "1/x",       "x^x",
+                                 "(x",        "x*0",
+                                 "x*1e300",   "",
+                                 ",",         "no"};
+  const Arguments initializers = {
+      "he",         "auto",          "critical", "matched",       "lsuv", "zeros", "normal(1e300)",
+      "normal(-1)", "xavier(gain=)", "he(",      "orthogonal(0)", ""};
+  const Arguments widths = {"4", "4,4,4", "none", "0", "-1", "1e3", "4,,4", "9999999999", ""};
+  const std::pair<std::string, Arguments> options[] = {
+      {"--data", {"moons", "xor", "sine", "blobs", "no/such.csv", ".", "/dev/null", ""}},
+      {"--activation", activations},
+      {"--init", initializers},
+      {"--hidden", widths},
+      {"--optimizer", {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "no", ""}},
+      {"--schedule", {"constant", "step(0)", "step(1,1e300)", "cosine(1e30)", "warmup", "step(", ""}},
+      {"--norm", {"none", "batch", "layer", "no", ""}},
+      {"--loss", {"mse", "cross_entropy", "bce", "no"}},
+      {"--dtype", {"float32", "float64", "float16"}},
+      {"--normalize", {"standard", "none", "no"}},
+      {"--batch-size", {"1", "7", "1000000", "0", "-1", "x", "9223372036854775808"}},
+      {"--warmup-steps", {"0", "5", "9223372036854775807", "-1"}},
+      {"--samples", {"4", "40", "3", "-1", "999999999999", "x"}},
+      {"--threads", {"1", "3", "0", "x"}},
+      {"--seed", {"0", "18446744073709551615", "18446744073709551616", "-1", "x"}},
+      {"--lr", numbers},
+      {"--dropout", numbers},
+      {"--noise", numbers},
+      {"--test-fraction", numbers},
+      {"--momentum", numbers},
+      {"--beta1", numbers},
+      {"--beta2", numbers},
+      {"--eps", numbers},
+      {"--alpha", numbers},
+      {"--weight-decay", numbers},
+      {"--label-smoothing", numbers},
+      {"--clip-norm", numbers},
+      {"--clip-value", numbers},
+      {"--load", {"no.safetensors", ".", "/dev/null"}},
+      {"--save", {"model.safetensors", "no/model.safetensors", "."}}};
+  std::mt19937_64 random(5);
+  const auto draw = [&](const auto& list) -> const auto& { return list[random() % std::size(list)]; };
+  int done = 0, refused = 0;
+  for (int i = 0; i < 200; ++i) {
+    TempFolder folder;
+    Arguments arguments = {"train", "--steps", "3"};
+    std::string line;
+    std::vector<std::string> given = {"--data"};
+    arguments.insert(arguments.end(), {"--data", i % 4 ? "moons" : draw(options[0].second)});
+    for (std::uint64_t count = random() % 4; count > 0; --count) {
+      const auto& [name, values] = draw(options);
+      if (std::find(given.begin(), given.end(), name) != given.end()) continue;
+      given.push_back(name);
+      arguments.insert(arguments.end(), {name, draw(values)});
+    }
+    for (const std::string& argument : arguments) line += "'" + argument + "' ";
+    const Measured run = measured(folder, arguments);
+    ASSERT_TRUE(run.status >= 0 && run.status <= 2) << line << run.err;
+    if (run.status != 0) {
+      const std::size_t last = run.err.rfind('\n', run.err.size() - 2) + 1;  // npos + 1 is 0
+      EXPECT_EQ(run.err.compare(last, 10, "evengrad: "), 0) << line << run.err;
+    }
+    EXPECT_LT(run.seconds, 60) << line;
+    if (!sanitized) {
+      EXPECT_LT(run.megabytes, 300) << line;
+    }
+    ++(run.status == 0 ? done : refused);
+  }
+  EXPECT_GT(done, 20) << "too few combinations get through to mean anything";
+  EXPECT_GT(refused, 20);
+}
