@@ -52,14 +52,14 @@ std::string unknown_name(std::string_view kind, std::string_view name, const std
 namespace {
 std::string_view trimmed(std::string_view s) {
   const auto begin = s.find_first_not_of(" \t");
-  return begin == s.npos ? std::string_view() : s.substr(begin, s.find_last_not_of(" \t") - begin + 1);
+  return begin == std::string_view::npos ? std::string_view() : s.substr(begin, s.find_last_not_of(" \t") - begin + 1);
 }
 }  // namespace
 
 NamedCall parse_call(std::string_view full) {
   const std::string_view call = trimmed(full);
   const auto open = call.find('(');
-  if (open == call.npos) return {std::string(call), {}};
+  if (open == std::string_view::npos) return {std::string(call), {}};
   if (call.back() != ')') throw UsageError(text(in_quotes(call), ": expected ')' at the end"));
   NamedCall result{std::string(trimmed(call.substr(0, open))), {}};
   std::string_view rest = call.substr(open + 1, call.size() - open - 2);
@@ -68,13 +68,13 @@ NamedCall parse_call(std::string_view full) {
     const std::string_view argument = trimmed(rest.substr(0, comma));
     if (argument.empty()) throw UsageError(text(in_quotes(call), ": expected an argument between the parentheses"));
     const auto equals = argument.find('=');
-    if (equals == argument.npos) {
+    if (equals == std::string_view::npos) {
       result.arguments.push_back({"", std::string(argument)});
     } else {
       result.arguments.push_back(
           {std::string(trimmed(argument.substr(0, equals))), std::string(trimmed(argument.substr(equals + 1)))});
     }
-    if (comma == rest.npos) return result;
+    if (comma == std::string_view::npos) return result;
     rest.remove_prefix(comma + 1);
   }
 }

@@ -25,7 +25,7 @@ struct NamedCall {
 };
 
 /// Reads `name` or `name(a, key=b)`. \throws UsageError if parentheses do not match or an argument is empty.
-NamedCall parse_call(std::string_view text);
+NamedCall parse_call(std::string_view full);
 
 /// The arguments in the order of `keys`: by name or by position; `defaults` where they are not given.
 /// \throws UsageError for an unknown or doubled key, one argument too many, or a value that is not a finite number.
@@ -33,6 +33,6 @@ std::vector<double> numeric_arguments(const NamedCall& call, const std::vector<s
                                       const std::vector<double>& defaults);
 
 /// The finite number that the whole text is. \throws UsageError naming `what` otherwise.
-double parse_number(std::string_view what, std::string_view text);
+double parse_number(std::string_view what, std::string_view given);
 
 }  // namespace evengrad

@@ -67,6 +67,7 @@ std::string_view bytes(const Tensor& tensor) {
 void write_safetensors(const std::vector<Tensor>& tensors, const std::map<std::string, std::string>& metadata,
                        FunctionRef<void(std::string_view)> sink) {
   std::vector<const Tensor*> order;
+  order.reserve(tensors.size());
   for (const Tensor& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const Tensor* a, const Tensor* b) {
     return std::pair(b->values.index(), std::string_view(a->name)) <

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <map>
@@ -27,12 +26,16 @@ std::string compare(const Options& changed) {
                      {"--data", "moons"},
                      {"--samples", "200"}};
   for (const auto& [name, value] : changed) options[name] = value;
-  std::string line = "evengrad compare";
+  std::string line = "compare";
   for (const auto& [name, value] : options) line += " " + name + (value.empty() ? "" : " '" + value + "'");
   return line + " ";
 }
 
 const std::string small = compare({});
+
+Output finished(const TempFolder& folder, const std::string& arguments) {
+  return shell(folder, "evengrad " + arguments);
+}
 
 nlohmann::json results(const std::filesystem::path& folder) {
   nlohmann::json document = nlohmann::json::parse(contents(folder / "results.json"));
@@ -42,7 +45,7 @@ nlohmann::json results(const std::filesystem::path& folder) {
 
 TEST(Compare, TheDocumentHasACellForEachPairingAndSize) {
   const TempFolder folder;
-  const Output output = shell(folder, small + "--json --quiet");
+  const Output output = finished(folder, small + "--json --quiet");
   ASSERT_EQ(output.status, 0) << output.err;
   const auto document = output.json();
   ASSERT_EQ(document["cells"].size(), 8u);
@@ -63,42 +66,28 @@ TEST(Compare, TheDocumentHasACellForEachPairingAndSize) {
 
 TEST(Compare, TheLastLineIsTheConclusion) {
   const TempFolder folder;
-  const Output output = shell(folder, small + "--out out");
+  const Output output = finished(folder, small + "--out out");
   ASSERT_EQ(output.status, 0) << output.err;
   const std::string conclusion = results(folder.path() / "out")["conclusion"];
   EXPECT_EQ(output.out.substr(output.out.size() - conclusion.size() - 1), conclusion + "\n");
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "out" / "compare.cells.csv"));
 }
 
-// Starts the line, kills it after so many milliseconds unless it is done; true if it was killed.
-bool killed_after(const TempFolder& folder, const std::string& line, int milliseconds) {
-  const ::pid_t child = ::fork();
-  if (child == 0) {
-    const std::string command =
-        "cd '" + folder.path().string() + "' && exec '" EVENGRAD_PROGRAM_FOLDER "'/" + line + " >/dev/null 2>&1";
-    ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-    ::_exit(127);
-  }
-  std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status);
-}
-
 // Killed at random moments, also while it resumes; in the end the results are those of a run that nothing disturbed.
 TEST(Compare, AKilledRunResumesToTheSameResults) {
   const TempFolder folder;
-  ASSERT_EQ(shell(folder, small + "--out undisturbed").status, 0);
+  ASSERT_EQ(finished(folder, small + "--out undisturbed").status, 0);
   std::mt19937 random(17);
   int kills = 0;
   // Ever longer, so that the last attempt gets through on any machine.
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    const int longest = 50 + 20 * attempt;
-    kills += killed_after(folder, small + "--out killed --resume --quiet", static_cast<int>(random() % longest));
+  for (unsigned attempt = 0; attempt < 20; ++attempt) {
+    const unsigned longest = 50 + 20 * attempt;
+    Started program(folder, small + "--out killed --resume --quiet");
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % longest));
+    kills += program.end(SIGKILL).status == -1;
   }
   EXPECT_GT(kills, 0);
-  ASSERT_EQ(shell(folder, small + "--out killed --resume").status, 0);
+  ASSERT_EQ(finished(folder, small + "--out killed --resume").status, 0);
   EXPECT_EQ(results(folder.path() / "killed"), results(folder.path() / "undisturbed"));
   if (shell(folder, "command -v sqlite3").status != 0) return;
   const auto rows = [&](const std::string& name) {
@@ -111,33 +100,34 @@ TEST(Compare, AKilledRunResumesToTheSameResults) {
 
 TEST(Compare, AFolderWithResultsAsksWhatToDo) {
   const TempFolder folder;
-  ASSERT_EQ(shell(folder, small + "--out out").status, 0);
+  ASSERT_EQ(finished(folder, small + "--out out").status, 0);
   const auto first = results(folder.path() / "out");
-  const Output again = shell(folder, small + "--out out");
+  const Output again = finished(folder, small + "--out out");
   EXPECT_EQ(again.status, 1);
   EXPECT_TRUE(again.one_line());
   EXPECT_NE(again.err.find("--resume"), std::string::npos) << again.err;
   EXPECT_NE(again.err.find("--overwrite"), std::string::npos);
-  const Output other = shell(folder, small + "--out out --resume --seed 2");
+  const Output other = finished(folder, small + "--out out --resume --seed 2");
   EXPECT_EQ(other.status, 1);
   EXPECT_NE(other.err.find("seed 1 there, 2 asked"), std::string::npos) << other.err;
-  EXPECT_EQ(shell(folder, small + "--out out --resume").status, 0);
+  EXPECT_EQ(finished(folder, small + "--out out --resume").status, 0);
   EXPECT_EQ(results(folder.path() / "out"), first);
-  EXPECT_EQ(shell(folder, small + "--out out --overwrite --seed 2").status, 0);
+  EXPECT_EQ(finished(folder, small + "--out out --overwrite --seed 2").status, 0);
   EXPECT_NE(results(folder.path() / "out"), first);
 }
 
 TEST(Compare, InterruptedItSaysHowToGoOn) {
   const TempFolder folder;
-  const Output output =
-      shell(folder, "timeout --preserve-status -s INT 0.3 " + compare({{"--steps", "5000"}}) + "--out out");
+  Started program(folder, compare({{"--steps", "20000"}, {"--progress", "always"}}) + "--out out");
+  ASSERT_TRUE(program.wait_for(".err"));
+  const Output output = program.end(SIGINT);
   EXPECT_EQ(output.status, 130) << output.err;
   EXPECT_NE(output.err.find("--resume"), std::string::npos) << output.err;
 }
 
 TEST(Compare, WrongOptionsAreUsageErrors) {
   const TempFolder folder;
-  ASSERT_EQ(shell(folder, small).status, 0);
+  ASSERT_EQ(finished(folder, small).status, 0);
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"--activations", "rellu"},
                                                                                     {"--inits", "hee"},
                                                                                     {"--depths", "0"},
@@ -150,7 +140,7 @@ TEST(Compare, WrongOptionsAreUsageErrors) {
                                                                                     {"--steps", "-1"},
                                                                                     {"--data", "nothing"},
                                                                                     {"--resume", ""}}) {
-    const Output output = shell(folder, compare({{name, value}}));
+    const Output output = finished(folder, compare({{name, value}}));
     EXPECT_EQ(output.status, 2) << name << " " << value << ": " << output.err;
     EXPECT_TRUE(output.one_line()) << name << " " << value << ": " << output.err;
   }

@@ -3,13 +3,18 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "../temp_folder.hpp"
 
@@ -35,10 +40,67 @@ inline std::string contents(const std::filesystem::path& path) {
 /// A shell line in which `evengrad` is the program under test.
 inline Output shell(const TempFolder& folder, const std::string& line) {
   const auto out = folder.path() / ".out", err = folder.path() / ".err";
-  const std::string command = "cd '" + folder.path().string() + "' && PATH='" + EVENGRAD_PROGRAM_FOLDER + "':$PATH && { " +
-                              line + "; } >'" + out.string() + "' 2>'" + err.string() + "' </dev/null";
+  const std::string command = "cd '" + folder.path().string() + "' && PATH='" + EVENGRAD_PROGRAM_FOLDER +
+                              "':$PATH && { " + line + "; } >'" + out.string() + "' 2>'" + err.string() +
+                              "' </dev/null";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(out), contents(err)};
 }
+
+/// The program in the background, until it ends or is sent a signal.
+class Started {
+ public:
+  Started(const TempFolder& folder, const std::string& arguments) : folder_(folder) {
+    pid_ = ::fork();
+    if (pid_ > 0) return;
+    const auto redirect = [&](const char* name, int to) {
+      ::dup2(::open((folder.path() / name).c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0666), to);
+    };
+    redirect(".out", STDOUT_FILENO);
+    redirect(".err", STDERR_FILENO);
+    const std::string line = std::string("exec '") + EVENGRAD_PROGRAM_FOLDER + "/evengrad' " + arguments;
+    if (::chdir(folder.path().c_str()) == 0) ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ~Started() {
+    if (pid_ > 0) end(SIGKILL);
+  }
+
+  /// Its exit status, or -1 if a signal killed it.
+  Output end(int signal = 0) {
+    if (signal) ::kill(pid_, signal);
+    int status = 0;
+    ::waitpid(std::exchange(pid_, 0), &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(folder_.path() / ".out"),
+            contents(folder_.path() / ".err")};
+  }
+
+  /// Waits until the program itself, not yet the shell, handles this signal.
+  void wait_until_it_catches(int signal) const {
+    const std::string status = "/proc/" + std::to_string(pid_) + "/status";
+    for (int i = 0; i < 3000; ++i) {
+      const std::string lines = contents(status);
+      const auto caught = lines.find("SigCgt:\t");
+      if (caught != std::string::npos && (std::stoull(lines.substr(caught + 8), nullptr, 16) >> (signal - 1) & 1))
+        return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  /// Waits until the file is larger than this; false if that takes too long.
+  bool wait_for(const std::string& file, std::uintmax_t bytes = 0) const {
+    for (int i = 0; i < 3000; ++i) {
+      std::error_code error;
+      const auto size = std::filesystem::file_size(folder_.path() / file, error);
+      if (!error && size > bytes) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
+ private:
+  const TempFolder& folder_;
+  pid_t pid_ = 0;
+};
 
 }  // namespace evengrad::test

@@ -24,7 +24,8 @@ TEST(Names, AnUnknownOneIsAnsweredWithTheNearest) {
 }
 
 TEST(Names, HostileOnesStayOnOneShortLine) {
-  const std::string huge(10'000'000, 'x');
+  std::string huge;
+  huge.assign(10'000'000, 'x');
   std::vector<std::string> known(100'000, "a\nb");
   known.push_back(huge);
   const std::string message = unknown_name("fruit", huge + "\x1b[31m", known);

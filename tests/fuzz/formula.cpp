@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 
 #include "target.hpp"
 
@@ -21,8 +20,9 @@ using Numbers = std::array<S, 2 * count>;
 /// To the last bit; which NaN it is does not matter.
 template <class S>
 bool same(const Numbers<S>& a, const Numbers<S>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(),
-                    [](S x, S y) { return (std::isnan(x) && std::isnan(y)) || std::memcmp(&x, &y, sizeof x) == 0; });
+  return std::equal(a.begin(), a.end(), b.begin(), [](S x, S y) {
+    return std::isnan(x) ? std::isnan(y) : x == y && std::signbit(x) == std::signbit(y);
+  });
 }
 
 template <class S>

@@ -38,6 +38,7 @@ void reset_peak() { peak = held.load(); }
 
 #if defined(EVENGRAD_SANITIZER_HOOKS)
 
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): the names are the sanitizers'.
 // A sanitizer's allocator calls these, where they are defined.
 extern "C" {
 std::size_t __sanitizer_get_allocated_size(const volatile void*);
@@ -46,9 +47,11 @@ void __sanitizer_free_hook(const volatile void* p) {
   if (p) held -= __sanitizer_get_allocated_size(p);
 }
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 #else
 
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-*): the names are the C library's.
 // All of the C library's ways to get memory; operator new uses them too.
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -81,5 +84,6 @@ void free(void* p) {
   __libc_free(p);
 }
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-*)
 
 #endif
