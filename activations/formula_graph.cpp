@@ -123,6 +123,33 @@ std::vector<NodeId> last_uses(const FormulaGraph& graph, const std::vector<NodeI
   return last;
 }
 
+namespace {
+
+// Of x, and of x plus a number.
+bool has_unit_slope(const FormulaGraph& graph, NodeId id) {
+  const Node& node = graph[id];
+  const bool sum = node.op == Op::add || node.op == Op::subtract;
+  return (sum && graph.is_constant(node.operands[1]) ? graph[node.operands[0]] : node).op == Op::x;
+}
+
+// Whether the slope of a node goes into the root's: neither a condition's does, nor a known one.
+std::vector<bool> slopes_needed(const FormulaGraph& graph, NodeId root) {
+  std::vector<bool> needed(graph.nodes().size());
+  needed[static_cast<std::size_t>(root)] = true;
+  for (NodeId id = root; id >= 0; --id) {
+    if (!needed[static_cast<std::size_t>(id)]) continue;
+    const Node& node = graph[id];
+    const bool condition = node.op == Op::less || node.op == Op::less_equal || node.op == Op::equal;
+    const bool known = node.op == Op::call && has_unit_slope(graph, node.operands[0]);
+    for (std::size_t k = condition ? 2 : known ? 1 : 0; k < node.operands.size(); ++k) {
+      if (node.operands[k] >= 0) needed[static_cast<std::size_t>(node.operands[k])] = true;
+    }
+  }
+  return needed;
+}
+
+}  // namespace
+
 Instruction instruction(const FormulaGraph& graph, NodeId id, const std::vector<int>& reg,
                         const std::vector<Activation>& activations) {
   const auto operand = [&](NodeId o) -> Operand {
@@ -140,10 +167,7 @@ Instruction instruction(const FormulaGraph& graph, NodeId id, const std::vector<
   if (node.op == Op::call) {
     in.formula = &activations[static_cast<std::size_t>(node.n)];
     in.kernels = {call_activation<float>, call_activation<double>};
-    const Node& argument = graph[node.operands[0]];
-    const bool sum = argument.op == Op::add || argument.op == Op::subtract;
-    const bool shifted = sum && graph.is_constant(argument.operands[1]);
-    in.unit_slope = (shifted ? graph[argument.operands[0]] : argument).op == Op::x;
+    in.unit_slope = has_unit_slope(graph, node.operands[0]);
   }
   return in;
 }
@@ -174,6 +198,7 @@ std::vector<NodeId> products(const FormulaGraph& graph, const std::vector<NodeId
 
 std::shared_ptr<const CompiledFormula> compile(const FormulaGraph& graph, NodeId root) {
   const std::vector<NodeId> last = last_uses(graph, {root}), product_of = products(graph, last);
+  const std::vector<bool> slope_needed = slopes_needed(graph, root);
   const auto result = std::make_shared<CompiledFormula>();
   result->activations = graph.activations();
   RegisterPool pool;
@@ -186,6 +211,7 @@ std::shared_ptr<const CompiledFormula> compile(const FormulaGraph& graph, NodeId
     // Taken before the operands' registers are free: a called kernel writes its slope while it needs its argument's.
     reg[i] = (product < 0 ? id : product) == root ? kernels::output_register : pool.take();
     result->code.push_back(instruction(graph, id, reg, result->activations));
+    result->code.back().value_only = !slope_needed[static_cast<std::size_t>(product < 0 ? id : product)];
     if (product >= 0) {  // one instruction for both
       result->code.back().scale = graph[graph[product].operands[1]].number;
       std::swap(reg[i], reg[static_cast<std::size_t>(product)]);

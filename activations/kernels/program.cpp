@@ -68,6 +68,18 @@ struct Runner {
       store_each([f, scale, a = stream(in.a), b = stream(in.b)](Index i) { return f(a.load(i), b.load(i)) * scale; });
     }
   }
+  /// x times something else: the slope of x is neither read nor multiplied.
+  void times_x(const Operand& other) const {
+    const double scale = in.scale;
+    store_each([scale, x = Stream<Lanes<S>>(r, input_register), g = stream(other)](Index i) {
+      const Lanes<S> a = x.load(i);
+      const T b = g.load(i);
+      if constexpr (std::is_same_v<T, Lanes<S>>)
+        return a * b * scale;
+      else
+        return T{a * b.value, fma(a, b.derivative, b.value)} * scale;
+    });
+  }
   template <class F>
   void select(F condition) const {
     constexpr Index width = Lanes<S>::size;
@@ -141,6 +153,8 @@ struct Runner {
       case Op::subtract:
         return binary([](const auto& a, const auto& b) { return a - b; });
       case Op::multiply:
+        if (in.a.reg == input_register && in.b.reg > input_register) return times_x(in.b);
+        if (in.b.reg == input_register && in.a.reg > input_register) return times_x(in.a);
         return binary([](const auto& a, const auto& b) { return a * b; });
       case Op::divide:
         return binary([](const auto& a, const auto& b) { return a / b; });
@@ -171,31 +185,45 @@ struct Runner {
 
 template <class T, Real S>
 void run(const Program& program, const Registers<S>& registers) {
-  for (int i = 0; i < program.length; ++i) Runner<T, S>{registers, program.code[i]}();
+  for (int i = 0; i < program.length; ++i) {
+    const Instruction& in = program.code[i];
+    if (in.value_only)
+      Runner<Lanes<S>, S>{registers, in}();
+    else
+      Runner<T, S>{registers, in}();
+  }
 }
 
 void run_values(const Program& program, double* const* values, Index count) {
   run<Lanes<double>, double>(program, {values, nullptr, count});
 }
 
+/// The slope of x.
+template <Real S, Index count>
+struct Ones {
+  alignas(64) S numbers[count];
+  Ones() {
+    for (S& number : numbers) number = S(1);
+  }
+};
+
 /// FormulaKernel of programs. Registers are scratch on the stack: the more of them, the shorter the blocks.
 template <Real S>
 void run_program(const void* formula, const S* z, S* value, S* derivative, Index count) {
-  constexpr Index most = 2048 / sizeof(S), least = 16, scratch = 2 * (most_registers + 1) * least;
+  constexpr Index most = 2048 / sizeof(S), least = 16, scratch = 2 * most_registers * least;
+  static const Ones<S, most> ones;
   constexpr Index width = Lanes<S>::size;
   static_assert(least % width == 0);
   const Program& program = *static_cast<const Program*>(formula);
   alignas(64) S numbers[scratch];
   S *values[most_registers], *slopes[most_registers];
   Index block = most;
-  while (2 * (program.registers + 1) * block > scratch) block /= 2;
-  S* ones = numbers;
-  for (Index i = 0; i < block; ++i) ones[i] = S(1);
+  while (2 * program.registers * block > scratch) block /= 2;
   for (int r = 2; r < program.registers; ++r) {
-    values[r] = numbers + (2 * r) * block;
+    values[r] = numbers + 2 * r * block;
     slopes[r] = values[r] + block;
   }
-  slopes[input_register] = ones;
+  slopes[input_register] = const_cast<S*>(ones.numbers);  // code only reads it
   const auto run_block = [&](S* from, S* to, S* slope, Index n) {
     values[input_register] = from;
     values[output_register] = to;

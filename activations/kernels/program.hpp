@@ -46,6 +46,7 @@ struct Instruction {
   int n = 0;                      // of power_int
   double scale = 1;               // what two operands give is multiplied by it: cheaper than another pass
   bool unit_slope = false;        // of call: a is x plus a number
+  bool value_only = false;        // no other instruction reads its slope
   const void* formula = nullptr;  // of call
   FormulaKernels kernels{};
 };
