@@ -16,7 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int schema = 1;
-constexpr int patience = 10000;  // milliseconds to wait for another process that writes
 
 // Of a process that is killed nothing committed is lost (NORMAL); a power cut may lose the last trials, never the file.
 constexpr const char* set_up = R"(
@@ -153,12 +152,12 @@ const std::string& code() {
 
 void ResultsStore::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
 
-ResultsStore::ResultsStore(const std::filesystem::path& file) : file_(file) {
+ResultsStore::ResultsStore(const std::filesystem::path& file, std::chrono::milliseconds patience) : file_(file) {
   sqlite3* database = nullptr;
   const int status = sqlite3_open(file.c_str(), &database);
   database_.reset(database);
   if (status != SQLITE_OK) fail(database, file);
-  sqlite3_busy_timeout(database, patience);
+  sqlite3_busy_timeout(database, static_cast<int>(patience.count()));
   int version = 0;
   {
     Statement found(database, file_, "PRAGMA user_version");

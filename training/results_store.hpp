@@ -4,6 +4,7 @@
 
 #include <evengrad/training/row.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -34,8 +35,10 @@ struct StoredTrial {
 /// that JSON does not have as "nan", "inf" and "-inf". `facts(name, value)` says what the run was asked.
 class ResultsStore {
  public:
-  /// Opens or creates the file. \throws FileError if that fails, or if the file is no such store.
-  explicit ResultsStore(const std::filesystem::path& file);
+  /// Opens or creates the file; `patience` is how long another process's write is waited for.
+  /// \throws FileError if that fails, or if the file is no such store.
+  explicit ResultsStore(const std::filesystem::path& file,
+                        std::chrono::milliseconds patience = std::chrono::seconds(10));
   ~ResultsStore();
   ResultsStore(const ResultsStore&) = delete;
   ResultsStore& operator=(const ResultsStore&) = delete;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <limits>
@@ -89,6 +91,51 @@ TEST(ResultsStore, FactsCanBeReplaced) {
   store.set_fact("command", "run all");
   store.set_fact("command", "run it");
   EXPECT_EQ(store.fact("command"), "run it");
+}
+
+TEST(ResultsStore, TwoProcessesWriteIntoOneAndLoseNothing) {
+  const TempFolder folder;
+  const auto file = folder.path() / "store.sqlite";
+  constexpr int each = 100;
+  const auto write = [&](int first) {
+    ResultsStore store(file);
+    for (int i = first; i < first + each; ++i) store.add(set, {i, "", to_row(static_cast<double>(i)), 0});
+  };
+  const pid_t other = ::fork();
+  if (other == 0) {
+    try {
+      write(each);
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  write(0);
+  int status = 1;
+  ::waitpid(other, &status, 0);
+  EXPECT_EQ(status, 0);
+  const auto trials = ResultsStore(file).trials(set);
+  ASSERT_EQ(trials.size(), 2u * each);
+  for (const auto& [number, trial] : trials) EXPECT_EQ(from_row<double>(trial.result), number);
+}
+
+TEST(ResultsStore, AWriteThatNeverEndsIsSaidClearly) {
+  const TempFolder folder;
+  const auto file = folder.path() / "store.sqlite";
+  ResultsStore store(file, std::chrono::milliseconds(1));
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  try {
+    store.add(set, {0, "", to_row(1.0), 0});
+    ADD_FAILURE() << "written";
+  } catch (const FileError& error) {
+    EXPECT_NE(std::string(error.what()).find("store.sqlite': database is locked"), std::string::npos) << error.what();
+  }
+  ASSERT_EQ(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(other);
+  store.add(set, {0, "", to_row(1.0), 0});
+  EXPECT_EQ(store.size(), 1);
 }
 
 TEST(ResultsStore, WhatIsNoStoreIsRefusedWithItsPath) {
