@@ -1,0 +1,70 @@
+// Builds dist/report.html: script and style inlined, both allowed by their hashes only, and a hole for one document.
+import { build } from "esbuild";
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
+const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+async function bundle(entry) {
+  const result = await build({
+    entryPoints: [path.join(here, entry)],
+    absWorkingDir: here,
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "iife",
+    target: "es2022",
+    charset: "ascii",
+    legalComments: "none",
+    metafile: true,
+  });
+  return { text: result.outputFiles[0].text.trim(), sources: Object.keys(result.metafile.inputs) };
+}
+
+/** The style element that Plot puts into each chart; its text is part of the page's policy. */
+async function plotStyle() {
+  const source = path.join(path.dirname(createRequire(import.meta.url).resolve("@observablehq/plot")), "plot.js");
+  const found = /append\("style"\)\.text\(\s*`([^`]*)`/.exec(await readFile(source, "utf8"));
+  if (!found) throw new Error("build: no style found in Plot's plot.js: look at how this version styles its charts");
+  return found[1].replaceAll("${className}", "plot");
+}
+
+/** The licenses of the packages inside the page, which ask to be kept with every copy. */
+async function licenses(sources) {
+  const packages = new Set(sources.flatMap((file) => /(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []));
+  const texts = new Map();
+  for (const folder of [...packages].sort()) {
+    const [file] = (await readdir(path.resolve(here, folder))).filter((name) => /^licen[sc]e/i.test(name));
+    const text = await readFile(path.resolve(here, folder, file), "utf8");
+    const rest = text.replace(/^Copyright.*$/gm, "").replace(/\s+/g, " ").trim();
+    const holders = text.match(/^Copyright.*$/gm) ?? [];
+    texts.set(rest, [...(texts.get(rest) ?? []), `${folder.replace(/.*node_modules\//, "")}: ${holders.join("; ")}`]);
+  }
+  const all = [...texts].map(([text, names]) => `${names.join("\n")}\n${text}`).join("\n\n");
+  return all.replaceAll("--", "- -");
+}
+
+const { text: script, sources } = await bundle("src/report.ts");
+const { text: style } = await bundle("src/style.css");
+for (const text of [script, style]) {
+  if (/<\/(script|style)/i.test(text)) throw new Error("build: the bundle would end its own element");
+}
+const policy = [
+  "default-src 'none'",
+  `script-src ${hash(script)}`,
+  `style-src ${hash(style)} ${hash(await plotStyle())}`,
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+const parts = { policy, style, script, licenses: await licenses(sources) };
+const template = await readFile(path.join(here, "src/report.html"), "utf8");
+const page = template.replace(/\{\{(policy|style|script|licenses)\}\}/g, (_, name) => parts[name]);
+if (page.split("{{document}}").length !== 2) throw new Error("build: the page must hold {{document}} exactly once");
+await mkdir(path.join(here, "dist"), { recursive: true });
+await writeFile(path.join(here, "dist/report.html"), page);
+console.log(`dist/report.html: ${Math.round(page.length / 1000)} kB`);
