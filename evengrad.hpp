@@ -15,6 +15,7 @@
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
 #include <evengrad/training/checkpoint.hpp>
+#include <evengrad/training/ensemble.hpp>
 #include <evengrad/training/health.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/trainer.hpp>

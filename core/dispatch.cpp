@@ -1,5 +1,6 @@
 #include <evengrad/core/dispatch.hpp>
 
+#include <evengrad/core/kernels/ensemble.hpp>
 #include <evengrad/core/kernels/kernels.hpp>
 
 namespace evengrad {
@@ -37,10 +38,22 @@ const Table<S>& kernels() {
   return table;
 }
 
+template <Real S>
+const EnsembleTable<S>* ensemble_for(Isa isa) {
+  if (isa > best_isa()) return nullptr;
+#if defined(EVENGRAD_DISPATCH)
+  if (isa == Isa::avx512) return &avx512_ensemble<S>();
+  if (isa == Isa::avx2) return &avx2_ensemble<S>();
+#endif
+  return &baseline_ensemble<S>();
+}
+
 template const Table<float>* kernels_for(Isa);
 template const Table<double>* kernels_for(Isa);
 template const Table<float>& kernels();
 template const Table<double>& kernels();
+template const EnsembleTable<float>* ensemble_for(Isa);
+template const EnsembleTable<double>* ensemble_for(Isa);
 
 }  // namespace kernels
 }  // namespace evengrad

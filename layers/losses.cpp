@@ -1,6 +1,7 @@
 #include <evengrad/layers/losses.hpp>
 
 #include <evengrad/core/kernels/kernels.hpp>
+#include <evengrad/layers/loss_terms.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -108,12 +109,12 @@ Var<S> softmax_cross_entropy(const Var<S>& logits, std::span<const std::int32_t>
 
 template <Real S>
 void MeanSquaredError<S>::forward(Forward<S>& step) {
-  mean_of_terms(step, [](double y, double t) { return (y - t) * (y - t); });
+  mean_of_terms(step, SquaredError{});
 }
 
 template <Real S>
 void MeanSquaredError<S>::pull(Pull<S>& step) const {
-  add_slopes(step, 0, [](double y, double t) { return 2 * (y - t); });
+  add_slopes(step, 0, [](double y, double t) { return SquaredError{}.slope(y, t); });
   add_slopes(step, 1, [](double y, double t) { return 2 * (t - y); });
 }
 
@@ -125,16 +126,12 @@ Var<S> mean_squared_error(const Var<S>& prediction, const Var<S>& target) {
 
 template <Real S>
 void BinaryCrossEntropy<S>::forward(Forward<S>& step) {
-  // softplus(z) - t z, where no exponential can overflow.
-  mean_of_terms(step, [](double z, double t) { return std::max(z, 0.0) - t * z + std::log1p(std::exp(-std::abs(z))); });
+  mean_of_terms(step, SigmoidCrossEntropy{});
 }
 
 template <Real S>
 void BinaryCrossEntropy<S>::pull(Pull<S>& step) const {
-  add_slopes(step, 0, [](double z, double t) {
-    const double e = std::exp(-std::abs(z));
-    return (z >= 0 ? 1 : e) / (1 + e) - t;  // sigmoid(z) - t
-  });
+  add_slopes(step, 0, [](double z, double t) { return SigmoidCrossEntropy{}.slope(z, t); });
   add_slopes(step, 1, [](double z, double) { return -z; });
 }
 
@@ -152,16 +149,13 @@ Var<S> binary_cross_entropy(const Var<S>& logits, const Var<S>& target) {
 
 template <Real S>
 void HuberLoss<S>::forward(Forward<S>& step) {
-  mean_of_terms(step, [d = delta](double y, double t) {
-    const double e = std::abs(y - t);
-    return e <= d ? e * e / 2 : d * (e - d / 2);
-  });
+  mean_of_terms(step, HuberError{delta});
 }
 
 template <Real S>
 void HuberLoss<S>::pull(Pull<S>& step) const {
-  add_slopes(step, 0, [d = delta](double y, double t) { return std::clamp(y - t, -d, d); });
-  add_slopes(step, 1, [d = delta](double y, double t) { return std::clamp(t - y, -d, d); });
+  add_slopes(step, 0, [f = HuberError{delta}](double y, double t) { return f.slope(y, t); });
+  add_slopes(step, 1, [f = HuberError{delta}](double y, double t) { return f.slope(t, y); });
 }
 
 template <Real S>

@@ -156,10 +156,17 @@ void Optimizer<S>::update(const Path& path, Parameter<S>& parameter, const Gradi
   if (state_count_ > 0 && state.first.size() != parameter.value.size()) {
     throw Error(text("optimizer ", name_, ": parameter ", path.str(), " changed its size since the first step"));
   }
+  const updates::Rates now = rates(parameter);
+  rule_(parameter.value.data(), gradient.data(), state.first.data(), state.second.data(), parameter.value.size(), &now, 1);
+}
+
+template <Real S>
+updates::Rates Optimizer<S>::rates(const Parameter<S>& parameter) const {
+  updates::Rates rates = rates_;
   const double decay = parameter.rank == 1 && !decay_biases_ ? 0 : weight_decay_;
-  rates_.weight_decay = decoupled_ ? 0 : decay;
-  rates_.shrink = decoupled_ ? 1 - rates_.learning_rate * decay : 1;
-  rule_(parameter.value.data(), gradient.data(), state.first.data(), state.second.data(), parameter.value.size(), rates_);
+  rates.weight_decay = decoupled_ ? 0 : decay;
+  rates.shrink = decoupled_ ? 1 - rates.learning_rate * decay : 1;
+  return rates;
 }
 
 template <Real S>

@@ -23,6 +23,8 @@ struct OptimizerOptions {
   std::optional<double> alpha = {};
   std::optional<double> weight_decay = {};  ///< coupled (L2), except for adamw
   bool decay_biases = true;            ///< false: weight decay skips every vector (biases, normalization)
+
+  friend bool operator==(const OptimizerOptions&, const OptimizerOptions&) = default;
 };
 
 /// One rule with its state. `Optimizer<float> adam({.name = "adam", .learning_rate = 1e-3});`
@@ -58,12 +60,17 @@ class Optimizer {
   }
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
+  /// For weights that lie elsewhere (training/ensemble.cpp): counts a step; then, for each parameter, rates() are what
+  /// rule() updates it with.
+  void begin_step();
+  updates::Rates rates(const Parameter<S>& parameter) const;
+  updates::Update<S> rule() const { return rule_; }
+
  private:
   struct State {
     Matrix<S> first, second;
   };
 
-  void begin_step();
   void update(const Path& path, Parameter<S>& parameter, const Gradients<S>& gradients);
   void visit_one(const Path& path, Parameter<S>& parameter, FunctionRef<void(const Path&, Matrix<S>&)> visitor);
   State& state_of(const Parameter<S>& parameter);

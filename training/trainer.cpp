@@ -166,47 +166,66 @@ void Trainer<S>::check_stop() const {
   if (stop && stop()) throw Stopped();
 }
 
+// The epoch in progress, from 0. One that was stopped after its last step is still to be reported.
+template <Real S>
+std::int64_t Trainer<S>::epoch() const {
+  return (progress_.samples > 0 ? progress_.step - 1 : progress_.step) / order_.batches();
+}
+
 template <Real S>
 void Trainer<S>::train() {
   const std::int64_t total = total_steps(), batches = order_.batches();
-  TrainingProgress& now = progress_;
   Batch<S> batch;
   bool go_on = true;
-  // An epoch that was stopped after its last step is still to be reported.
-  while ((now.step < total || now.samples > 0) && go_on) {
+  while (!finished() && go_on) {
     const auto start = std::chrono::steady_clock::now();
-    const std::int64_t epoch = (now.samples > 0 ? now.step - 1 : now.step) / batches;
-    order_.start_epoch(epoch);
-    for (Index b = now.step - epoch * batches; b < batches && now.step < total; ++b) {
+    const std::int64_t now = epoch();
+    order_.start_epoch(now);
+    for (Index b = progress_.step - now * batches; b < batches && progress_.step < total; ++b) {
       check_stop();
       batch.gather(train_, order_.batch(b));
-      const double rate = schedule_.rate(base_rate_, now.step);
-      const Seen seen = step(batch, rate);
-      ++now.step;
-      now.loss += seen.loss * static_cast<double>(batch.size());
-      now.right += seen.right;
-      now.samples += batch.size();
-      const StepReport done{now.step, epoch + 1, seen.loss, rate};
-      if (observer_) observer_->after_step(done);
-      if (on_step) on_step(done);
+      const double rate = schedule_.rate(base_rate_, progress_.step);
+      count_step(step(batch, rate), batch.size(), rate);
     }
-    const double samples = static_cast<double>(now.samples);
-    EpochReport report{.epoch = epoch + 1, .train = {now.loss / samples, {}}, .test = {}};
-    if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(now.right) / samples;
-    report.seconds = seconds_since(start);
-    if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
-    now = {.step = now.step};
-    if (observer_) observer_->after_epoch(report);
-    if (on_epoch) go_on = on_epoch(report);
+    go_on = end_epoch(seconds_since(start));
   }
 }
 
 template <Real S>
+void Trainer<S>::count_step(const Seen& seen, Index samples, double learning_rate) {
+  ++progress_.step;
+  progress_.loss += seen.loss * static_cast<double>(samples);
+  progress_.right += seen.right;
+  progress_.samples += samples;
+  const StepReport done{progress_.step, epoch() + 1, seen.loss, learning_rate};
+  if (observer_) observer_->after_step(done);
+  if (on_step) on_step(done);
+}
+
+// Reports the epoch; false if that is to be the last.
+template <Real S>
+bool Trainer<S>::end_epoch(double seconds) {
+  const double samples = static_cast<double>(progress_.samples);
+  EpochReport report{.epoch = epoch() + 1, .train = {progress_.loss / samples, {}}, .test = {}};
+  if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(progress_.right) / samples;
+  report.seconds = seconds;
+  if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
+  progress_ = {.step = progress_.step};
+  if (observer_) observer_->after_epoch(report);
+  return !on_epoch || on_epoch(report);
+}
+
+template <Real S>
 TrainResult Trainer<S>::run() {
+  return complete([&] { train(); });
+}
+
+template <Real S>
+TrainResult Trainer<S>::complete(FunctionRef<void()> training) {
   const auto start = std::chrono::steady_clock::now();
   TrainResult result;
   try {
-    train();
+    training();
     result.train = measure(train_, [&] { check_stop(); });
     if (test_.size() > 0) result.test = measure(test_, [&] { check_stop(); });
   } catch (const Stopped&) {

@@ -27,6 +27,8 @@ struct TrainerOptions {
   bool shuffle = true;                     ///< otherwise batches come in file order
   std::uint64_t seed = 1;
   int threads = 1;
+
+  friend bool operator==(const TrainerOptions&, const TrainerOptions&) = default;
 };
 
 /// A loss and, for classification, the share of right answers.
@@ -95,6 +97,9 @@ class TrainingObserver {
 };
 
 template <Real S>
+class Ensemble;
+
+template <Real S>
 class Trainer {
  public:
   /// The model and the data must outlive the trainer. `test` may be empty (0 samples).
@@ -144,12 +149,18 @@ class Trainer {
   Index count_right(const Var<S>& output, const Batch<S>& batch) const;
   void check_weights(std::int64_t step);
   void train();
+  bool finished() const { return progress_.step >= total_steps() && progress_.samples == 0; }
+  std::int64_t epoch() const;
+  void count_step(const Seen& seen, Index samples, double learning_rate);
+  bool end_epoch(double seconds);
+  TrainResult complete(FunctionRef<void()> training);
   Metrics measure(const Dataset<S>& data, FunctionRef<void()> before_batch);
   void check_stop() const;
   void check_progress(const TrainingProgress& progress) const;
   void visit_state(FunctionRef<void(const std::string&, Matrix<S>&)> visitor);
 
   struct Stopped {};
+  friend class Ensemble<S>;  // takes the steps of several trainers at once
 
   Layer<S>& model_;
   const Dataset<S>& train_;

@@ -6,11 +6,21 @@ namespace evengrad::updates {
 inline namespace EVENGRAD_ISA {
 namespace {
 
+// A number of the rates in every lane, or each net's own in its lane.
+template <Real S, class Number>
+Lanes<S> lanes_of(const Rates* rates, Index nets, Number number) {
+  if (nets == 1) return Lanes<S>(number(*rates));
+  S each[Lanes<S>::size];
+  for (Index n = 0; n < Lanes<S>::size; ++n) each[n] = static_cast<S>(number(rates[n]));
+  return Lanes<S>::load(each);
+}
+
 // Runs rule(w, g, a, b) on whole vectors and once on the rest; the rule changes w, a and b.
 template <Real S, class Rule>
-void for_each(S* w, const S* g, S* a, S* b, Index count, const Rates& rates, Rule rule) {
+void for_each(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets, Rule rule) {
   using L = Lanes<S>;
-  const L decay(rates.weight_decay), shrink(rates.shrink);
+  const L decay = lanes_of<S>(rates, nets, [](const Rates& r) { return r.weight_decay; });
+  const L shrink = lanes_of<S>(rates, nets, [](const Rates& r) { return r.shrink; });
   for (Index i = 0; i < count; i += L::size) {
     const Index rest = count - i;
     const auto load = [&](const S* p) { return !p ? L(0.0) : rest >= L::size ? L::load(p + i) : L::load(p + i, rest); };
@@ -28,36 +38,44 @@ void for_each(S* w, const S* g, S* a, S* b, Index count, const Rates& rates, Rul
 }
 
 template <Real S>
-void sgd(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
-  const Lanes<S> step(-rates.learning_rate);
-  for_each(w, g, a, b, count, rates, [=](auto& weight, auto gradient, auto&, auto&) {
+void sgd(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets) {
+  const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
+  for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto&, auto&) {
     weight = fma(step, gradient, weight);
   });
 }
 
 template <Real S>
-void momentum(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
-  const Lanes<S> step(-rates.learning_rate), keep(rates.momentum);
-  for_each(w, g, a, b, count, rates, [=](auto& weight, auto gradient, auto& velocity, auto&) {
+void momentum(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets) {
+  const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
+  const Lanes<S> keep = lanes_of<S>(rates, nets, [](const Rates& r) { return r.momentum; });
+  for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& velocity, auto&) {
     velocity = fma(keep, velocity, gradient);
     weight = fma(step, velocity, weight);
   });
 }
 
 template <Real S>
-void nesterov(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
-  const Lanes<S> step(-rates.learning_rate), keep(rates.momentum);
-  for_each(w, g, a, b, count, rates, [=](auto& weight, auto gradient, auto& velocity, auto&) {
+void nesterov(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets) {
+  const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
+  const Lanes<S> keep = lanes_of<S>(rates, nets, [](const Rates& r) { return r.momentum; });
+  for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& velocity, auto&) {
     velocity = fma(keep, velocity, gradient);
     weight = fma(step, fma(keep, velocity, gradient), weight);
   });
 }
 
 template <Real S>
-void adam(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
-  const Lanes<S> keep1(rates.momentum), take1(1 - rates.momentum), keep2(rates.beta2), take2(1 - rates.beta2);
-  const Lanes<S> step(-rates.learning_rate * rates.scale1), scale2(rates.scale2), eps(rates.eps);
-  for_each(w, g, a, b, count, rates, [=](auto& weight, auto gradient, auto& mean, auto& square) {
+void adam(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets) {
+  const auto of = [=](auto number) { return lanes_of<S>(rates, nets, number); };
+  const Lanes<S> keep1 = of([](const Rates& r) { return r.momentum; });
+  const Lanes<S> take1 = of([](const Rates& r) { return 1 - r.momentum; });
+  const Lanes<S> keep2 = of([](const Rates& r) { return r.beta2; });
+  const Lanes<S> take2 = of([](const Rates& r) { return 1 - r.beta2; });
+  const Lanes<S> step = of([](const Rates& r) { return -r.learning_rate * r.scale1; });
+  const Lanes<S> scale2 = of([](const Rates& r) { return r.scale2; });
+  const Lanes<S> eps = of([](const Rates& r) { return r.eps; });
+  for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& mean, auto& square) {
     mean = fma(keep1, mean, take1 * gradient);
     square = fma(keep2, square, take2 * gradient * gradient);
     weight = fma(step, mean / fma(sqrt(square), scale2, eps), weight);
@@ -65,9 +83,12 @@ void adam(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
 }
 
 template <Real S>
-void rmsprop(S* w, const S* g, S* a, S* b, Index count, const Rates& rates) {
-  const Lanes<S> keep(rates.momentum), take(1 - rates.momentum), step(-rates.learning_rate), eps(rates.eps);
-  for_each(w, g, a, b, count, rates, [=](auto& weight, auto gradient, auto& square, auto&) {
+void rmsprop(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets) {
+  const Lanes<S> keep = lanes_of<S>(rates, nets, [](const Rates& r) { return r.momentum; });
+  const Lanes<S> take = lanes_of<S>(rates, nets, [](const Rates& r) { return 1 - r.momentum; });
+  const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
+  const Lanes<S> eps = lanes_of<S>(rates, nets, [](const Rates& r) { return r.eps; });
+  for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& square, auto&) {
     square = fma(keep, square, take * gradient * gradient);
     weight = fma(step, gradient / (sqrt(square) + eps), weight);
   });

@@ -18,9 +18,10 @@ struct Rates {
   double scale2 = 1;  // 1 / sqrt(1 - beta2^t)
 };
 
-/// Changes w (count) from the gradient g and the state a, b (count each; null where a rule has none).
+/// Changes w (count) from the gradient g and the state a, b (count each; null where a rule has none). With 1 net, rates
+/// is for all; else there is a net a lane of a vector, number i is of net i % nets, and each has rates of its own.
 template <Real S>
-using Update = void (*)(S* w, const S* g, S* a, S* b, Index count, const Rates& rates);
+using Update = void (*)(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets);
 
 template <Real S>
 struct Table {

@@ -1,10 +1,14 @@
 // A steady step asks nothing of the system. A program of its own: it replaces malloc and counts.
 #include <evengrad/core/ops.hpp>
+#include <evengrad/data/registry.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/ensemble.hpp>
 
 #include "../matrices.hpp"
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -130,6 +134,24 @@ TEST_P(SteadyStep, OfEvaluationAllocatesNothing) {
   const long before = calls;
   for (int i = 0; i < 20; ++i) predict();
   EXPECT_EQ(calls - before, 0);
+}
+
+TEST_P(SteadyStep, OfNetsSideBySideAllocatesNothing) {
+  const Dataset<float> data = load_data<float>({.name = "moons", .samples = 200, .test_fraction = 0.0}).train;
+  const Dataset<float> none;
+  const TrainerOptions options{.batch_size = 32, .epochs = 5, .threads = GetParam()};
+  Mlp<float> a({.inputs = 2, .hidden = {8}, .outputs = 2, .activations = {make_activation(TestTanh{}, "tanh")}}), b = a;
+  a.initialize(initializer("he"), Rng(1));
+  Trainer<float> first(a, data, none, options), second(b, data, none, options);
+  std::array<long, 35> seen{};  // at each step
+  first.stop = [&, step = std::size_t{0}]() mutable {
+    if (step < seen.size()) seen[step++] = calls;
+    return false;
+  };
+  std::vector<Trainer<float>*> both = {&first, &second};
+  train_together<float>(both, SideBySide::always);
+  EXPECT_GT(seen[0], 0);
+  EXPECT_EQ(seen[1], seen[34]);
 }
 
 TEST_P(SteadyStep, WouldBeSeenToAllocate) {
