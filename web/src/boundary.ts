@@ -1,5 +1,6 @@
 // What a net with two inputs decides, over the plane, with the data on it.
-import {dot, plot, rect} from "@observablehq/plot";
+import {dot, rect} from "@observablehq/plot";
+import {drawing} from "./drawing";
 import {figure, type Stop} from "./figure";
 import {number} from "./format";
 import type {Boundary} from "./model";
@@ -51,60 +52,47 @@ export function boundaryChart(b: Boundary, names: string[]): HTMLElement {
   const painted = areas(b, paint);
   const points = b.points.x.map((x, i) => ({x, y: b.points.y[i]!, label: b.points.label[i]!}));
   const [xLabel, yLabel] = [b.x_label ?? "first input", b.y_label ?? "second input"];
-  const className = (i: number) => names[i] ?? `class ${i}`;
+  const className = (i: number) => (/^\d*$/.test(names[i] ?? "") ? `class ${names[i] || i}` : names[i]!);
   const dotColor = (v: number) => (classes >= 2 ? label(v) : paint(v));
+  const answer = classes === 2 ? `probability of ${className(1)}` : classes ? "class" : "output";
   return figure({
     kicker: "Decision boundary",
-    title: classes ? `Where the net says which of ${classes} classes; dots are training data.`
-                   : "What the net answers; dots are training data.",
+    title: `${classes ? "Where the net says which class" : "What the net answers"}; dots are training data.`,
     file: "train.boundary",
-    legend: classes >= 2
-        ? Array.from({length: classes},
-              (_, i) => ({name: className(i), color: classColors[i % classColors.length]!, kind: "area" as const}))
-        : [],
+    legend: Array.from({length: classes}, (_, i) => ({name: className(i), color: label(i), kind: "area" as const})),
     data: () => ({
-      columns: [yLabel + " \\ " + xLabel, ...b.x.map(x => number(x))],
+      columns: [`${yLabel} \\ ${xLabel}`, ...b.x.map(x => number(x))],
       rows: b.y.map((y, r) => [y, ...b.values[r]!])
     }),
     draw(width, shown) {
-      const side = Math.min(width, 620);
-      const ratio = Math.min(1.3, Math.max(0.5, (b.y.at(-1)! - b.y[0]!) / (b.x.at(-1)! - b.x[0]!)));
-      const drawing = plot({
+      const side = Math.min(width, 560);
+      const ratio = Math.min(1.2, Math.max(0.5, (b.y.at(-1)! - b.y[0]!) / (b.x.at(-1)! - b.x[0]!)));
+      const axis = {tickFormat: (v: number) => number(v, 3), ticks: 6};
+      const circle = {r: 2.6, stroke: "var(--paper)", strokeWidth: 0.8};
+      const drawn = drawing({
         width: side,
         height: Math.round((side - 66) * ratio + 64),
         marginLeft: 52,
-        marginBottom: 38,
-        marginRight: 14,
         marginTop: 26,
-        className: "plot",
-        x: {label: xLabel, tickFormat: (v: number) => number(v, 3), ticks: 6},
-        y: {label: yLabel, tickFormat: (v: number) => number(v, 3), ticks: 6},
-        color: {type: "identity"},
+        x: {label: xLabel, labelAnchor: "center", labelArrow: "none", ...axis},
+        y: {label: yLabel, ...axis},
         marks: [
           rect(painted, {x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "fill", shapeRendering: "crispEdges"}),
-          dot(points.filter(p => classes < 2 || shown(className(p.label))),
-              {x: "x", y: "y", r: 2.6, fill: p => dotColor(p.label), stroke: "var(--paper)", strokeWidth: 0.8})
+          dot(points.filter(p => !classes || shown(className(p.label))),
+              {x: "x", y: "y", fill: p => dotColor(p.label), ...circle})
         ]
-      }) as SVGSVGElement;
-      const scale = (name: string) =>
-          (drawing as unknown as {scale(n: string): {apply(v: number): number}}).scale(name).apply;
-      const [sx, sy] = [scale("x"), scale("y")];
+      });
       const pick = (list: number[]) => list.map((_, i) => i).filter(i => i % Math.ceil(list.length / 24) === 0);
       const [columns, rows] = [pick(b.x), pick(b.y).reverse()];
       const stops = rows.flatMap(r => columns.map((c): Stop => ({
-        x: sx(b.x[c]!) - 4,
-        y: sy(b.y[r]!) - 4,
+        x: drawn.x(b.x[c]!) - 4,
+        y: drawn.y(b.y[r]!) - 4,
         width: 8,
         height: 8,
         title: `${number(b.x[c], 2)}, ${number(b.y[r], 2)}`,
-        entries: [{
-          name: classes === 2 ? `probability of ${className(1)}`
-              : classes       ? "class"
-                              : "output",
-          text: number(b.values[r]![c], 3)
-        }]
+        entries: [{name: answer, text: number(b.values[r]![c], 3)}]
       })));
-      return {svg: drawing, stops, columns: columns.length};
+      return {svg: drawn.svg, stops, columns: columns.length};
     }
   });
 }

@@ -26,9 +26,9 @@ const css = (name: string) => `var(--c-${name})`;
 
 /** Lines of one activation in one chart have shades of its colour. */
 const shades = [
-  (c: string) => c, (c: string) => `color-mix(in oklab, ${c} 58%, var(--paper))`,
+  (c: string) => c, (c: string) => `color-mix(in oklab, ${c} 66%, var(--paper))`,
   (c: string) => `color-mix(in oklab, ${c} 62%, var(--ink))`,
-  (c: string) => `color-mix(in oklab, ${c} 40%, var(--paper))`,
+  (c: string) => `color-mix(in oklab, ${c} 50%, var(--paper))`,
   (c: string) => `color-mix(in oklab, ${c} 30%, var(--ink))`
 ];
 

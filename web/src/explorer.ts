@@ -1,6 +1,6 @@
 // Pick activations, move their parameters: f and f', gains, critical point, and the gradient that theory predicts by
 // depth.
-import {activationOf, lineColors} from "./color";
+import {lineColors} from "./color";
 import {broken} from "./curves";
 import {h} from "./dom";
 import {number} from "./format";
@@ -31,8 +31,7 @@ export function explorer(tables: Explorer): HTMLElement {
     const usual = card.variants.findIndex(v => v.value === (card.parameter?.default ?? null));
     variantOf.set(card, Math.max(0, usual));
   }
-  const colors = new Map(lineColors(cards.map(c => (activationOf(c.name) === c.name ? c.name : `(${c.name}`)))
-                             .map((c, i) => [cards[i]!.name, c]));
+  const colors = new Map(lineColors(cards.map(card => card.name)).map((color, i) => [cards[i]!.name, color]));
   const current = (card: ActivationCard): Variant => card.variants[variantOf.get(card)!]!;
   const label = (card: ActivationCard) => current(card).name;
   const predicted = (card: ActivationCard) =>
@@ -143,26 +142,21 @@ export function explorer(tables: Explorer): HTMLElement {
 
   function facts(card: ActivationCard, variant: Variant): HTMLElement {
     const critical = variant.critical;
-    return h(
-      "article.claim.activation",
-      { "--swatch": colors.get(card.name)! },
-      h("h3", h("i", { "aria-hidden": "true" }), label(card), card.year ? h("small", ` ${card.year}`) : null),
-      h("p.formula", {tabindex: 0}, formula("f(x)"), " = ", formula(card.formula)),
-      card.notes ? h("p", card.notes) : null,
-      card.uses ? h("p", h("b", "Used in: "), card.uses) : null,
-      h(
-        "table.gains",
-        h("caption", "Gains, by what they keep"),
-        h(
-          "tbody",
-          Object.entries(variant.gains).map(([name, value]) => h("tr", h("th", { scope: "row" }, gainTitles[name] ?? name), h("td", gainNames[name] ? formula(gainNames[name]!) : null), h("td.number", number(value, 5))))
-        )
-      ),
-      h("p", critical ? [`Critical point (${critical.class.replaceAll("_", " ")}): `, formula("sigma_w^2"), ` = ${number(critical.sigma_w2, 4)}, `, formula("sigma_b^2"), ` = ${number(critical.sigma_b2, 4)}`] : "No critical point."),
-      variant.recommended ? h("p", h("b", variant.recommended.init), `: ${variant.recommended.reason}`) : null,
-      card.range ? h("p.where", `Range ${card.range}`) : null,
-      card.source ? h("p.where", card.source) : null
-    );
+    const gains = Object.keys(gainTitles).map(name => h("tr", h("th", {scope: "row"}, gainTitles[name]!),
+        h("td", gainNames[name] ? formula(gainNames[name]!) : null), h("td.number", number(variant.gains[name], 5))));
+    const point = critical &&
+        [`Critical point (${critical.class.replaceAll("_", " ")}): `, formula("sigma_w^2"),
+          ` = ${number(critical.sigma_w2, 4)}, `, formula("sigma_b^2"), ` = ${number(critical.sigma_b2, 4)}`];
+    return h("article.claim.activation", {"--swatch": colors.get(card.name)!},
+        h("h3", h("i", {"aria-hidden": "true"}), label(card), h("small", ` ${card.year ?? ""}`)),
+        h("p.formula", {tabindex: 0}, formula("f(x)"), " = ", formula(card.formula)),
+        card.notes ? h("p", card.notes) : null,
+        card.uses ? h("p", h("b", "Used in: "), card.uses) : null,
+        h("table.gains", h("caption", "Gains, by what they keep"), h("tbody", gains)),
+        h("p", point ?? "No critical point."),
+        variant.recommended ? h("p", h("b", variant.recommended.init), `: ${variant.recommended.reason}`) : null,
+        card.range ? h("p.where", `Range ${card.range}`) : null,
+        card.source ? h("p.where", card.source) : null);
   }
 
   fillSliders();

@@ -1,6 +1,7 @@
 // The frame of every chart: a title that says what it shows, a legend that toggles, values on hover or by arrow key,
 // its data as a table and as CSV, and SVG export.
-import {download, h, svg} from "./dom";
+import {download, h} from "./dom";
+import {standaloneSvg} from "./export_svg";
 import {csv} from "./format";
 import {dataTable} from "./table";
 
@@ -176,64 +177,4 @@ function legend(items: LegendItem[], hidden: Set<string>, redraw: () => void): H
   });
   return h("div.legend", {role: "group", "aria-label": "Legend: shows and hides lines"}, ...buttons,
       hidden.size ? all : null);
-}
-
-const painted = ["fill", "stroke"];
-
-/** The chart as a file that needs no page: colours resolved, with title and legend. */
-export function standaloneSvg(chart: SVGSVGElement, frame: ChartFrame, hidden: Set<string>): string {
-  const width = Number(chart.getAttribute("width"));
-  const height = Number(chart.getAttribute("height"));
-  const copy = chart.cloneNode(true) as SVGSVGElement;
-  const originals = [chart, ...chart.querySelectorAll("*")];
-  [copy, ...copy.querySelectorAll("*")].forEach((element, i) => {
-    const computed = getComputedStyle(originals[i]!);
-    for (const name of painted) {
-      const value = element.getAttribute(name);
-      if (value?.includes("var(") || value === "currentColor")
-        element.setAttribute(name, computed.getPropertyValue(name));
-    }
-    element.removeAttribute("class");
-  });
-  copy.querySelectorAll("style").forEach(style => style.remove());
-  const page = getComputedStyle(document.documentElement);
-  const ink = getComputedStyle(document.body).color;
-  const shown = frame.legend.filter(item => !hidden.has(item.name));
-  let x = 12;
-  let y = 44;
-  const keys = shown.map(item => {
-    const length = 26 + 6.4 * item.name.length;
-    if (x + length > width) [x, y] = [12, y + 18];
-    const probe = h("span.probe", {"--swatch": item.color});
-    document.body.append(probe);
-    const color = getComputedStyle(probe).color;
-    probe.remove();
-    const key = svg("g", {transform: `translate(${x},${y})`},
-        item.kind === "band" || item.kind === "area"
-            ? svg("rect", {y: -5, width: 16, height: 10, fill: color, "fill-opacity": item.kind === "band" ? 0.25 : 1})
-            : svg("line", {
-                x2: 16,
-                stroke: color,
-                "stroke-width": 2,
-                "stroke-dasharray": item.kind === "dashed" ? "4 3" : null
-              }),
-        svg("text", {x: 21, dy: "0.35em", fill: ink}, item.name));
-    x += length;
-    return key;
-  });
-  const top = shown.length > 1 ? y + 14 : 36;
-  copy.setAttribute("y", String(top));
-  const title = frame.kicker ? `${frame.kicker}: ${frame.title}` : frame.title;
-  const whole = svg("svg", {
-    xmlns: "http://www.w3.org/2000/svg",
-    width,
-    height: height + top,
-    viewBox: `0 0 ${width} ${height + top}`,
-    role: "img"
-  },
-      svg("title", title), svg("rect", {width: "100%", height: "100%", fill: page.backgroundColor}),
-      svg("g", {"font-family": "system-ui, sans-serif", "font-size": 12, color: ink},
-          svg("text", {x: 12, y: 22, "font-size": 14, "font-weight": 600, fill: ink}, title),
-          ...(shown.length > 1 ? keys : []), copy));
-  return new XMLSerializer().serializeToString(whole);
 }

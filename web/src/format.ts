@@ -34,8 +34,8 @@ export function prose(text: string): string {
 }
 
 export function interval(low: Num | undefined, high: Num | undefined, digits = 3): string {
-  if (low === null || low === undefined || high === null || high === undefined) return "";
-  return ` [${number(low, digits)}, ${number(high, digits)}]`;
+  const known = [low, high].every(v => v !== null && v !== undefined && Number.isFinite(v));
+  return known ? ` [${number(low, digits)}, ${number(high, digits)}]` : "";
 }
 
 /** A number with its interval. */

@@ -1,5 +1,6 @@
 // Numbers by two names as coloured cells, each with its value on hover or by arrow keys.
-import {cell, plot, text} from "@observablehq/plot";
+import {cell, text} from "@observablehq/plot";
+import {drawing} from "./drawing";
 import {figure, type Stop} from "./figure";
 import {number} from "./format";
 import type {HeatMapData, Num} from "./model";
@@ -48,10 +49,18 @@ const inkOn = (share: number | null, diverging: boolean) =>
 
 const inCell = (v: Num, log: boolean) => number(v, v !== null && Math.abs(v) < 1e-3 ? 1 : log ? 2 : 3);
 
+interface HeatCell {
+  value: Num;
+  r: number;
+  c: number;
+  share: number | null;
+}
+
 export function heatMap(map: HeatMap): HTMLElement {
   const share = shares(map);
   const diverging = map.middle !== undefined;
-  const cells = map.values.flatMap((list, r) => list.map((value, c) => ({value, r, c, share: share(value)})));
+  const cells: HeatCell[] =
+      map.values.flatMap((list, r) => list.map((value, c) => ({value, r, c, share: share(value)})));
   return figure({
     kicker: map.kicker,
     title: map.title,
@@ -71,56 +80,31 @@ export function heatMap(map: HeatMap): HTMLElement {
       const rowHeight = 28;
       const longest = 6.2 * Math.max(...map.columns.map(n => n.length));
       const marginTop = slanted ? 18 + 0.82 * longest : 30;
-      const drawing = plot(
-                          {
-                            width,
-                            height: marginTop + rowHeight * map.rows.length + 8,
-                            marginLeft,
-                            marginRight,
-                            marginTop,
-                            marginBottom: 8,
-                            className: "plot",
-                            x: {
-                              domain: map.columns.map((_, i) => i),
-                              label: null,
-                              axis: "top",
-                              tickFormat: (i: number) => map.columns[i]!,
-                              tickRotate: slanted ? -55 : 0,
-                              tickSize: 0,
-                              padding: 0.03
-                            },
-                            y: {
-                              domain: map.rows.map((_, i) => i),
-                              label: null,
-                              tickFormat: (i: number) => map.rows[i]!,
-                              tickSize: 0,
-                              padding: 0.06
-                            },
-                            color: {type: "identity"},
-                            marks: [
-                              cell(cells, {x: "c", y: "r", fill: d => fill(d.share, diverging), rx: 2}),
-                              ...(step >= 44 ? [text(cells, {
-                                x: "c",
-                                y: "r",
-                                text: d => inCell(d.value, map.log),
-                                fill: d => inkOn(d.share, diverging),
-                                fontSize: 11
-                              })]
-                                             : [])
-                            ]
-                          }) as SVGSVGElement;
-      const band = (name: "x"|"y") =>
-          (drawing as unknown as {scale(n: string): {apply(v: number): number; bandwidth: number}}).scale(name);
-      const [x, y] = [band("x"), band("y")];
+      const ordinal = (names: string[]) =>
+          ({domain: names.map((_, i) => i), label: null, tickFormat: (i: number) => names[i]!, tickSize: 0});
+      const numbers = {x: "c", y: "r", text: (d: HeatCell) => inCell(d.value, map.log), fontSize: 11};
+      const drawn = drawing({
+        width,
+        height: marginTop + rowHeight * map.rows.length + 8,
+        marginLeft,
+        marginRight,
+        marginTop,
+        marginBottom: 8,
+        x: {...ordinal(map.columns), axis: "top", tickRotate: slanted ? -55 : 0, padding: 0.03},
+        y: {...ordinal(map.rows), padding: 0.06},
+        marks: [
+          cell(cells, {x: "c", y: "r", fill: d => fill(d.share, diverging), rx: 2}),
+          step >= 44 ? text(cells, {...numbers, fill: d => inkOn(d.share, diverging)}) : null
+        ]
+      });
       const stops = cells.map((d): Stop => ({
-        x: x.apply(d.c),
-        y: y.apply(d.r),
-        width: x.bandwidth,
-        height: y.bandwidth,
+        x: drawn.x(d.c),
+        y: drawn.y(d.r),
+        ...drawn.cell,
         title: `${map.rows[d.r]}, ${map.columns[d.c]}`,
         entries: [{name: map.detail?.(d.r, d.c) ?? "", color: fill(d.share, diverging), text: number(d.value, 4)}]
       }));
-      return {svg: drawing, stops, columns: map.columns.length};
+      return {svg: drawn.svg, stops, columns: map.columns.length};
     }
   });
 }

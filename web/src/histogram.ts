@@ -1,5 +1,6 @@
 // Histograms over steps: how many numbers of a tensor lie in each decade, on both sides of 0.
-import {plot, rect} from "@observablehq/plot";
+import {rect} from "@observablehq/plot";
+import {drawing} from "./drawing";
 import {figure, type Stop} from "./figure";
 import {number, percent, power} from "./format";
 import type {LayerRow} from "./model";
@@ -19,13 +20,12 @@ export function histogramChart(rows: LayerRow[], layer: string, tensor: string):
     const total = counts.reduce((a, b) => a + b, 0);
     return {step: row.step, shares: counts.map(n => (total ? n / total : 0))};
   });
-  const used =
-      Array.from({length: 2 * decades + 1}, (_, bin) => bin).filter(bin => columns.some(c => (c.shares[bin] ?? 0) > 0));
-  const from = Math.max(0, Math.min(...used, 2 * decades) - 1);
-  const to = Math.min(2 * decades, Math.max(...used, 0) + 1);
-  const bins = Array.from({length: Math.max(1, to - from + 1)}, (_, i) => from + i);
-  const cells =
-      columns.flatMap((column, i) => bins.map(bin => ({i, bin, step: column.step, share: column.shares[bin] ?? 0})));
+  const used = Array.from({length: 2 * decades + 1}, (_, bin) => bin);
+  const bins = used.filter(bin => bin === decades || columns.some(c => (c.shares[bin] ?? 0) > 0));
+  // A row each, from below; where decades without numbers are left out, half a row stays free.
+  let row = 0;
+  const rowOf = new Map(bins.map((bin, i) => [bin, (row += i && bins[i - 1] !== bin - 1 ? 1.5 : 1)]));
+  const cells = columns.flatMap((c, i) => bins.map(bin => ({i, row: rowOf.get(bin)!, share: c.shares[bin] ?? 0})));
   const most = Math.max(1e-9, ...cells.map(cell => cell.share));
   const end = columns.at(-1);
   const zero = end?.shares[decades] ?? 0;
@@ -42,51 +42,37 @@ export function histogramChart(rows: LayerRow[], layer: string, tensor: string):
       rows: columns.map(c => [c.step, ...bins.map(bin => c.shares[bin] ?? 0)])
     }),
     draw(width) {
-      const height = 60 + 17 * bins.length;
-      const ticks = columns.map((_, i) => i).filter(i => i % Math.ceil(columns.length / Math.max(2, width / 70)) === 0);
-      const drawing = plot({
+      const every = Math.ceil(columns.length / Math.max(2, width / 70));
+      const paint = (share: number) =>
+          `color-mix(in oklab, var(--heat-high) ${Math.round(100 * share)}%, var(--heat-low))`;
+      const {svg, x, y} = drawing({
         width,
-        height,
+        height: 64 + 20 * row,
         marginLeft: 52,
-        marginBottom: 38,
-        marginRight: 12,
-        className: "plot",
         x: {
-          type: "linear",
-          domain: [-0.5, columns.length - 0.5],
-          ticks,
-          tickFormat: (i: number) => number(columns[i]?.step),
-          label: "step"
+          label: "step", labelAnchor: "center", labelArrow: "none", domain: [-0.5, columns.length - 0.5],
+          ticks: columns.map((_, i) => i).filter(i => i % every === 0),
+          tickFormat: (i: number) => number(columns[i]?.step)
         },
         y: {
-          type: "linear",
-          domain: [from - 0.5, to + 0.5],
-          ticks: bins.filter(bin => (bin - decades) % (bins.length > 14 ? 2 : 1) === 0),
-          tickFormat: binName,
-          label: "value"
+          label: "value", domain: [0.5, row + 0.5], ticks: [...rowOf.values()],
+          tickFormat: (r: number) => binName(bins.find(bin => rowOf.get(bin) === r)!)
         },
-        color: {type: "identity"},
         marks: [rect(cells.filter(cell => cell.share > 0), {
-          x1: d => d.i - 0.5,
-          x2: d => d.i + 0.5,
-          y1: d => d.bin - 0.5,
-          y2: d => d.bin + 0.5,
-          fill: d =>
-              `color-mix(in oklab, var(--heat-high) ${Math.round(100 * Math.sqrt(d.share / most))}%, var(--heat-low))`
+          x1: d => d.i - 0.5, x2: d => d.i + 0.5, y1: d => d.row - 0.5, y2: d => d.row + 0.5, inset: 0.5,
+          fill: d => paint(Math.sqrt(d.share / most))
         })]
-      }) as SVGSVGElement;
-      const scale = (name: string) =>
-          (drawing as unknown as {scale(n: string): {apply(v: number): number}}).scale(name).apply;
-      const [x, y] = [scale("x"), scale("y")];
+      });
+      const [cellWidth, cellHeight] = [x(1) - x(0), y(0) - y(1)];
       const stops = [...bins].reverse().flatMap(bin => columns.map((column, i): Stop => ({
         x: x(i - 0.5),
-        y: y(bin + 0.5),
-        width: x(i + 0.5) - x(i - 0.5),
-        height: y(bin - 0.5) - y(bin + 0.5),
+        y: y(rowOf.get(bin)! + 0.5),
+        width: cellWidth,
+        height: cellHeight,
         title: `step ${number(column.step)}, around ${binName(bin)}`,
         entries: [{name: "share", text: percent(column.shares[bin] ?? 0)}]
       })));
-      return {svg: drawing, stops, columns: columns.length};
+      return {svg, stops, columns: columns.length};
     }
   });
 }

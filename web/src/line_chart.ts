@@ -1,10 +1,11 @@
 // Lines over a common axis: measured, its interval as a band, and what theory says as a dashed line.
-import {areaY, dot, gridX, gridY, line, plot, ruleX, ruleY, text} from "@observablehq/plot";
+import {areaY, dot, gridX, gridY, line, ruleX, ruleY, text} from "@observablehq/plot";
 import type {Markish, ScaleOptions} from "@observablehq/plot";
-import {svg} from "./dom";
-import {figure, type ChartFrame, type Stop} from "./figure";
-import {interval, number, power} from "./format";
 import {lineColors} from "./color";
+import {svg} from "./dom";
+import {drawing, type Drawing} from "./drawing";
+import {figure, type LegendItem, type Stop} from "./figure";
+import {interval, number, power} from "./format";
 import type {Num} from "./model";
 
 export interface Line {
@@ -28,40 +29,92 @@ export interface LineChart {
   logY?: boolean;
   yDomain?: [number, number];
   lines: Line[];
-  /** A horizontal line, as for "gradient unchanged". */
-  mark?: {y: number; text: string};
   /** What the band is, where it is no interval. */
   bandName?: string;
+  /** A horizontal line, as for "gradient unchanged". */
+  mark?: {y: number; text: string};
   /** A step to look at, as a vertical line. */
   cursor?: number | undefined;
-  /** x against y on equal terms, with the diagonal. */
+  /** Dots against the diagonal, on which x is y. */
   diagonal?: boolean;
   compact?: boolean;
   note?: string | undefined;
 }
 
+/** NaN where there is no number, or none that the axis can show. */
 interface Point {
   x: number;
   y: number;
   low: number;
   high: number;
+  theory: number;
+}
+
+interface Drawn {
+  line: Line;
+  color: string;
+  points: Point[];
+}
+
+const theoryName = "theory";
+const colored = (lines: Line[]) => lineColors(lines.map(l => l.name)).map((color, i) => lines[i]!.color ?? color);
+const has = (lines: Line[], field: "low" | "high" | "theory") => lines.some(l => l[field]?.length);
+
+export function lineChart(chart: LineChart): HTMLElement {
+  const colors = colored(chart.lines);
+  const band = chart.bandName ?? "95 % interval";
+  const legend: LegendItem[] =
+      chart.lines.map((l, i) => ({name: l.name, color: colors[i]!, kind: l.dashed ? "dashed" : "line"}));
+  const many = chart.lines.length > 8;
+  if (has(chart.lines, "low")) legend.push({name: band, color: "var(--muted)", kind: "band", off: many});
+  if (has(chart.lines, "theory")) legend.push({name: theoryName, color: "var(--ink)", kind: "dashed"});
+  return figure({
+    kicker: chart.kicker,
+    title: chart.title,
+    note: chart.note,
+    file: chart.file,
+    legend,
+    compact: chart.compact,
+    data: () => data(chart),
+    draw(width, shown) {
+      const lines = chart.lines.map((l, i): Drawn => ({line: l, color: colors[i]!, points: pointsOf(l, chart)}));
+      return draw(chart, lines.filter(l => shown(l.line.name)), width, shown(band), shown(theoryName));
+    }
+  });
+}
+
+function data({lines, xLabel, yLabel}: LineChart): {columns: string[]; rows: (string | Num)[][]} {
+  const fields = (["low", "high", "theory"] as const).filter(field => has(lines, field));
+  const rows = lines.flatMap(
+      l => l.x.map((x, i) => [l.name, x, l.y[i] ?? null, ...fields.map(field => l[field]?.[i] ?? null)]));
+  return {columns: ["line", xLabel, yLabel, ...fields], rows};
+}
+
+function pointsOf(l: Line, {logX, logY}: LineChart): Point[] {
+  const usable = (v: Num | undefined) => (v === null || v === undefined || (logY && v <= 0) ? NaN : v);
+  const point = (x: number, i: number): Point =>
+      ({x, y: usable(l.y[i]), low: l.low?.[i] ?? NaN, high: l.high?.[i] ?? NaN, theory: usable(l.theory?.[i])});
+  return l.x.map(point).filter(p => !logX || p.x > 0);
 }
 
 /** At most six powers of ten. */
-export function decades(low: number, high: number): number[] {
-  const from = Math.floor(Math.log10(low) + 1e-9);
-  const to = Math.ceil(Math.log10(high) - 1e-9);
+function decades(low: number, high: number): number[] {
+  const [from, to] = [Math.floor(Math.log10(low) + 1e-9), Math.ceil(Math.log10(high) - 1e-9)];
   const step = Math.max(1, Math.ceil((to - from) / 6));
   const ticks = [];
   for (let e = Math.ceil(from / step) * step; e <= to; e += step) ticks.push(10 ** e);
   return ticks.filter(tick => tick >= 0.99 * low && tick <= 1.01 * high);
 }
 
-/** 1, 2, 5, 10, … of a range below three decades. */
+/** 1, 2, 5, 10, … of a range below three decades; of a short one 1, 1.5, 2, 3, 4, … */
 function few(low: number, high: number): number[] {
-  const ticks = [];
-  for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) ticks.push(10 ** e, 2 * 10 ** e, 5 * 10 ** e);
-  return ticks.filter(tick => tick >= 0.99 * low && tick <= 1.01 * high);
+  const within = (steps: number[]) => {
+    const ticks = [];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) ticks.push(...steps.map(s => s * 10 ** e));
+    return ticks.filter(tick => tick >= 0.99 * low && tick <= 1.01 * high);
+  };
+  const usual = within([1, 2, 5]);
+  return usual.length > 2 ? usual : within([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]);
 }
 
 interface Axis extends ScaleOptions {
@@ -69,222 +122,133 @@ interface Axis extends ScaleOptions {
 }
 
 function axis(values: number[], log: boolean | undefined, label: string, room: number): Axis {
-  const finite = values.filter(v => Number.isFinite(v) && (!log || v > 0));
-  const low = Math.min(...finite);
-  const high = Math.max(...finite);
+  let [low, high] = [Infinity, -Infinity];
+  for (const v of values) {
+    if (Number.isFinite(v) && (!log || v > 0)) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  }
+  if (low > high) return {domain: [0, 1], ticks: 0, label: null};
   const common = {label: label || null};
-  const flat = low === high ? {domain: [Math.min(0, low), Math.max(0, high) || 1]} : {};
-  if (!log) return {...common, ...flat, ticks: room, tickFormat: (v: number) => number(v, 4)};
+  if (!log) {
+    const domain = low < high ? {} : {domain: [Math.min(0, low), Math.max(0, high) || 1]};
+    return {...common, ...domain, ticks: room, tickFormat: (v: number) => number(v, 4)};
+  }
   const domain = low < high ? [low, high] : [low / 2, high * 2];
-  const ticks = decades(low, high);
-  if (ticks.length < 3)
-    return {...common, type: "log", domain, ticks: few(low, high), tickFormat: (v: number) => number(v, 2)};
-  return {...common, type: "log", domain, ticks, tickFormat: (v: number) => power(Math.round(Math.log10(v)))};
+  const powers = decades(low, high);
+  if (powers.length > 2) {
+    return {...common, type: "log", domain, ticks: powers, tickFormat: (v: number) => power(Math.round(Math.log10(v)))};
+  }
+  return {...common, type: "log", domain, ticks: few(low, high), tickFormat: (v: number) => number(v, 2)};
 }
 
-export function lineChart(chart: LineChart): HTMLElement {
-  const colors = lineColors(chart.lines.map(l => l.name));
-  const colorOf = new Map(chart.lines.map((l, i) => [l.name, l.color ?? colors[i]!]));
-  const hasTheory = chart.lines.some(l => l.theory?.length);
-  const hasBand = chart.lines.some(l => l.low?.length);
-  const band = chart.bandName ?? "95 % interval";
-  const many = chart.lines.length > 8;
-  const frame: ChartFrame = {
-    kicker: chart.kicker,
-    title: chart.title,
-    note: chart.note,
-    file: chart.file,
-    legend: [
-      ...chart.lines.map(
-          l => ({name: l.name, color: colorOf.get(l.name)!, kind: l.dashed ? ("dashed" as const) : ("line" as const)})),
-      ...(hasBand ? [{name: band, color: "var(--muted)", kind: "band" as const, off: many}] : []),
-      ...(hasTheory ? [{name: "theory", color: "var(--ink)", kind: "dashed" as const}] : [])
-    ],
-    compact: chart.compact,
-    draw: (width, shown) => draw(chart, colorOf, width, shown),
-    data: () => data(chart)
-  };
-  return figure(frame);
+function draw(chart: LineChart, lines: Drawn[], width: number, banded: boolean, predicted: boolean):
+    {svg: SVGSVGElement; stops: Stop[]} {
+  const all = lines.flatMap(l => l.points);
+  const ys = all.flatMap(p => [p.y, ...(banded ? [p.low, p.high] : []), ...(predicted ? [p.theory] : [])]);
+  const [least, most] = chart.compact ? [150, 240] : [230, 380];
+  const height = Math.round(Math.max(least, Math.min(most, width * 0.56)));
+  const named = width >= 520 && lines.length > 1 && !chart.compact && !chart.diagonal;
+  const longest = Math.max(0, ...lines.map(l => l.line.name.length));
+  const onLeft = named && chart.xLabel === "layer" && range(chart, lines, "first") > 1.5 * range(chart, lines, "last");
+  const [names, numbers] = [named ? Math.min(200, 18 + 7.4 * longest) : 14, 52];
+  const [marginLeft, marginRight] = onLeft ? [names, numbers] : [numbers, names];
+  const y = axis(chart.mark ? [...ys, chart.mark.y] : ys, chart.logY, chart.yLabel, height / 60);
+  const x = axis(all.map(p => p.x), chart.logX, chart.xLabel, Math.min(8, width / 70));
+  const drawn = drawing({
+    width,
+    height,
+    marginLeft,
+    marginRight,
+    marginTop: 26,
+    x: {labelAnchor: "center", labelArrow: "none", ...x},
+    y: {axis: onLeft ? "right" : "left", nice: !chart.logY, ...y, ...(chart.yDomain ? {domain: chart.yDomain} : {})},
+    marks: [...background(chart, y), ...lines.flatMap(l => marks(chart, l, banded, predicted))]
+  });
+  if (named) endLabels(drawn, lines, onLeft, onLeft ? marginLeft - 8 : width - marginRight + 8, height - 40);
+  return {svg: drawn.svg, stops: stops(chart, lines, drawn)};
 }
 
-function data(chart: LineChart): {columns: string[]; rows: (string | Num)[][]} {
-  const banded = chart.lines.some(l => l.low?.length);
-  const predicted = chart.lines.some(l => l.theory?.length);
-  const columns =
-      ["line", chart.xLabel, chart.yLabel, ...(banded ? ["low", "high"] : []), ...(predicted ? ["theory"] : [])];
-  const rows = chart.lines.flatMap(
-      l => l.x.map((x, i) => [l.name, x, l.y[i] ?? null, ...(banded ? [l.low?.[i] ?? null, l.high?.[i] ?? null] : []),
-                       ...(predicted ? [l.theory?.[i] ?? null] : [])]));
-  return {columns, rows};
+function background(chart: LineChart, y: Axis): Markish[] {
+  const grid = {stroke: "var(--grid)", strokeOpacity: 1};
+  const result: Markish[] = [Array.isArray(y.ticks) ? gridY(y.ticks, grid) : gridY({ticks: y.ticks, ...grid})];
+  if (chart.diagonal) {
+    result.push(gridX(grid));
+    result.push(line([[0, 0], [1, 1]], {stroke: "var(--ink)", strokeDasharray: "2 4", strokeOpacity: 0.7}));
+  }
+  if (chart.mark) {
+    const halo = {fill: "var(--muted)", stroke: "var(--paper)", strokeWidth: 4};
+    result.push(ruleY([chart.mark.y], {stroke: "var(--muted)", strokeDasharray: "1 3"}));
+    result.push(text([chart.mark], {y: "y", text: "text", frameAnchor: "right", dy: -7, textAnchor: "end", ...halo}));
+  }
+  if (chart.cursor !== undefined) result.push(ruleX([chart.cursor], {stroke: "var(--accent)", strokeWidth: 1.5}));
+  return result;
 }
 
-function end(points: Point[], which: "first" | "last"): number | undefined {
+function marks(chart: LineChart, {line: l, color, points}: Drawn, banded: boolean, predicted: boolean): Markish[] {
+  if (chart.diagonal) return [dot(points, {x: "x", y: "y", fill: color, r: 5})];
+  const result: Markish[] = [];
+  if (banded && l.low?.length) {
+    // On a log axis a band that reaches 0 goes down to the least of what the chart shows.
+    const floor = Math.min(...points.flatMap(p => [p.y, p.low]).filter(v => v > 0));
+    const bound = (v: number) => (chart.logY && v <= 0 ? floor : v);
+    const around = points.filter(p => Number.isFinite(p.low + p.high));
+    result.push(areaY(around, {x: "x", y1: p => bound(p.low), y2: p => bound(p.high), fill: color, fillOpacity: 0.16}));
+  }
+  const dash = l.dashed ? {strokeDasharray: "6 4"} : {};
+  result.push(line(points, {x: "x", y: "y", stroke: color, strokeWidth: 2.2, ...dash}));
+  if (points.length <= 25) result.push(dot(points, {x: "x", y: "y", fill: color, r: 2.6}));
+  if (predicted && l.theory?.length) {
+    result.push(line(points, {x: "x", y: "theory", stroke: "var(--ink)", strokeWidth: 1.1, strokeDasharray: "2 5"}));
+  }
+  return result;
+}
+
+function end({points}: Drawn, which: "first" | "last"): number | undefined {
   const usable = (p: Point) => Number.isFinite(p.y);
   return (which === "first" ? points.find(usable) : points.findLast(usable))?.y;
 }
 
 /** How far the lines are apart at one end: their names go where they differ. */
-function range(points: Point[][], which: "first" | "last", log: boolean | undefined): number {
-  const ends = points.map(list => end(list, which)).filter(y => y !== undefined);
-  return Math.max(...ends.map(y => (log ? Math.log(y) : y))) - Math.min(...ends.map(y => (log ? Math.log(y) : y)));
+function range(chart: LineChart, lines: Drawn[], which: "first" | "last"): number {
+  const ends = lines.map(l => end(l, which)).filter(y => y !== undefined).map(y => (chart.logY ? Math.log(y) : y));
+  return Math.max(...ends) - Math.min(...ends);
 }
 
 /** Where texts go so that they do not cover each other: as near as possible to where they want to be. */
 function spread(wanted: number[], gap: number, top: number, bottom: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]!);
   const placed = [...wanted];
-  order.forEach((i, k) => {
-    placed[i] = Math.max(placed[i]!, k ? placed[order[k - 1]!]! + gap : top);
-  });
-  [...order].reverse().forEach((i, k, reversed) => {
-    placed[i] = Math.min(placed[i]!, k ? placed[reversed[k - 1]!]! - gap : bottom);
-  });
+  order.forEach((i, k) => (placed[i] = Math.max(placed[i]!, k ? placed[order[k - 1]!]! + gap : top)));
+  order.reverse().forEach((i, k) => (placed[i] = Math.min(placed[i]!, k ? placed[order[k - 1]!]! - gap : bottom)));
   return placed;
 }
 
-function draw(chart: LineChart, colorOf: Map<string, string>, width: number, shown: (name: string) => boolean) {
-  const visible = chart.lines.filter(l => shown(l.name));
-  const usable = (v: Num | undefined, log: boolean | undefined): v is number =>
-      v !== null && v !== undefined && Number.isFinite(v) && (!log || v > 0);
-  const points = visible.map(l => l.x.map((x, i): Point => {
-                                       const y = l.y[i];
-                                       const low = l.low?.[i];
-                                       return {
-                                         x,
-                                         y: usable(y, chart.logY) ? y : NaN,
-                                         low: usable(low, false) ? low : NaN,
-                                         high: l.high?.[i] ?? NaN
-                                       };
-                                     }).filter(p => usable(p.x, chart.logX)));
-  const theory = visible.map(l => (l.theory ?? [])
-                                      .map((y, i) => ({x: l.x[i]!, y: usable(y, chart.logY) ? y : NaN}))
-                                      .filter(p => usable(p.x, chart.logX)));
-  const banded = shown(chart.bandName ?? "95 % interval");
-  const predicted = shown("theory");
-  const ys = [
-    ...points.flat().map(p => p.y), ...(predicted ? theory.flat().map(p => p.y) : []),
-    ...(chart.mark ? [chart.mark.y] : []), ...(banded ? points.flat().flatMap(p => [p.low, p.high]) : [])
-  ].filter(v => Number.isFinite(v) && (!chart.logY || v > 0));
-  const xs = points.flat().map(p => p.x);
-  const lowest = Math.min(...ys);
-  const height = Math.round(Math.max(chart.compact ? 150 : 230, Math.min(chart.compact ? 240 : 380, width * 0.56)));
-  const labelled = width >= 520 && visible.length > 1 && !chart.compact && !chart.diagonal;
-  const longest = Math.max(0, ...visible.map(l => l.name.length));
-  const names = Math.min(190, 16 + 6.6 * longest);
-  const onLeft = labelled && chart.xLabel === "layer" &&
-      range(points, "first", chart.logY) > 1.5 * range(points, "last", chart.logY);
-  const marginRight = onLeft ? 52 : labelled ? names : 14;
-  const marginLeft = onLeft ? names : 52;
-  const yAxis = axis(ys, chart.logY, chart.yLabel, height / 60);
-  const grid = {stroke: "var(--grid)", strokeOpacity: 1};
-  const marks: Markish[] =
-      [Array.isArray(yAxis.ticks) ? gridY(yAxis.ticks, grid) : gridY({ticks: yAxis.ticks, ...grid})];
-  if (chart.diagonal) {
-    marks.push(gridX({stroke: "var(--grid)", strokeOpacity: 1}));
-    marks.push(line([[0, 0], [1, 1]], {stroke: "var(--ink)", strokeDasharray: "2 4", strokeOpacity: 0.7}));
-  }
-  if (chart.mark) {
-    marks.push(ruleY([chart.mark.y], {stroke: "var(--muted)", strokeDasharray: "1 3"}));
-    marks.push(text([chart.mark], {
-      y: "y",
-      text: "text",
-      frameAnchor: "right",
-      dy: -7,
-      textAnchor: "end",
-      fill: "var(--muted)",
-      stroke: "var(--paper)",
-      strokeWidth: 4
-    }));
-  }
-  if (chart.cursor !== undefined) marks.push(ruleX([chart.cursor], {stroke: "var(--accent)", strokeWidth: 1.5}));
-  visible.forEach((l, i) => {
-    const color = colorOf.get(l.name)!;
-    const floor = (v: number) => (chart.logY && !(v > 0) ? lowest : v);
-    if (banded && l.low?.length) {
-      const around = points[i]!.filter(p => Number.isFinite(p.low + p.high));
-      marks.push(
-          areaY(around, {x: "x", y1: p => floor(p.low), y2: p => floor(p.high), fill: color, fillOpacity: 0.16}));
-    }
-    const dash = l.dashed ? "6 4" : undefined;
-    if (!chart.diagonal)
-      marks.push(line(points[i]!, {x: "x", y: "y", stroke: color, strokeWidth: 2.2, strokeDasharray: dash}));
-    if (points[i]!.length <= 25 || chart.diagonal)
-      marks.push(dot(points[i]!, {x: "x", y: "y", fill: color, r: chart.diagonal ? 5 : 2.6}));
-    if (predicted && theory[i]!.length) {
-      marks.push(line(theory[i]!, {x: "x", y: "y", stroke: "var(--ink)", strokeWidth: 1.1, strokeDasharray: "2 5"}));
-    }
+function endLabels(drawn: Drawing, lines: Drawn[], onLeft: boolean, x: number, bottom: number): void {
+  const ends = lines.flatMap(l => {
+    const y = end(l, onLeft ? "first" : "last");
+    return y === undefined ? [] : [{name: l.line.name, color: l.color, y: drawn.y(y)}];
   });
-  const empty = xs.length === 0 || ys.length === 0;
-  const blank = {domain: [0, 1], ticks: 0, label: null};
-  const domain = chart.yDomain ? {domain: chart.yDomain} : {};
-  const drawing = plot({
-    width,
-    height,
-    marginLeft,
-    marginRight,
-    marginTop: 26,
-    marginBottom: 38,
-    className: "plot",
-    x: {
-      labelAnchor: "center",
-      labelArrow: "none",
-      ...(empty ? blank : axis(xs, chart.logX, chart.xLabel, Math.min(8, width / 70)))
-    },
-    y: {axis: onLeft ? "right" : "left", ...(empty ? blank : {...yAxis, nice: !chart.logY, ...domain})},
-    marks
-  }) as SVGSVGElement;
-  if (empty) return {svg: drawing, stops: []};
-  const scaleX = scaleOf(drawing, "x");
-  const scaleY = scaleOf(drawing, "y");
-  if (labelled)
-    endLabels(drawing, visible, points, colorOf, scaleY, onLeft, onLeft ? marginLeft - 8 : width - marginRight + 8,
-        height - 40);
-  return {svg: drawing, stops: stops(chart, visible, points, theory, colorOf, scaleX, scaleY)};
-}
-
-type Scale = (v: number) => number;
-
-function scaleOf(drawing: SVGSVGElement, name: "x"|"y"): Scale {
-  const scale = (drawing as unknown as {scale(n: string): {apply: Scale}}).scale(name);
-  return v => scale.apply(v);
-}
-
-function endLabels(drawing: SVGSVGElement, lines: Line[], points: Point[][], colorOf: Map<string, string>,
-    scaleY: Scale, onLeft: boolean, x: number, bottom: number): void {
-  const ends =
-      lines.map((l, i) => ({name: l.name, y: end(points[i]!, onLeft ? "first" : "last")})).filter((end): end is {
-        name: string;
-        y: number
-      } => end.y !== undefined);
-  const places = spread(ends.map(end => scaleY(end.y)), 13, 20, bottom);
-  ends.forEach((end, i) => {
-    const shape = {
-      x,
-      y: places[i]!,
-      dy: "0.32em",
-      fill: colorOf.get(end.name)!,
-      "text-anchor": onLeft ? "end" : "start",
-      class: "end-label"
-    };
-    drawing.append(svg("text", shape, end.name.length > 26 ? `${end.name.slice(0, 25)}…` : end.name));
+  const places = spread(ends.map(e => e.y), 13, 20, bottom);
+  ends.forEach(({name, color}, i) => {
+    const fill = `color-mix(in oklab, ${color} 78%, var(--ink))`;
+    const anchor = {"text-anchor": onLeft ? "end" : "start", "font-weight": 600};
+    const short = name.length > 26 ? `${name.slice(0, 25)}…` : name;
+    drawn.svg.append(svg("text", {x, y: places[i]!, dy: "0.32em", fill, ...anchor}, short));
   });
 }
 
-/** One place to stop at for each x; a point each for a scatter. */
-function stops(chart: LineChart, lines: Line[], points: Point[][], theory: {x: number; y: number}[][],
-    colorOf: Map<string, string>, scaleX: Scale, scaleY: Scale): Stop[] {
-  const entry = (i: number, p: Point) => {
-    const said = theory[i]!.find(t => t.x === p.x);
-    const text = number(p.y, 4) + interval(p.low, p.high) + (said ? `, theory ${number(said.y, 4)}` : "");
-    return {name: lines[i]!.name, color: colorOf.get(lines[i]!.name)!, text, y: p.y};
-  };
-  const at = new Map<number, ReturnType<typeof entry>[]>();
-  points.forEach((list, i) => list.forEach(p => {
-    if (Number.isFinite(p.y)) at.set(p.x, [...(at.get(p.x) ?? []), entry(i, p)]);
-  }));
-  return [...at.entries()].sort((a, b) => a[0] - b[0]).map(([x, entries]) => ({
-    x: scaleX(x),
-    dots: entries.map(e => ({y: scaleY(e.y), color: e.color})),
+/** One place to stop at for each x. */
+function stops(chart: LineChart, lines: Drawn[], drawn: Drawing): Stop[] {
+  const at = new Map<number, {name: string; color: string; text: string; y: number}[]>();
+  for (const {line: l, color, points} of lines) {
+    for (const p of points.filter(point => Number.isFinite(point.y))) {
+      const said = Number.isFinite(p.theory) ? `, theory ${number(p.theory, 4)}` : "";
+      const entry = {name: l.name, color, text: number(p.y, 4) + interval(p.low, p.high) + said, y: p.y};
+      at.set(p.x, [...(at.get(p.x) ?? []), entry]);
+    }
+  }
+  return [...at].sort((a, b) => a[0] - b[0]).map(([x, entries]) => ({
+    x: drawn.x(x),
+    dots: entries.map(e => ({y: drawn.y(e.y), color: e.color})),
     title: `${chart.xLabel} ${number(x, 4)}`,
     entries: entries.sort((a, b) => b.y - a.y)
   }));

@@ -1,5 +1,5 @@
 // Titles that say what a chart shows, made from its numbers.
-import {listed, number} from "./format";
+import {number} from "./format";
 import type {HeatMapData, Num, Series} from "./model";
 
 interface End {
@@ -58,7 +58,6 @@ export function chartMessage(lines: Series[]): string {
   const order = by(ends(lines, s => last(s.y)));
   const [least, most] = [order[0], order.at(-1)];
   if (!least || !most) return `${first.y_label} by ${first.x_label}.`;
-  const where = `${first.x_label} ${number(Math.max(...lines.flatMap(s => s.x)), 3)}`;
   if (one) {
     const start = first.y[0] ?? null;
     return `${capital(first.y_label)} goes from ${number(start, 2)} to ${number(least.value, 2)} (${first.name}).`;
@@ -70,11 +69,14 @@ export function chartMessage(lines: Series[]): string {
   }
   if (least.high >= most.low && first.low.length)
     return `At the end all lie within each other's intervals, around ${number(most.value, 2)}.`;
-  if (order.length === 2) return `Last, at ${where}: ${listed(order.map(said))}.`;
-  return `Last, at ${where}, ${said(least)} is lowest and ${said(most)} highest.`;
+  const between = order.length === 2 ? "at" : "between";
+  const [low, high] = [least, most].map(e => `${number(e.value, 2)} (${e.name})`);
+  return `${capital(first.y_label)} ends ${between} ${low} and ${high}.`;
 }
 
-function ratio(a: Num | undefined, b: Num | undefined): Num { return a === null || a === undefined || !b ? null : a / b; }
+function ratio(a: Num | undefined, b: Num | undefined): Num {
+  return a === null || a === undefined || !b ? null : a / b;
+}
 
 function capital(text: string): string { return text.charAt(0).toUpperCase() + text.slice(1); }
 

@@ -6,7 +6,7 @@ import {number, percent, plural, prose} from "./format";
 import {histogramChart} from "./histogram";
 import {lineChart, type Line} from "./line_chart";
 import type {Finding, LayerRow, Num, TrainDocument} from "./model";
-import type {Page} from "./page";
+import type {Page, Section} from "./page";
 
 interface Statistic {
   key: string;
@@ -46,42 +46,26 @@ export function trainPage(doc: TrainDocument): Page {
       ? "nothing unhealthy was found"
       : `${plural(doc.findings.length, "finding")}, first of all: ${prose(doc.findings[0]!.message)}`;
   const look = cursor();
-  const sections = [
-    { id: "learning", title: "Learning", fill: (into: HTMLElement) => look.show(into, step => learning(doc, step)) },
-    ...(doc.boundary ? [{ id: "boundary", title: "What it decides", fill: (into: HTMLElement) => into.append(h("div.charts", boundaryChart(doc.boundary!, doc.class_names))) }] : []),
-    ...(doc.probe.length
-      ? [
-          { id: "layers", title: "Inside the layers", fill: (into: HTMLElement) => look.show(into, step => layers(doc.probe, step)) },
-          { id: "units", title: "Units that fall silent and wake", fill: (into: HTMLElement) => look.show(into, step => [births(doc.probe, step)]) },
-          { id: "histograms", title: "Histograms", fill: (into: HTMLElement) => into.append(histograms(doc.probe)) }
-        ]
-      : [])
-  ];
+  const section = (id: string, title: string, fill: (into: HTMLElement) => void): Section => ({id, title, fill});
+  const sections = [section("learning", "Learning", into => look.show(into, step => learning(doc, step)))];
+  if (doc.probe.length) {
+    sections.push(section("layers", "Inside the layers", into => look.show(into, step => layers(doc.probe, step))),
+        section("units", "Units that fall silent and wake", into => look.show(into, step => [births(doc.probe, step)])),
+        section("histograms", "Histograms", into => into.append(histograms(doc.probe))));
+  }
+  const finals = [
+    ["training loss", number(last?.train_loss, 4)], ["test loss", number(last?.test_loss, 4)],
+    ["training accuracy", percent(last?.train_accuracy)], ["test accuracy", percent(last?.test_accuracy)],
+    ["parameters", number(doc.parameters)]
+  ].filter(([, value]) => value !== "–");
   return {
     title: `Training on ${doc.data}`,
-    question: `How does a ${doc.model} net with ${doc.activation} and ${doc.init} learn ${doc.data} by ${doc.optimizer}?`,
+    question: `How does ${doc.model} with ${doc.activation} and ${doc.init} learn ${doc.data} by ${doc.optimizer}?`,
     answer: `After ${plural(doc.steps, "step")}: ${result}; ${health.replace(/\.$/, "")}.`,
     facts: [...(doc.epochs === null ? [] : [plural(doc.epochs, "epoch")]), plural(doc.steps, "step")],
     lead: [
-      h(
-        "dl.finals",
-        (
-          [
-            ["training loss", number(last?.train_loss, 4)],
-            ["test loss", number(last?.test_loss, 4)],
-            ["training accuracy", percent(last?.train_accuracy)],
-            ["test accuracy", percent(last?.test_accuracy)],
-            ["parameters", number(doc.parameters)]
-          ] as const
-        )
-          .filter(([, value]) => value !== "–")
-          .map(([name, value]) => h("div", h("dt", name), h("dd", value)))
-      ),
-      doc.findings.length > 0 &&
-        h(
-          "div.cards",
-          doc.findings.map(f => finding(f, look))
-        )
+      h("dl.finals", finals.map(([name, value]) => h("div", h("dt", name), h("dd", value)))),
+      doc.findings.length > 0 && h("div.cards", doc.findings.map(f => finding(f, look)))
     ],
     sections
   };
@@ -141,10 +125,15 @@ function learning(doc: TrainDocument, step?: number): HTMLElement[] {
     cursor: step,
     lines: [
       {name: "each batch", x: doc.log.step, y: doc.log.loss, color: "var(--faint)"},
-      {name: "training, mean of the epoch", x: steps, y: epochs("train_loss"), color: "var(--c-a)"},
+      {name: "training", x: steps, y: epochs("train_loss"), color: "var(--c-a)"},
       {name: "test", x: steps, y: test, color: "var(--c-relu)"}
     ]
   })];
+  if (doc.boundary) {
+    const boundary = boundaryChart(doc.boundary, doc.class_names);
+    boundary.classList.add("tall");
+    charts.push(boundary);
+  }
   if (doc.epoch_log.some(e => e.test_accuracy !== null || e.train_accuracy !== null)) {
     const accuracy = epochs("test_accuracy").map(v => v ?? -1);
     const top = Math.max(...accuracy);
