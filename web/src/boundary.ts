@@ -7,7 +7,7 @@ import type {Boundary} from "./model";
 
 const classColors = [
   "var(--c-tanh)", "var(--c-relu)", "var(--c-gelu)", "var(--c-sigmoid)", "var(--c-leaky_relu)", "var(--c-mish)",
-  "var(--c-silu)", "var(--c-elu)", "var(--c-selu)", "var(--c-a)"
+  "var(--c-silu)", "var(--c-elu)", "var(--c-selu)", "var(--c-tanh)"
 ];
 const levels = 12;
 

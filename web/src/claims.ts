@@ -38,7 +38,9 @@ export function intervalGlyph(claim: Claim): SVGElement | null {
   const scaled = (v: number) => (log ? Math.log(v) : v);
   const from = Math.min(...known.map(scaled));
   const to = Math.max(...known.map(scaled));
-  const pad = (to - from) * 0.15 || Math.abs(from) * 0.1 || 1;
+  // Numbers that agree shall look so: what is shown spans at least a few percent.
+  const least = log ? 0.04 : 0.04 * Math.max(Math.abs(from), Math.abs(to)) || 1;
+  const pad = Math.max((to - from) * 0.15, (least - (to - from)) / 2);
   const x = (v: number) => 4 + (152 * (scaled(v) - from + pad)) / (to - from + 2 * pad);
   const center = x(measured);
   const at = predicted === null ? 0 : x(predicted);

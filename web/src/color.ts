@@ -20,7 +20,8 @@ const kin: Record<string, string> = {
   lecun_tanh: "tanh",
   softplus: "mish"
 };
-const others = ["a", "b", "c", "d", "e", "f", "g", "h"];
+/** For lines that are no activation's, as far as the chart's activations leave them. */
+const others = ["tanh", "relu", "gelu", "sigmoid", "leaky_relu", "silu", "mish", "selu", "elu"];
 
 const css = (name: string) => `var(--c-${name})`;
 
@@ -34,10 +35,12 @@ const shades = [
 
 /** Colours for the lines of one chart, by their names: "relu, he" has one of ReLU's. */
 export function lineColors(names: string[]): string[] {
+  const bases = names.map(activationOf);
+  const free = others.filter(other => !bases.includes(other));
   let turn = 0;
   const uses = new Map<string, number>();
-  return names.map(name => {
-    const base = activationOf(name) ?? others[turn++ % others.length]!;
+  return bases.map(known => {
+    const base = known ?? (free.length ? free : others)[turn++ % (free.length || others.length)]!;
     const use = uses.get(base) ?? 0;
     uses.set(base, use + 1);
     return shades[use % shades.length]!(css(base));

@@ -4,7 +4,7 @@ import {h} from "./dom";
 import {number, percent, plural, prose} from "./format";
 import {heatMap} from "./heat_map";
 import {lineChart} from "./line_chart";
-import type {Cell, CompareDocument, ComparisonCell} from "./model";
+import type {CompareDocument, ComparisonCell, Table} from "./model";
 import type {Page} from "./page";
 import {pairingChart} from "./pairing_chart";
 import {tableDetails} from "./run";
@@ -27,7 +27,7 @@ export function comparePage(doc: CompareDocument): Page {
       {id: "cells", title: "Every cell", fill: into => fillCells(into, cells, metric)},
       {id: "depth", title: "What depth does", fill: into => fillDepth(into, cells, metric)},
       {id: "theory", title: "What theory foresaw", fill: into => fillOracle(into, doc)},
-      {id: "tables", title: "Numbers", fill: into => into.append(...tables(doc, metric))}
+      {id: "tables", title: "Numbers", fill: into => fillTables(into, doc.report.tables)}
     ]
   };
 }
@@ -50,14 +50,15 @@ function fillCells(into: HTMLElement, cells: ComparisonCell[], metric: string): 
       return `rate ${number(cell.lr)}, ${cell.trained} of ${cell.seeds} trained${
           cell.diverged ? `, ${cell.diverged} diverged` : ""}${range}`;
     };
-    const trained = cells.filter(c => c.depth === depth && c.width === width && !c.refused);
-    const all = trained.filter(c => c.trained === c.seeds).length;
+    const built = cells.filter(c => c.depth === depth && c.width === width && !c.refused);
+    const all = built.filter(c => c.trained === c.seeds).length;
+    const kept = built.filter(c => c.gradient_ratio !== null && Math.abs(Math.log10(c.gradient_ratio)) < 1).length;
     const kicker = `${depth} layers of ${width}`;
     return [
       heatMap({
         ...shape,
         kicker,
-        title: `${all} of ${trained.length} pairings train with every seed (${metric}).`,
+        title: `${all} of ${built.length} pairings train with every seed (${metric}).`,
         file: `compare.${depth}x${width}`,
         values: values(c => c.mean),
         log: false,
@@ -66,7 +67,7 @@ function fillCells(into: HTMLElement, cells: ComparisonCell[], metric: string): 
       heatMap({
         ...shape,
         kicker: `${kicker}, at the start`,
-        title: "Gradient of layer 1 over that of the last layer, measured.",
+        title: `At ${kept} of ${built.length}, layer 1's gradient is within a factor of 10 of the last layer's.`,
         file: `compare.gradient.${depth}x${width}`,
         values: values(c => c.gradient_ratio),
         log: true,
@@ -142,25 +143,6 @@ function fillOracle(into: HTMLElement, doc: CompareDocument): void {
       h("ul.notes", failures.map(failure => h("li", prose(failure)))));
 }
 
-function tables(doc: CompareDocument, metric: string): HTMLElement[] {
-  const interval = (value: number | null, low: number | null, high: number | null): Cell => ({value, low, high});
-  return [
-    tableDetails("compare", {
-      name: "pairings",
-      title: "Pairings, the best first",
-      columns: ["activation", "initializer", metric, "probability that the best one beats it"],
-      rows: doc.pairings.map(p => [p.activation, p.init, interval(p.mean, p.low, p.high), p.best_is_better])
-    }),
-    tableDetails("compare", {
-      name: "cells",
-      title: "Cells",
-      columns: [
-        "activation", "initializer", "depth", "width", "rate", metric, "seeds", "trained", "diverged", "gradient ratio",
-        "predicted ratio", "silent share", "forecast"
-      ],
-      rows: doc.cells.map(
-          c => [c.activation, c.init, c.depth, c.width, c.lr, interval(c.mean, c.low, c.high), c.seeds, c.trained,
-              c.diverged, c.gradient_ratio, c.gradient_ratio_theory, c.silent_fraction, c.trains_probability])
-    })
-  ];
+function fillTables(into: HTMLElement, tables: Table[]): void {
+  into.append(...tables.map(table => tableDetails("compare", table)));
 }

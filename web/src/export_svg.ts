@@ -60,10 +60,10 @@ export function standaloneSvg(chart: SVGSVGElement, frame: ChartFrame, hidden: S
     const length = 42 + 7.2 * item.name.length;
     if (x + length > width) [x, y] = [12, y + 18];
     const color = resolved(item.color);
-    const dash = item.kind === "dashed" ? {"stroke-dasharray": "4 3"} : {};
+    const dashes = {dashed: "4 3", dotted: "1 3", line: null, band: null, area: null};
     const shape = item.kind === "band" || item.kind === "area"
         ? svg("rect", {y: -5, width: 16, height: 10, fill: color, "fill-opacity": item.kind === "band" ? 0.25 : 1})
-        : svg("line", {x2: 16, stroke: color, "stroke-width": 2.2, ...dash});
+        : svg("line", {x2: 16, stroke: color, "stroke-width": 2.2, "stroke-dasharray": dashes[item.kind]});
     const name = svg("text", {x: 21, dy: "0.35em", fill: ink}, item.name);
     const key = svg("g", {transform: `translate(${x},${y})`}, shape, name);
     x += length;

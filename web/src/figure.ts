@@ -21,7 +21,7 @@ export interface Stop {
 export interface LegendItem {
   name: string;
   color: string;
-  kind: "line"|"dashed"|"band"|"area";
+  kind: "line" | "dashed" | "dotted" | "band" | "area";
   off?: boolean;
 }
 

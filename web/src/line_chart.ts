@@ -1,5 +1,5 @@
 // Lines over a common axis: measured, its interval as a band, and what theory says as a dashed line.
-import {areaY, dot, gridX, gridY, line, ruleX, ruleY, text} from "@observablehq/plot";
+import {areaY, dot, gridX, gridY, line, ruleX, ruleY} from "@observablehq/plot";
 import type {Markish, ScaleOptions} from "@observablehq/plot";
 import {lineColors} from "./color";
 import {svg} from "./dom";
@@ -57,17 +57,19 @@ interface Drawn {
 }
 
 const theoryName = "theory";
+const bandName = (chart: LineChart) => chart.bandName ?? "95 % interval";
 const colored = (lines: Line[]) => lineColors(lines.map(l => l.name)).map((color, i) => lines[i]!.color ?? color);
 const has = (lines: Line[], field: "low" | "high" | "theory") => lines.some(l => l[field]?.length);
 
 export function lineChart(chart: LineChart): HTMLElement {
   const colors = colored(chart.lines);
-  const band = chart.bandName ?? "95 % interval";
+  const band = bandName(chart);
   const legend: LegendItem[] =
       chart.lines.map((l, i) => ({name: l.name, color: colors[i]!, kind: l.dashed ? "dashed" : "line"}));
   const many = chart.lines.length > 8;
   if (has(chart.lines, "low")) legend.push({name: band, color: "var(--muted)", kind: "band", off: many});
   if (has(chart.lines, "theory")) legend.push({name: theoryName, color: "var(--ink)", kind: "dashed"});
+  if (chart.mark) legend.push({name: chart.mark.text, color: "var(--muted)", kind: "dotted"});
   return figure({
     kicker: chart.kicker,
     title: chart.title,
@@ -78,7 +80,7 @@ export function lineChart(chart: LineChart): HTMLElement {
     data: () => data(chart),
     draw(width, shown) {
       const lines = chart.lines.map((l, i): Drawn => ({line: l, color: colors[i]!, points: pointsOf(l, chart)}));
-      return draw(chart, lines.filter(l => shown(l.line.name)), width, shown(band), shown(theoryName));
+      return draw(chart, lines.filter(l => shown(l.line.name)), width, shown);
     }
   });
 }
@@ -140,8 +142,10 @@ function axis(values: number[], log: boolean | undefined, label: string, room: n
   return {...common, type: "log", domain, ticks: few(low, high), tickFormat: (v: number) => number(v, 2)};
 }
 
-function draw(chart: LineChart, lines: Drawn[], width: number, banded: boolean, predicted: boolean):
+function draw(chart: LineChart, lines: Drawn[], width: number, shown: (name: string) => boolean):
     {svg: SVGSVGElement; stops: Stop[]} {
+  const [banded, predicted] = [shown(bandName(chart)), shown(theoryName)];
+  const mark = chart.mark && shown(chart.mark.text) ? [chart.mark.y] : [];
   const all = lines.flatMap(l => l.points);
   const ys = all.flatMap(p => [p.y, ...(banded ? [p.low, p.high] : []), ...(predicted ? [p.theory] : [])]);
   const [least, most] = chart.compact ? [150, 240] : [230, 380];
@@ -151,7 +155,7 @@ function draw(chart: LineChart, lines: Drawn[], width: number, banded: boolean, 
   const onLeft = named && chart.xLabel === "layer" && range(chart, lines, "first") > 1.5 * range(chart, lines, "last");
   const [names, numbers] = [named ? Math.min(200, 18 + 7.4 * longest) : 14, 52];
   const [marginLeft, marginRight] = onLeft ? [names, numbers] : [numbers, names];
-  const y = axis(chart.mark ? [...ys, chart.mark.y] : ys, chart.logY, chart.yLabel, height / 60);
+  const y = axis([...ys, ...mark], chart.logY, chart.yLabel, height / 60);
   const x = axis(all.map(p => p.x), chart.logX, chart.xLabel, Math.min(8, width / 70));
   const drawn = drawing({
     width,
@@ -161,24 +165,20 @@ function draw(chart: LineChart, lines: Drawn[], width: number, banded: boolean, 
     marginTop: 26,
     x: {labelAnchor: "center", labelArrow: "none", ...x},
     y: {axis: onLeft ? "right" : "left", nice: !chart.logY, ...y, ...(chart.yDomain ? {domain: chart.yDomain} : {})},
-    marks: [...background(chart, y), ...lines.flatMap(l => marks(chart, l, banded, predicted))]
+    marks: [...background(chart, y, mark), ...lines.flatMap(l => marks(chart, l, banded, predicted))]
   });
   if (named) endLabels(drawn, lines, onLeft, onLeft ? marginLeft - 8 : width - marginRight + 8, height - 40);
   return {svg: drawn.svg, stops: stops(chart, lines, drawn)};
 }
 
-function background(chart: LineChart, y: Axis): Markish[] {
+function background(chart: LineChart, y: Axis, mark: number[]): Markish[] {
   const grid = {stroke: "var(--grid)", strokeOpacity: 1};
   const result: Markish[] = [Array.isArray(y.ticks) ? gridY(y.ticks, grid) : gridY({ticks: y.ticks, ...grid})];
   if (chart.diagonal) {
     result.push(gridX(grid));
     result.push(line([[0, 0], [1, 1]], {stroke: "var(--ink)", strokeDasharray: "2 4", strokeOpacity: 0.7}));
   }
-  if (chart.mark) {
-    const halo = {fill: "var(--muted)", stroke: "var(--paper)", strokeWidth: 4};
-    result.push(ruleY([chart.mark.y], {stroke: "var(--muted)", strokeDasharray: "1 3"}));
-    result.push(text([chart.mark], {y: "y", text: "text", frameAnchor: "right", dy: -7, textAnchor: "end", ...halo}));
-  }
+  if (mark.length) result.push(ruleY(mark, {stroke: "var(--muted)", strokeDasharray: "1 3"}));
   if (chart.cursor !== undefined) result.push(ruleX([chart.cursor], {stroke: "var(--accent)", strokeWidth: 1.5}));
   return result;
 }

@@ -51,7 +51,7 @@ export function chartMessage(lines: Series[]): string {
     return forward ? `${what} ${range}.` : `${what} ${range} times that of layer ${depth}.`;
   }
   const worst = farthest(lines);
-  if (worst && worst.factor < 1.5 && !one) {
+  if (worst && worst.factor < 1.5 && !one && lines.every(s => s.theory.length)) {
     return `Theory and measurement agree${
         worst.factor > 1.005 ? ` within a factor of ${number(worst.factor, 3)}` : ""}.`;
   }

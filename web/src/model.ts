@@ -152,6 +152,7 @@ export interface CompareDocument extends Common {
   cells: ComparisonCell[];
   pairings: ComparedPairing[];
   conclusion: string;
+  report: Experiment;
   oracle: {
     brier: Record<string, Num>; rank_correlation: Num;
     calibration: {from: number; to: number; nets: number; forecast: Num; observed: Num}[];

@@ -125,7 +125,7 @@ function learning(doc: TrainDocument, step?: number): HTMLElement[] {
     cursor: step,
     lines: [
       {name: "each batch", x: doc.log.step, y: doc.log.loss, color: "var(--faint)"},
-      {name: "training", x: steps, y: epochs("train_loss"), color: "var(--c-a)"},
+      {name: "training", x: steps, y: epochs("train_loss"), color: "var(--c-tanh)"},
       {name: "test", x: steps, y: test, color: "var(--c-relu)"}
     ]
   })];
@@ -147,7 +147,7 @@ function learning(doc: TrainDocument, step?: number): HTMLElement[] {
       yLabel: "share that is right",
       cursor: step,
       lines: [
-        {name: "training", x: steps, y: epochs("train_accuracy"), color: "var(--c-a)"},
+        {name: "training", x: steps, y: epochs("train_accuracy"), color: "var(--c-tanh)"},
         {name: "test", x: steps, y: epochs("test_accuracy"), color: "var(--c-relu)"}
       ]
     }));

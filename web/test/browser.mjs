@@ -26,6 +26,7 @@ export async function launch() {
       const file = path.join(folder, `${pages++}.html`);
       await writeFile(file, text ?? (await fill(document)));
       const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true });
+      context.setDefaultTimeout(120_000);
       const page = await context.newPage();
       const messages = [];
       page.on("console", (message) => messages.push(message.text()));
@@ -50,7 +51,7 @@ export async function example(name) {
 
 /** Polls: the page's policy forbids what Playwright's own waiting does inside it. */
 export async function until(page, condition, argument) {
-  for (const end = Date.now() + 30_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
     if (await page.evaluate(condition, argument)) return;
   }
   throw new Error(`never came true: ${condition}`);
