@@ -75,17 +75,30 @@ export function showPage(root: HTMLElement, page: Page, doc: ReportDocument): vo
   addEventListener("hashchange", jump);
   root.addEventListener("click", event => {
     const link = (event.target as Element).closest("a[href^=\"#\"]");
-    if (link) prepare(link.getAttribute("href")!.slice(1));
+    const id = link?.getAttribute("href")!.slice(1);
+    if (id && id !== "top") prepare(id);
   });
   jump();
 
-  /** Draws what a link leads to, which may not be there yet. */
+  /** Draws what a link leads to and all that stands before it, so that nothing moves it away later. */
   function prepare(id: string): HTMLElement | null {
-    if (!document.getElementById(id)) sections.forEach(showNow);
+    for (const section of sections) {
+      showNow(section);
+      if (section.id === id || section.querySelector(`[id="${CSS.escape(id)}"]`)) break;
+    }
     return document.getElementById(id);
   }
   function jump(): void {
-    const target = location.hash && prepare(decodeURIComponent(location.hash.slice(1)));
-    if (target && location.hash !== "#top") target.scrollIntoView();
+    const id = location.hash.slice(1);
+    if (!id || id === "top") return;
+    (prepare(id) ?? prepare(unescaped(id)))?.scrollIntoView();
+  }
+}
+
+function unescaped(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
   }
 }

@@ -91,6 +91,15 @@ test("a claim's link leads to its card, drawn or not", async () => {
   await page.context().close();
 });
 
+test("an address that leads nowhere does no harm", async () => {
+  const { page, messages } = await browser.open(await example("compare"));
+  await page.evaluate(() => (location.hash = "#%E0%A4%A"));
+  await page.evaluate(() => (location.hash = '#"]'));
+  await drawn(page);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
 test("the legend shows and hides lines, the readout tells values by pointer and by key", async () => {
   const doc = await example("run");
   const { page, messages } = await browser.open(doc);
