@@ -47,27 +47,29 @@ Moments moments(const Activation& f, double q, double mean) {
     return m;
   }
   const double s = std::sqrt(q);
-  const auto e =
-      quadrature::expect<11>(quadrature::intervals(cuts(f, s, mean)), [&](const Block& z, Samples<11>& samples) {
-        Block x, y, d;
-        for (int i = 0; i < quadrature::points; ++i) x[i] = mean + s * z[i];
-        f(x.data(), y.data(), d.data(), quadrature::points);
-        for (int i = 0; i < quadrature::points; ++i) {
-          const double y2 = y[i] * y[i], d2 = d[i] * d[i], score = z[i] * z[i] - 1;
-          const double all[] = {y[i],
-                                y2,
-                                squared(y[i] - f0),
-                                d[i],
-                                d2,
-                                y2 * y2,
-                                d2 * d2,
-                                (y2 - f0 * f0) * score,
-                                (d2 - d0 * d0) * score,
-                                y2 * d2,
-                                (y[i] - f0) * score};
-          for (std::size_t k = 0; k < 11; ++k) samples[k][i] = all[k];
-        }
-      });
+  constexpr std::array<std::size_t, 11> like = {0, 1, 2, 3, 4, 5, 6, 1, 4, 9, 0};
+  const auto e = quadrature::expect<11>(quadrature::intervals(cuts(f, s, mean)),
+                                        [&](const Block& z, Samples<11>& samples) {
+                                          Block x, y, d;
+                                          for (int i = 0; i < quadrature::points; ++i) x[i] = mean + s * z[i];
+                                          f(x.data(), y.data(), d.data(), quadrature::points);
+                                          for (int i = 0; i < quadrature::points; ++i) {
+                                            const double y2 = y[i] * y[i], d2 = d[i] * d[i], score = z[i] * z[i] - 1;
+                                            const double all[] = {y[i],
+                                                                  y2,
+                                                                  squared(y[i] - f0),
+                                                                  d[i],
+                                                                  d2,
+                                                                  y2 * y2,
+                                                                  d2 * d2,
+                                                                  (y2 - f0 * f0) * score,
+                                                                  (d2 - d0 * d0) * score,
+                                                                  y2 * d2,
+                                                                  (y[i] - f0) * score};
+                                            for (std::size_t k = 0; k < 11; ++k) samples[k][i] = all[k];
+                                          }
+                                        },
+                                        {.like = like});
   const auto& v = e.value;
   m.mean = v[0], m.second = v[1], m.variance = v[2] - squared(v[0] - f0);
   m.derivative_mean = v[3], m.derivative_second = v[4];

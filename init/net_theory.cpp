@@ -101,6 +101,18 @@ Signal normalize(const NetOptions& net, Layer& layer, LayerTheory& out) {
   return {f.mean, f.second, f.gap};
 }
 
+// A layer whose inputs have this mean square, without the gap.
+Layer layer_behind(double second, const LayerDraws& draws, const WeightRole& role) {
+  const double variance = weight_variance(draws.weight, role);
+  const bool constant_bias = draws.bias.distribution == Distribution::constant;
+  Layer layer;
+  layer.forward = static_cast<double>(role.fan_in) * variance;
+  layer.backward = static_cast<double>(role.fan_out) * variance;
+  layer.mean = constant_bias ? draws.bias.scale : 0;
+  layer.v = layer.forward * second + (constant_bias ? 0 : squared(draws.bias.scale));
+  return layer;
+}
+
 // Carries the signal through the net: of a layer's outputs h the mean square, the mean, and the gap between the mean
 // square and the mean product over pairs of inputs.
 std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
@@ -108,15 +120,7 @@ std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
   std::vector<Layer> layers;
   double second = net.input_variance, gap = net.input_variance, mean = 0;
   for (Index l = 1; l <= net.depth; ++l) {
-    const WeightRole role = net.role(l);
-    const LayerDraws& draws = all_draws[static_cast<std::size_t>(l - 1)];
-    const double variance = weight_variance(draws.weight, role);
-    const bool constant_bias = draws.bias.distribution == Distribution::constant;
-    Layer layer;
-    layer.forward = static_cast<double>(role.fan_in) * variance;
-    layer.backward = static_cast<double>(role.fan_out) * variance;
-    layer.mean = constant_bias ? draws.bias.scale : 0;
-    layer.v = layer.forward * second + (constant_bias ? 0 : squared(draws.bias.scale));
+    Layer layer = layer_behind(second, all_draws[static_cast<std::size_t>(l - 1)], net.role(l));
     layer.gap = layer.forward * gap;
 
     LayerTheory out;
@@ -161,6 +165,24 @@ NetTheory predict(const NetOptions& net) {
   const std::vector<Layer> layers = forward(net, theory);
   backward(net, layers, theory);
   return theory;
+}
+
+std::vector<double> gradient_by_depth(const Activation& activation, const Initializer& initializer, Index depth) {
+  const NetOptions net{.activation = activation, .initializer = initializer, .depth = depth};
+  const std::vector<LayerDraws> all_draws = net.draws();
+  std::vector<double> logs;
+  Moments f;
+  double log = 0, second = net.input_variance, v = std::nan("");
+  for (Index l = 1; l <= depth; ++l) {
+    const Layer layer = layer_behind(second, all_draws[static_cast<std::size_t>(l - 1)], net.role(l));
+    if (l > 1) log += std::log10(layer.backward * f.derivative_second) / 2;
+    logs.push_back(log);
+    constexpr double settled = 1e-13;
+    if (!(std::abs(layer.v - v) <= settled * v)) f = moments(activation, layer.v, layer.mean);
+    second = f.second;
+    v = layer.v;
+  }
+  return logs;
 }
 
 namespace {

@@ -34,10 +34,12 @@ struct Expectations {
   std::array<double, N> value{}, error{};
 };
 
-/// How hard to try: until every error is below `tolerance`, in at most `pieces` intervals.
+/// How hard to try: until every error is below `tolerance`, in at most `pieces` intervals. Where integrand k is a
+/// difference of numbers as large as those of integrand like[k], what these round to is not resolved either.
 struct Effort {
   double tolerance = 1e-13;
   std::size_t pieces = 400;
+  std::span<const std::size_t> like = {};  ///< empty, or one an integrand: itself where nothing cancels
 };
 
 /// The intervals between these points of the standard normal's axis, sorted, -+edge included.
@@ -107,8 +109,14 @@ Expectations<N> expect(const std::vector<double>& cuts, const Integrands& integr
       for (std::size_t k = 0; k < N; ++k) worst = std::max(worst, share(errors, k));
       return worst;
     };
-    if (worst_share(error) <= effort.tolerance || pieces.size() >= effort.pieces) {
-      for (std::size_t k = 0; k < N; ++k) error[k] = share(error, k) + 1e-15;  // and rounding
+    constexpr double rounding = 1e-15;
+    bool done = true;
+    for (std::size_t k = 0; k < N; ++k) {
+      const double rounds = effort.like.empty() ? 0 : rounding * magnitude[effort.like[k]];
+      done = done && (share(error, k) <= effort.tolerance || error[k] <= rounds);
+    }
+    if (done || pieces.size() >= effort.pieces) {
+      for (std::size_t k = 0; k < N; ++k) error[k] = share(error, k) + rounding;
       break;
     }
     const auto worst = std::max_element(pieces.begin(), pieces.end(), [&](const Piece<N>& a, const Piece<N>& b) {

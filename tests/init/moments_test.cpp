@@ -289,5 +289,34 @@ TEST(Gains, AreTheirDefinitions) {
   EXPECT_EQ(gains(make_activation<Exponential>()).pytorch, std::nullopt);  // not in the registry
 }
 
+// tanh that counts the blocks it is evaluated on.
+struct Counted {
+  static constexpr std::string_view name = "counted";
+  static inline int blocks = 0;
+  template <class T>
+  T operator()(const T& x) const {
+    ++blocks;
+    return tanh(x);
+  }
+};
+
+// What is left of E[f'^2] - f'(0)^2 is rounding there, which no subdivision resolves.
+TEST(Moments, ATinyVarianceCostsLittleMoreThanOne) {
+  const Activation f = make_activation<Counted>();
+  const auto cost = [&](double q) {
+    Counted::blocks = 0;
+    const Moments m = moments(f, q);
+    EXPECT_NEAR(m.second / q, 1, 1e-9) << q;
+    EXPECT_NEAR(m.derivative_second, 1, 1e-9) << q;
+    EXPECT_LT(m.error, 1e-12) << q;
+    return Counted::blocks;
+  };
+  Counted::blocks = 0;
+  moments(f, 1);
+  const int usual = Counted::blocks;
+  EXPECT_GT(usual, 0);
+  for (const double q : {1e-10, 1e-13, 1e-15, 1e-20, 1e-30}) EXPECT_LE(cost(q), 2 * usual) << q;
+}
+
 }  // namespace
 }  // namespace evengrad

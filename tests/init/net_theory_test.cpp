@@ -1,6 +1,7 @@
 #include <evengrad/init/net_theory.hpp>
 
 #include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
 
 #include <gtest/gtest.h>
 
@@ -182,6 +183,34 @@ TEST(Bands, OfBatchNormalizationSurroundTheWideNet) {
   EXPECT_NEAR(std::log(*t.gradient_ratio.high / *t.gradient_ratio.low), 4 * 0.015, 0.03);
   EXPECT_LT(*t.layers[2].correlation.low, -1 / 7.0 + 0.01);
   EXPECT_GT(*t.layers[2].correlation.high, -1 / 7.0 - 0.01);
+}
+
+// Each net of each depth by itself says the same.
+TEST(GradientByDepth, IsTheRatioThatEachDepthHas) {
+  for (const auto& [f, init] :
+       {std::pair("tanh", "xavier"), std::pair("gelu", "pytorch"), std::pair("sigmoid", "matched"),
+        std::pair("softplus", "playground"), std::pair("silu", "backward")}) {
+    const std::vector<double> logs = gradient_by_depth(activation(f), initializer(init), 12);
+    ASSERT_EQ(logs.size(), 12u);
+    for (const Index depth : {1, 2, 5, 12}) {
+      NetOptions alone = net(f, init, depth);
+      alone.inputs = 4;
+      EXPECT_NEAR(logs[static_cast<std::size_t>(depth - 1)], std::log10(predict(alone).gradient_ratio.value), 1e-11)
+          << f << ' ' << init << ' ' << depth;
+    }
+  }
+}
+
+TEST(GradientByDepth, OfXavierReluLosesHalfAPowerOfTwoALayer) {
+  const std::vector<double> logs = gradient_by_depth(activation("relu"), initializer("xavier"), 1000);
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    EXPECT_NEAR(logs[i], -std::log10(2.0) / 2 * static_cast<double>(i), 1e-10);
+  }
+}
+
+TEST(GradientByDepth, KnowsNothingOfConstantWeights) {
+  EXPECT_TRUE(std::isnan(gradient_by_depth(activation("relu"), initializer("constant(0.1)"), 3).back()));
+  EXPECT_THROW(gradient_by_depth(activation("sigmoid"), initializer("critical"), 3), UsageError);
 }
 
 }  // namespace
