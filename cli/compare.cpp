@@ -59,7 +59,7 @@ std::string described(const CompareArguments& a) {
               " schedule ", t.schedule, "; steps ", given(t.steps), " epochs ", t.epochs, " batch size ", t.batch_size);
 }
 
-int compare(CompareArguments& a, const Global& global) {
+int compare(CompareArguments& a, const Global& global, const CLI::App& app) {
   if (a.jobs < 1) throw UsageError(text("--jobs must be at least 1, got ", a.jobs));
   ComparisonOptions& options = a.options;
   options.activations = split_list(a.activations);
@@ -105,7 +105,7 @@ int compare(CompareArguments& a, const Global& global) {
   }
   progress.clear();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  const std::string document = to_json(comparison, global.seed, seconds.count());
+  const std::string document = to_json(comparison, rerun_command(app, global), global.seed, seconds.count());
   const Report report = comparison_report(comparison);
   if (folder) {
     std::vector<std::pair<std::string, std::string>> files;
@@ -158,7 +158,7 @@ Command add_compare(CLI::App& program, Global& global) {
   app->add_option("--task", a->task, "CSV: classification or regression (inferred)");
   app->add_option("--jobs", a->jobs, "Trainings at once; results do not depend on it")->capture_default_str();
   add_results_options(*app, a->results);
-  return {app, [a, &global] { return compare(*a, global); }};
+  return {app, [a, app, &global] { return compare(*a, global, *app); }};
 }
 
 }  // namespace evengrad::cli

@@ -104,7 +104,7 @@ int run_program(int argc, char** argv) {
   const std::vector<Command> commands = {add_theory(program, global), add_propagate(program, global),
                                          add_train(program, global),  add_predict(program, global),
                                          add_run(program, global),    add_compare(program, global),
-                                         add_list(program, global)};
+                                         add_report(program, global), add_list(program, global)};
   for (const Command& command : commands) {
     command.app->set_help_flag("-h,--help", "Print this help");
     command.app->add_option_function<std::string>(

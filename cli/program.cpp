@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <chrono>
 #include <cmath>
@@ -104,6 +105,24 @@ std::string shell_quoted(const std::string& word) {
   std::string quoted = "'";
   for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
   return quoted + "'";
+}
+
+std::string rerun_command(const CLI::App& app, const Global& global) {
+  constexpr std::array<std::string_view, 20> free = {
+      "--help",      "--seed",   "--json",      "--quiet",       "--progress",  "--threads",    "--jobs",
+      "--out",       "--resume", "--overwrite", "--report",      "--log",       "--checkpoint", "--checkpoint-every",
+      "--save-init", "--save",   "--probe",     "--probe-every", "--probe-log", "--dry-run"};
+  std::string line = "evengrad " + app.get_name();
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || std::find(free.begin(), free.end(), name) != free.end()) continue;
+    if (option->get_items_expected_max() == 0) {
+      line += " " + name;
+      continue;
+    }
+    for (const std::string& value : option->results()) line += " " + name + " " + shell_quoted(value);
+  }
+  return line + " --seed " + std::to_string(global.seed);
 }
 
 std::string grouped(std::int64_t number) {

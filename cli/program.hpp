@@ -32,6 +32,9 @@ int interrupted();
 /// The word as a shell reads it back.
 std::string shell_quoted(const std::string& word);
 
+/// The command that gives the same results again: every option that was given and is not about files, output or speed.
+std::string rerun_command(const CLI::App& app, const Global& global);
+
 /// A result is ready: one JSON document on standard output, with provenance.
 void print_json(const Json& document);
 
@@ -83,5 +86,6 @@ Command add_predict(CLI::App& program, Global& global);
 Command add_train(CLI::App& program, Global& global);
 Command add_run(CLI::App& program, Global& global);
 Command add_compare(CLI::App& program, Global& global);
+Command add_report(CLI::App& program, Global& global);
 
 }  // namespace evengrad::cli

@@ -4,6 +4,7 @@
 #include <evengrad/core/file.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/experiments/experiment.hpp>
+#include <evengrad/experiments/html_writer.hpp>
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -59,8 +60,10 @@ std::string stored_facts(const ResultsStore& store, const ResultsFolder::Facts& 
 
 }  // namespace
 
+bool holds_unfinished_run(const fs::path& folder) { return fs::exists(folder / store_file); }
+
 void add_results_options(CLI::App& app, ResultsOptions& options) {
-  app.add_option("--out", options.out, "Folder for the results: results.json, CSV files, results.sqlite");
+  app.add_option("--out", options.out, "Folder for the results: report.html, results.json, CSV files, results.sqlite");
   app.add_flag("--resume", options.resume, "Go on with what an interrupted run left in the folder, repeating nothing");
   app.add_flag("--overwrite", options.overwrite, "Replace the results that the folder holds");
 }
@@ -109,6 +112,14 @@ void ResultsFolder::write(const std::vector<std::pair<std::string, std::string>>
   for (const auto& [name, bytes] : files) {
     write_file_atomically(folder_ / name, bytes);
     if (!name.ends_with(".csv")) spdlog::info("wrote {}", (folder_ / name).string());
+    if (name != "results.json") continue;
+    if (!has_page()) {
+      spdlog::warn("no report.html: this build has no page for it (evengrad report {} says how to get one)",
+                   shell_quoted(folder_.string()));
+      continue;
+    }
+    write_file_atomically(folder_ / "report.html", to_html(bytes));
+    spdlog::info("wrote {}", (folder_ / "report.html").string());
   }
 }
 

@@ -16,6 +16,9 @@ struct ResultsOptions {
   bool overwrite = false;
 };
 
+/// True for a folder with a results store.
+bool holds_unfinished_run(const std::filesystem::path& folder);
+
 /// --out, --resume and --overwrite.
 void add_results_options(CLI::App& app, ResultsOptions& options);
 
@@ -33,7 +36,8 @@ class ResultsFolder {
   ResultsStore* store() const { return store_.get(); }
   explicit operator bool() const { return store_ != nullptr; }
 
-  /// Takes the exports of an earlier run away, then writes new ones (name and bytes) and says so.
+  /// Takes the exports of an earlier run away, then writes new ones (name and bytes) and, of "results.json" among them,
+  /// report.html; says so.
   void write(const std::vector<std::pair<std::string, std::string>>& files) const;
 
   /// What to say when a run is interrupted: what is kept, and how to go on.

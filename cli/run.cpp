@@ -67,7 +67,9 @@ int run(const RunOptions& options, const Global& global) {
                                                {"seed", std::to_string(global.seed)},
                                                {"seeds", options.seeds ? std::to_string(*options.seeds) : "default"}});
 
-  Results results{.profile = options.profile == "full" ? Profile::full : Profile::quick, .seed = global.seed};
+  Results results{.profile = options.profile == "full" ? Profile::full : Profile::quick,
+                  .seed = global.seed,
+                  .seeds = options.seeds.value_or(0)};
   const TerminalOptions terminal = terminal_options();
   const auto start = std::chrono::steady_clock::now();
   try {

@@ -5,7 +5,10 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/data/registry.hpp>
+#include <evengrad/experiments/html_writer.hpp>
+#include <evengrad/experiments/training_report.hpp>
 #include <evengrad/init/recommend.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/digest.hpp>
@@ -44,6 +47,7 @@ struct TrainArguments {
   TrainFileOptions files;
   HealthArguments health;
   bool reinit_dead = false;
+  std::string report;
 };
 
 // "256,128": at least 1 each; "none" is a linear model.
@@ -130,18 +134,26 @@ std::string metrics_text(const Metrics& metrics) {
   return "loss " + significant(metrics.loss) + (metrics.accuracy ? ", accuracy " + percent(metrics.accuracy) : "");
 }
 
+// What the page of --report says of how the run was asked for.
+struct Asked {
+  std::string command;
+  ResultOptions options;
+};
+
 template <Real S>
 struct TrainRun {
   const TrainArguments& arguments;
   const Global& global;
+  const Asked& asked;
   TrainFiles& files;
   TrainHealth health;
   Split<S> data;
   Mlp<S> model;
 
-  TrainRun(const TrainArguments& given, const Global& options, TrainFiles& run_files)
+  TrainRun(const TrainArguments& given, const Global& options, const Asked& how, TrainFiles& run_files)
       : arguments(given),
         global(options),
+        asked(how),
         files(run_files),
         health(given.health, options),
         data(load(given)),
@@ -358,6 +370,7 @@ struct TrainRun {
 
   // `result` is null where a NaN or an infinity ended the run.
   void report(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
+    if (!arguments.report.empty()) write_page(result, steps, record);
     if (!global.json) {
       say("");
       if (result) {
@@ -370,6 +383,10 @@ struct TrainRun {
       for (const std::string& line : health.summary(record)) say(line);
       return;
     }
+    print_json(outcome(result, steps, record));
+  }
+
+  Json outcome(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
     Json document = document_header();
     document["data"] = data.train.name;
     document["model"] = widths(model.options());
@@ -390,17 +407,31 @@ struct TrainRun {
       document["weights_digest"] = weights_digest<S>(model).hex();
     }
     document["findings"] = health.json(record);
-    print_json(document);
+    return document;
+  }
+
+  void write_page(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
+    Json document = outcome(result, steps, record);
+    document["kind"] = "train";
+    document["command"] = asked.command;
+    document["options"] = asked.options;
+    const bool classes = data.train.task == Task::classification;
+    document["classes"] = classes ? Json(data.train.classes) : Json(nullptr);
+    document["class_names"] = data.train.class_names;
+    document.update(Json::parse(
+        training_details(record, result ? decision_boundary<S>(model, data) : std::optional<DecisionBoundary>())));
+    write_file_atomically(arguments.report, to_html(document.dump(-1, ' ', false, Json::error_handler_t::replace)));
+    spdlog::info("wrote {}", arguments.report);
   }
 };
 
 // Every option but those that change nothing in the result. The data are compared by their samples.
 ResultOptions result_options(const CLI::App& app, const Global& global) {
-  constexpr std::array<std::string_view, 19> free = {
+  constexpr std::array<std::string_view, 20> free = {
       "--help",      "--seed",        "--json",       "--quiet",     "--progress",
       "--data",      "--threads",     "--dry-run",    "--save",      "--resume",
       "--overwrite", "--log",         "--checkpoint", "--save-init", "--checkpoint-every",
-      "--probe",     "--probe-every", "--probe-log",  "--threshold"};
+      "--probe",     "--probe-every", "--probe-log",  "--threshold", "--report"};
   ResultOptions options{{"--seed", std::to_string(global.seed)}};
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
@@ -408,6 +439,15 @@ ResultOptions result_options(const CLI::App& app, const Global& global) {
     options[name] = option->count() > 0 ? CLI::detail::join(option->results()) : option->get_default_str();
   }
   return options;
+}
+
+// Before hours of training: that there will be a page, and a folder for it.
+void check_report(const std::filesystem::path& file) {
+  require_page();
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder)) {
+    throw FileError(text("cannot write ", in_quotes(file.string()), ": no folder ", in_quotes(folder.string())));
+  }
 }
 
 int train(TrainArguments& arguments, const Global& global, const CLI::App& app) {
@@ -430,8 +470,11 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   if (arguments.reinit_dead && arguments.residual) {
     throw UsageError("--reinit-dead: in a residual net a unit's outgoing weights serve others too");
   }
-  TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, result_options(app, global));
-  return wide ? TrainRun<double>(arguments, global, files).run() : TrainRun<float>(arguments, global, files).run();
+  if (!arguments.report.empty()) check_report(arguments.report);
+  const Asked asked{rerun_command(app, global), result_options(app, global)};
+  TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, asked.options);
+  return wide ? TrainRun<double>(arguments, global, asked, files).run()
+              : TrainRun<float>(arguments, global, asked, files).run();
 }
 
 }  // namespace
@@ -489,6 +532,7 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--probe-every", a->health.every, "Steps from look to look (steps 1, 2, 5, 10, 20, … without)")
       ->check(CLI::PositiveNumber);
   app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
+  app->add_option("--report", a->report, "One HTML file with what happened: loss, layers over time, findings");
   app->add_option("--threshold", a->health.thresholds, "rule=value: when a health rule speaks (evengrad list rules)")
       ->allow_extra_args(false);
   app->add_flag("--reinit-dead", a->reinit_dead, "Draw silent units anew after each epoch");

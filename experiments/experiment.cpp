@@ -83,4 +83,15 @@ const std::vector<Experiment>& experiments() {
   return list;
 }
 
+std::string command(const Results& results, const std::string& only) {
+  std::string names = " " + only;
+  if (only.empty()) {
+    names.clear();
+    for (const Report& report : results.experiments) names += " " + report.name;
+    if (results.experiments.size() == experiments().size()) names = " all";
+  }
+  return text("evengrad run", names, " --profile ", to_string(results.profile), " --seed ", results.seed,
+              results.seeds > 0 ? text(" --seeds ", results.seeds) : "");
+}
+
 }  // namespace evengrad

@@ -22,7 +22,7 @@ struct ExperimentSettings {
   std::uint64_t seed = 1;
   int seeds = 0;  ///< how many seeds a measurement averages over; 0: what the profile says
   int jobs = 1;   ///< trials at once, one core each; results do not depend on it
-  std::vector<std::filesystem::path> data_roots = DataOptions().roots;  ///< where to look for images
+  std::vector<std::filesystem::path> data_roots = DataOptions().roots;          ///< where to look for images
   std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
   std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread
   std::string experiment = {};      ///< the name under which trials are stored
@@ -55,8 +55,12 @@ const std::vector<Experiment>& experiments();
 struct Results {
   Profile profile = Profile::quick;
   std::uint64_t seed = 1;
+  int seeds = 0;  ///< as in the settings
   double seconds = 0;
   std::vector<Report> experiments = {};
 };
+
+/// The command that finds all of it again, or one experiment: "evengrad run dying-relu --profile quick --seed 1".
+std::string command(const Results& results, const std::string& only = {});
 
 }  // namespace evengrad

@@ -138,15 +138,23 @@ std::string written(const Json& document) {
 
 std::string to_json(const Results& results) {
   Json document = header();
+  document["kind"] = "run";
+  document["command"] = command(results);
   document["profile"] = to_string(results.profile);
   document["seed"] = results.seed;
   document["seconds"] = results.seconds;
-  document["experiments"] = array(results.experiments, report_json);
+  document["experiments"] = Json::array();
+  for (const Report& report : results.experiments) {
+    document["experiments"].push_back(report_json(report));
+    document["experiments"].back()["command"] = command(results, report.name);
+  }
   return written(document);
 }
 
-std::string to_json(const Comparison& comparison, std::uint64_t seed, double seconds) {
+std::string to_json(const Comparison& comparison, const std::string& command, std::uint64_t seed, double seconds) {
   Json document = header();
+  document["kind"] = "compare";
+  document["command"] = command;
   document["data"] = comparison.data;
   document["seed"] = seed;
   document["seconds"] = seconds;
@@ -175,6 +183,7 @@ std::string to_json(const Comparison& comparison, std::uint64_t seed, double sec
                                      {"observed", bin.observed}});
   }
   oracle["failures"] = comparison.failures;
+  document["report"] = report_json(comparison_report(comparison));
   return written(document);
 }
 

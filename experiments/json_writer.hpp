@@ -8,7 +8,7 @@ namespace evengrad {
 /// precision, non-finite ones as null, bytes that are not UTF-8 replaced.
 std::string to_json(const Results& results);
 
-/// The JSON document of `compare --json`, in the same manner.
-std::string to_json(const Comparison& comparison, std::uint64_t seed, double seconds);
+/// The JSON document of `compare --json`, in the same manner. `command` is what to type to have it again.
+std::string to_json(const Comparison& comparison, const std::string& command, std::uint64_t seed, double seconds);
 
 }  // namespace evengrad

@@ -133,7 +133,7 @@ ComparisonOptions small() {
 std::string run_small(int jobs, std::uint64_t seed) {
   const Split<float> data = load_data<float>({.name = "moons", .samples = 100});
   const ExperimentSettings settings{.seed = seed, .jobs = jobs};
-  return to_json(compare(small(), data, settings), seed, 0);
+  return to_json(compare(small(), data, settings), "evengrad compare", seed, 0);
 }
 
 TEST(Comparison, OneSeedGivesTheSameBitsWhateverTheJobs) {

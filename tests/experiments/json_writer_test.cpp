@@ -20,11 +20,12 @@ std::vector<std::string> keys(const Json& object) {
 TEST(JsonWriter, TheDocumentHasExactlyTheseKeys) {
   const Json document = Json::parse(to_json(sample_results()));
   using Keys = std::vector<std::string>;
-  EXPECT_EQ(keys(document), (Keys{"schema_version", "provenance", "profile", "seed", "seconds", "experiments"}));
+  EXPECT_EQ(keys(document),
+            (Keys{"schema_version", "provenance", "kind", "command", "profile", "seed", "seconds", "experiments"}));
   EXPECT_EQ(keys(document["provenance"]), (Keys{"version", "commit", "compiler", "flags", "cpu"}));
   const Json& experiment = document["experiments"][0];
-  EXPECT_EQ(keys(experiment),
-            (Keys{"name", "title", "question", "answer", "notes", "claims", "tables", "series", "heat_maps"}));
+  EXPECT_EQ(keys(experiment), (Keys{"name", "title", "question", "answer", "notes", "claims", "tables", "series",
+                                    "heat_maps", "command"}));
   EXPECT_EQ(keys(experiment["claims"][0]), (Keys{"id", "statement", "source", "predicted", "measured", "low", "high",
                                                  "tolerance", "rule", "verdict", "condition", "surprise", "timing"}));
   EXPECT_EQ(keys(experiment["tables"][0]), (Keys{"name", "title", "columns", "rows"}));
@@ -33,6 +34,19 @@ TEST(JsonWriter, TheDocumentHasExactlyTheseKeys) {
   EXPECT_TRUE(experiment["heat_maps"][0]["values"][0][1].is_null());
   EXPECT_EQ(keys(experiment["series"][0]),
             (Keys{"chart", "name", "x_label", "y_label", "log_y", "x", "y", "low", "high", "theory"}));
+}
+
+TEST(JsonWriter, TheCommandsFindTheSameAgain) {
+  Results results = sample_results();
+  const std::string one = "evengrad run sample --profile full --seed 18446744073709551615";
+  EXPECT_EQ(Json::parse(to_json(results))["command"], one);
+  results.seeds = 3;
+  results.experiments.push_back({.name = "other", .title = "", .question = "", .answer = ""});
+  const Json document = Json::parse(to_json(results));
+  EXPECT_EQ(document["command"], "evengrad run sample other --profile full --seed 18446744073709551615 --seeds 3");
+  EXPECT_EQ(document["experiments"][0]["command"], one + " --seeds 3");
+  results.experiments.resize(experiments().size());
+  EXPECT_EQ(command(results).find("evengrad run all --profile"), 0u);
 }
 
 TEST(JsonWriter, NumbersKeepTheirPrecisionAndNonFiniteOnesAreNull) {
