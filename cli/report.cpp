@@ -6,9 +6,8 @@
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/experiments/html_writer.hpp>
 
-#include <spdlog/spdlog.h>
-
 #include <filesystem>
+#include <iostream>
 
 namespace evengrad::cli {
 
@@ -40,7 +39,7 @@ int report(const std::string& given, const std::string& out, const Global& globa
         text("cannot make a report of ", in_quotes((folder / "results.json").string()), ": ", error.what()));
   }
   write_file_atomically(page, html);
-  spdlog::info("wrote {}", page.string());
+  if (!global.json) std::cout << "wrote " << page.string() << '\n';
   if (global.json) {
     Json answer = document_header();
     answer["report"] = page.string();

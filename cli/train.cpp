@@ -414,7 +414,10 @@ struct TrainRun {
     Json document = outcome(result, steps, record);
     document["kind"] = "train";
     document["command"] = asked.command;
-    document["options"] = asked.options;
+    document["options"] = Json::object();
+    for (const auto& [name, value] : asked.options) {
+      if (!value.empty()) document["options"][name] = value;
+    }
     const bool classes = data.train.task == Task::classification;
     document["classes"] = classes ? Json(data.train.classes) : Json(nullptr);
     document["class_names"] = data.train.class_names;
