@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
+import Ajv from "ajv/dist/2020.js";
 import { fill } from "../fill.mjs";
 import { downloaded, drawn, example, launch, until } from "./browser.mjs";
 
@@ -13,6 +14,15 @@ before(async () => (browser = await launch()));
 after(() => browser.close());
 
 for (const kind of kinds) {
+  test(`${kind}: the example has the shape that docs/report.schema.json describes`, async () => {
+    const schema = JSON.parse(await readFile(new URL("../../docs/report.schema.json", import.meta.url), "utf8"));
+    const valid = new Ajv({ strict: false, allErrors: true }).compile(schema);
+    const doc = await example(kind);
+    assert.ok(valid(doc), JSON.stringify(valid.errors?.slice(0, 5)));
+    delete doc.provenance;
+    assert.ok(!valid(doc), "and it does not accept just anything");
+  });
+
   test(`${kind}: opens without a message and draws every chart`, async () => {
     const { page, messages } = await browser.open(await example(kind));
     await drawn(page);
