@@ -115,6 +115,7 @@ int run_program(int argc, char** argv) {
     command.app->add_option("--progress", global.progress, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))
         ->capture_default_str();
+    check_numbers(*command.app);
   }
   try {
     program.parse(argc, argv);

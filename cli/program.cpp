@@ -1,5 +1,7 @@
 #include "program.hpp"
 
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/training/provenance.hpp>
 
 #include <sys/ioctl.h>
@@ -8,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -15,6 +18,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <limits>
+#include <type_traits>
 
 namespace evengrad::cli {
 
@@ -31,6 +36,39 @@ std::string duration(double seconds) {
 }
 
 }  // namespace
+
+namespace {
+
+// What is wrong with this as a number of type T; empty where nothing is. `given` becomes plain decimal digits.
+template <class T>
+std::string wrong_number(std::string& given) {
+  T value{};
+  const char* end = given.data() + given.size();
+  const auto [rest, error] = std::from_chars(given.data(), end, value);
+  const bool number = rest == end && !given.empty();
+  if constexpr (std::is_integral_v<T>) {
+    if (number && error == std::errc()) {
+      given = std::to_string(value);
+      return {};
+    }
+    return text("expected a whole number from ", std::numeric_limits<T>::min(), " to ", std::numeric_limits<T>::max(),
+                ", got ", in_quotes(given));
+  } else {
+    if (number && error == std::errc()) return {};
+    return text("expected a number", number ? " of 64 bits" : "", ", got ", in_quotes(given));
+  }
+}
+
+}  // namespace
+
+void check_numbers(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type.starts_with("INT")) option->transform(CLI::Validator(wrong_number<std::int64_t>, ""));
+    if (type.starts_with("UINT")) option->transform(CLI::Validator(wrong_number<std::uint64_t>, ""));
+    if (type.starts_with("FLOAT")) option->transform(CLI::Validator(wrong_number<double>, ""));
+  }
+}
 
 Json document_header() {
   const Provenance& made = provenance();

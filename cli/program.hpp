@@ -29,6 +29,10 @@ struct Global {
 /// a second one always does; who asks promises to ask again within a second.
 int interrupted();
 
+/// Refuses what CLI11 would take for a number of this command's options: nothing at all, octal and hexadecimal digits,
+/// and whole numbers beyond 64 bits, which it would cut off.
+void check_numbers(CLI::App& command);
+
 /// The word as a shell reads it back.
 std::string shell_quoted(const std::string& word);
 

@@ -323,7 +323,7 @@ struct TrainRun {
                     epoch.test ? percent(epoch.test->accuracy).c_str() : "-", epoch.seconds);
       say(line);
       health.leave_table();
-      if (arguments.reinit_dead) renew_silent_units(trainer, probe, epoch.epoch);
+      if (arguments.reinit_dead) renew_silent_units(trainer, epoch.epoch);
       if (files.saves()) files.save(trainer.state());
       return true;
     };
@@ -347,10 +347,12 @@ struct TrainRun {
     return 0;
   }
 
-  void renew_silent_units(Trainer<S>& trainer, const Probe<S>& probe, std::int64_t epoch) {
+  void renew_silent_units(Trainer<S>& trainer, std::int64_t epoch) {
+    constexpr Index asked = 512;  // inputs
+    const Matrix<S> inputs = draw_inputs(data.train, asked, global.seed);
     const Rng rng = Rng(global.seed).split("reinit-dead").split(static_cast<std::uint64_t>(epoch));
     const Index renewed =
-        reinitialize_silent_units<S>(model, probe.inputs(), initializer(arguments.init), rng, &trainer.optimizer());
+        reinitialize_silent_units<S>(model, inputs, initializer(arguments.init), rng, &trainer.optimizer());
     if (renewed > 0) say(text("       ", renewed, " silent units drawn anew"));
   }
 

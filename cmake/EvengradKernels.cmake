@@ -2,7 +2,7 @@
 # a namespace named after it (core/lanes.hpp), so the copies never meet in the linker.
 file(GLOB kernel_sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/core/kernels/*.cpp ${PROJECT_SOURCE_DIR}/activations/kernels/*.cpp
-  ${PROJECT_SOURCE_DIR}/optim/kernels/*.cpp)
+  ${PROJECT_SOURCE_DIR}/optim/kernels/*.cpp ${PROJECT_SOURCE_DIR}/training/kernels/*.cpp)
 
 set(EVENGRAD_ISAS baseline)
 if(EVENGRAD_DISPATCH AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT EMSCRIPTEN)

@@ -18,22 +18,21 @@ struct Point {
   double y = 0;
 };
 
-// Steps of 1/64 up to 16, then of 1 %; around each kink both sides of it, and finer steps.
-std::vector<Point> grid(const Activation& f) {
+// Even steps up to 16, by default of 1/64, then growing ones, of 1 %; around each kink both sides of it, and finer
+// steps. In no order.
+std::vector<Point> grid(const Activation& f, double step = 1 / 64.0) {
   double reach = 1000;
   for (const double kink : f.kinks()) reach = std::max(reach, 2 * std::abs(kink));
   std::vector<Point> points;
   const auto add = [&](double x) { points.push_back({x, x, false}); };
   add(0);
-  for (double x = 1 / 64.0; x < reach; x = x < 16 ? x + 1 / 64.0 : x * 1.01) add(x), add(-x);
+  for (double x = step; x < reach; x = x < 16 ? x + step : x * (1 + 0.64 * step)) add(x), add(-x);
   for (const double kink : f.kinks()) {
     for (int i = 1; i < 16; ++i) add(kink - i / 1024.0), add(kink + i / 1024.0);
     for (const double x : {std::nextafter(kink, -HUGE_VAL), kink, std::nextafter(kink, HUGE_VAL)}) {
       points.push_back({x, kink, true});
     }
   }
-  std::sort(points.begin(), points.end(),
-            [](const Point& a, const Point& b) { return std::pair(a.x, a.kink) < std::pair(b.x, b.kink); });
   return points;
 }
 
@@ -84,7 +83,9 @@ std::optional<Extremum> maximum(std::vector<Point> points, const std::function<d
 }  // namespace
 
 Extrema extrema(const Activation& f) {
-  const std::vector<Point> points = grid(f);
+  std::vector<Point> points = grid(f);
+  std::sort(points.begin(), points.end(),
+            [](const Point& a, const Point& b) { return std::pair(a.x, a.kink) < std::pair(b.x, b.kink); });
   // sign -1 turns the search for a maximum into one for a minimum.
   const auto of_value = [&](double sign) {
     const auto height = [&f, sign](double x) { return sign * f.value(x); };
@@ -117,8 +118,12 @@ Extrema extrema(const Activation& f) {
 }
 
 double largest_slope(const Activation& f) {
+  std::vector<double> x;
+  for (const Point& p : grid(f, 1 / 16.0)) x.push_back(p.x);
+  std::vector<double> values(x.size()), slopes(x.size());
+  f(x.data(), values.data(), slopes.data(), static_cast<Index>(x.size()));
   double largest = 0;
-  for (const Point& p : grid(f)) largest = std::max(largest, std::abs(f.derivative(p.x)));
+  for (const double slope : slopes) largest = std::max(largest, std::abs(slope));
   return largest;
 }
 

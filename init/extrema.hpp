@@ -22,7 +22,7 @@ struct Extrema {
 /// Positions to about 1e-8, values to rounding.
 Extrema extrema(const Activation& f);
 
-/// The supremum of |f'| over the same range, attained or not: what "saturated" is measured by.
+/// The supremum of |f'| over the same range, attained or not, to about 1 in 1,000: what "saturated" is measured by.
 double largest_slope(const Activation& f);
 
 }  // namespace evengrad

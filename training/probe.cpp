@@ -3,69 +3,13 @@
 #include <evengrad/init/extrema.hpp>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
+#include <numeric>
+#include <type_traits>
 
 namespace evengrad {
 
 namespace {
-
-// The decade of a number by its binary exponent: at most one power of ten lies between two powers of two.
-template <Real S>
-struct DecadeTable {
-  using Bits = std::conditional_t<sizeof(S) == 4, std::uint32_t, std::uint64_t>;
-  static constexpr int mantissa_bits = std::numeric_limits<S>::digits - 1;
-  static constexpr int exponents = sizeof(S) == 4 ? 256 : 2048;
-  struct Entry {
-    S next;  // where the next decade begins
-    int decade;
-  };
-
-  DecadeTable() {
-    constexpr int bias = exponents / 2 - 1, last = TensorSummary::decades - 1;
-    for (int e = 0; e < exponents; ++e) {
-      const double low = std::ldexp(1.0, e - bias);
-      int decade = 0;
-      while (decade < last && low >= static_cast<S>(std::pow(10.0, TensorSummary::lowest + decade + 1))) ++decade;
-      const double next = std::pow(10.0, TensorSummary::lowest + decade + 1);
-      table[static_cast<std::size_t>(e)] = {decade < last ? static_cast<S>(next) : std::numeric_limits<S>::infinity(),
-                                            decade};
-    }
-  }
-
-  std::size_t bin(S x) const {
-    const Entry& entry = table[static_cast<std::size_t>(std::bit_cast<Bits>(x) << 1 >> 1 >> mantissa_bits)];
-    const int decade = entry.decade + (std::abs(x) >= entry.next);
-    constexpr int zero = TensorSummary::decades;
-    return static_cast<std::size_t>(x == 0 ? zero : x > 0 ? zero + 1 + decade : zero - 1 - decade);
-  }
-
-  std::array<Entry, exponents> table;
-};
-
-// Where a layer stands on a tape: from its product to its activation.
-struct LayerNodes {
-  std::size_t affine = 0, output = 0;
-  std::size_t weight = 0;
-  std::size_t bias = 0;  // that of a normalization if there is one; the weight's where there is no bias
-};
-
-template <Real S>
-std::vector<LayerNodes> layers_on(const Tape<S>& tape) {
-  std::vector<LayerNodes> layers;
-  const std::vector<Node<S>>& nodes = tape.nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Node<S>& node = nodes[i];
-    if (node.op == "affine") {
-      layers.push_back({i, i, node.inputs[1], node.input_count > 2 ? node.inputs[2] : node.inputs[1]});
-    } else if (!layers.empty() && (node.op == "batch_norm" || node.op == "layer_norm")) {
-      layers.back().bias = node.inputs[2];
-    }
-    if (!layers.empty() && node.activation_derivative) layers.back().output = i;
-  }
-  return layers;
-}
 
 template <Real S>
 std::span<const S> numbers(const Node<S>& node) {
@@ -77,32 +21,74 @@ TensorSummary summarize_map(const ConstMap<S>& map) {
   return map.data() ? summarize(map.data(), map.size()) : TensorSummary{};
 }
 
-// What a step made of one layer.
-template <Real S>
-LayerRow read_layer(std::int64_t step, const LayerNodes& at, const Tape<S>& tape, const Gradients<S>& gradients) {
-  const std::vector<Node<S>>& nodes = tape.nodes();
-  const Node<S>& output = nodes[at.output];
-  const S* z = output.pre_activation ? output.pre_activation : output.value;
-  LayerRow row;
-  row.step = step;
-  row.name = nodes[at.affine].scope;
-  row.pre_activation = summarize(z, output.shape.size());
-  row.activation = summarize(output.value, output.shape.size());
-  const ConstMap<S> gradient = gradients.node(at.output);
-  row.activation_gradient = summarize_map<S>(gradient);
-  if (at.output != at.affine) {
-    row.pre_activation_gradient = summarize_map<S>(gradients.node(output.inputs[0]));
-  } else if (output.activation_derivative && gradient.data()) {
-    const ConstMap<S> slopes(output.activation_derivative, gradient.rows(), gradient.cols());
-    const Matrix<S> product = gradient.cwiseProduct(slopes);
-    row.pre_activation_gradient = summarize(product.data(), product.size());
-  } else {
-    row.pre_activation_gradient = row.activation_gradient;
+// What writes numbers one after the other, and what reads them back in the same order.
+class NumberWriter {
+ public:
+  template <class T>
+  void operator()(T& number) {
+    numbers.push_back(static_cast<double>(number));
   }
-  row.weight = summarize(nodes[at.weight].value, nodes[at.weight].shape.size());
-  row.weight_gradient = summarize_map<S>(gradients.node(at.weight));
-  return row;
+  std::size_t count(std::size_t size) {
+    numbers.push_back(static_cast<double>(size));
+    return size;
+  }
+
+  std::vector<double> numbers;
+};
+
+class NumberReader {
+ public:
+  explicit NumberReader(std::span<const double> numbers) : rest_(numbers) {}
+  template <class T>
+  void operator()(T& number) {
+    number = static_cast<T>(next());
+  }
+  std::size_t count(std::size_t) {
+    const double size = next();
+    if (!(size >= 0 && size <= static_cast<double>(rest_.size()))) fail();
+    return static_cast<std::size_t>(size);
+  }
+  bool done() const { return rest_.empty(); }
+  [[noreturn]] static void fail() { throw Error("it holds no state of a probe of this run"); }
+
+ private:
+  double next() {
+    if (rest_.empty()) fail();
+    const double number = rest_.front();
+    rest_ = rest_.subspan(1);
+    return number;
+  }
+
+  std::span<const double> rest_;
+};
+
+// Of a list its length and then each element by `visit`.
+template <class Archive, class List, class Visitor>
+void exchange_list(Archive& archive, List& list, const Visitor& visit) {
+  list.resize(archive.count(list.size()));
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    auto element = static_cast<typename List::value_type>(std::move(list[i]));
+    visit(element);
+    list[i] = std::move(element);
+  }
 }
+
+template <class Archive>
+void exchange_optional(Archive& archive, std::optional<double>& number) {
+  double value = number.value_or(std::numeric_limits<double>::quiet_NaN());
+  archive(value);
+  number = std::isnan(value) ? std::nullopt : std::optional(value);
+}
+
+// The fields of a row that are numbers.
+template <class Archive>
+struct RowNumbers {
+  Archive& archive;
+  template <class T>
+  void operator()(const char*, T& field) {
+    if constexpr (std::is_arithmetic_v<T>) archive(field);
+  }
+};
 
 // The loss, and for classes the accuracy, of an answer that does not look at the inputs.
 template <Real S>
@@ -153,35 +139,17 @@ void describe_inputs(const Matrix<S>& inputs, const Dataset<S>& data, TrainingFa
 }  // namespace
 
 template <Real S>
-TensorSummary summarize(const S* x, Index count) {
-  static const DecadeTable<S> decades;
-  TensorSummary summary;
-  summary.histogram.assign(TensorSummary::bins, 0);
-  if (count == 0) return summary;
-  const Eigen::Map<const Eigen::Array<S, 1, Eigen::Dynamic>> map(x, count);
-  const auto n = static_cast<double>(count);
-  // Blocks keep the casts to double in the cache.
-  constexpr Index block = 1024;
-  double sum = 0, magnitude = 0, squares = 0;
-  for (Index begin = 0; begin < count; begin += block) {
-    const Eigen::Array<double, 1, Eigen::Dynamic> part =
-        map.segment(begin, std::min(block, count - begin)).template cast<double>();
-    sum += part.sum();
-    magnitude += part.abs().sum();
-    squares += part.square().sum();
+Matrix<S> draw_inputs(const Dataset<S>& train, Index count, std::uint64_t seed) {
+  Rng rng = Rng(seed).split("probe");
+  std::vector<Index> rows(static_cast<std::size_t>(train.size()));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  Matrix<S> inputs(std::min(count, train.size()), train.features());
+  for (Index r = 0; r < inputs.rows(); ++r) {
+    const auto at = static_cast<std::size_t>(r);
+    std::swap(rows[at], rows[at + rng.below(rows.size() - at)]);
+    inputs.row(r) = train.inputs.row(rows[at]);
   }
-  std::array<std::uint32_t, TensorSummary::bins> counts{};
-  for (Index i = 0; i < count; ++i) ++counts[decades.bin(x[i])];
-  std::copy(counts.begin(), counts.end(), summary.histogram.begin());
-  summary.mean = sum / n;
-  summary.magnitude = magnitude / n;
-  summary.rms = std::sqrt(squares / n);
-  summary.min = static_cast<double>(map.minCoeff());
-  summary.max = static_cast<double>(map.maxCoeff());
-  // The difference of squares is exact enough: a deviation below 1e-8 of the mean is taken for 0.
-  summary.deviation = std::sqrt(std::max(0.0, squares / n - summary.mean * summary.mean));
-  if (summary.min == summary.max) summary.deviation = 0;
-  return summary;
+  return inputs;
 }
 
 template <Real S>
@@ -190,12 +158,12 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
       net_(net),
       options_(options),
       batches_(BatchOrder(train.size(), {trainer.options().batch_size, false}, Rng(0)).batches()) {
-  if (options.inputs < 1) throw UsageError(text("a probe needs at least 1 input, got ", options.inputs));
+  if (options.inputs < 0) throw UsageError(text("a probe cannot count on ", options.inputs, " inputs"));
   if (options.every < 0) throw UsageError(text("a probe cannot look every ", options.every, " steps"));
-  std::vector<Index> rows = Rng(trainer.options().seed).split("probe").permutation(train.size());
-  rows.resize(static_cast<std::size_t>(std::min(options.inputs, train.size())));
-  inputs_.resize(static_cast<Index>(rows.size()), train.features());
-  for (std::size_t r = 0; r < rows.size(); ++r) inputs_.row(static_cast<Index>(r)) = train.inputs.row(rows[r]);
+  constexpr Index fewest = 128, most = 512;
+  const Index four_batches = 4 * std::min(most, trainer.options().batch_size);
+  inputs_ = draw_inputs(train, options.inputs > 0 ? options.inputs : std::clamp(four_batches, fewest, most),
+                        trainer.options().seed);
 
   const MlpOptions& shape = net.options();
   for (std::size_t l = 0; l < shape.hidden.size(); ++l) {
@@ -216,6 +184,11 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
   facts.classification = train.task == Task::classification;
   facts.test_samples = trainer.test_samples();
   facts.theory = options.theory;
+  net.visit(Path(), [&](const Path& path, const Parameter<S>& parameter) {
+    if (parameter.rank != 2) return;  // the first parameter of each linear layer
+    const std::string name = path.str();
+    facts.layers.push_back(name.substr(0, name.rfind('.')));
+  });
   guess(train, how.loss, facts);
   describe_inputs(inputs_, train, facts);
   trainer.observe(this);
@@ -225,6 +198,8 @@ template <Real S>
 bool Probe<S>::wants(std::int64_t step) const {
   if (step == 1 || step == trainer_.total_steps()) return true;
   if (options_.every > 0) return step % options_.every == 0;
+  if (step < 100) return step == 10;
+  if (step > trainer_.total_steps() / 2) return false;  // the last one is near
   while (step % 10 == 0) step /= 10;
   return step == 1 || step == 2 || step == 5;
 }
@@ -269,35 +244,94 @@ void Probe<S>::count_units(LayerRow& row, const UnitShares& shares, std::span<co
 }
 
 template <Real S>
-void Probe<S>::after_backward(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients) {
-  const std::vector<LayerNodes> layers = layers_on(tape);
-  if (layers.size() != layers_.size()) throw Error("a probe watches another net than its trainer trains");
+void Probe<S>::find_layers(const Tape<S>& tape) {
+  const std::vector<Node<S>>& nodes = tape.nodes();
+  if (nodes.size() == nodes_) return;
+  places_.clear();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Node<S>& node = nodes[i];
+    if (node.op == "affine") {
+      places_.push_back({i, i, node.inputs[1], node.input_count > 2 ? node.inputs[2] : node.inputs[1]});
+    } else if (!places_.empty() && (node.op == "batch_norm" || node.op == "layer_norm")) {
+      places_.back().bias = node.inputs[2];
+    }
+    if (!places_.empty() && node.activation_derivative) places_.back().output = i;
+  }
+  if (places_.size() != layers_.size()) throw Error("a probe watches another net than its trainer trains");
+  nodes_ = nodes.size();
+}
+
+// What a step made of one layer.
+template <Real S>
+LayerRow Probe<S>::read_layer(std::int64_t step, std::size_t layer, const Tape<S>& tape,
+                              const Gradients<S>& gradients) {
+  const Place& at = places_[layer];
+  const std::vector<Node<S>>& nodes = tape.nodes();
+  const Node<S>& output = nodes[at.output];
+  LayerRow row;
+  row.step = step;
+  row.layer = static_cast<double>(layer + 1);
+  row.name = nodes[at.affine].scope;
+  row.hidden = layer + 1 < layers_.size();
+  const Index count = output.shape.size();
+  row.activation = summarize(output.value, count);
+  row.pre_activation = output.pre_activation ? summarize(output.pre_activation, count) : row.activation;
+  const ConstMap<S> gradient = gradients.node(at.output);
+  row.activation_gradient = summarize_map<S>(gradient);
+  if (at.output != at.affine) {
+    row.pre_activation_gradient = summarize_map<S>(gradients.node(output.inputs[0]));
+  } else if (output.activation_derivative && gradient.data()) {
+    scratch_ = gradient.cwiseProduct(ConstMap<S>(output.activation_derivative, gradient.rows(), gradient.cols()));
+    row.pre_activation_gradient = summarize(scratch_.data(), scratch_.size());
+  } else {
+    row.pre_activation_gradient = row.activation_gradient;
+  }
+  row.weight = summarize(nodes[at.weight].value, nodes[at.weight].shape.size());
+  row.weight_gradient = summarize_map<S>(gradients.node(at.weight));
+  return row;
+}
+
+// Every step: which units had no gradient since the epoch began.
+template <Real S>
+void Probe<S>::note_gradients(std::int64_t step, const Gradients<S>& gradients) {
   const bool begins = (step - 1) % batches_ == 0, ends = step % batches_ == 0;
   whole_epoch_ = whole_epoch_ || begins;
-  for (std::size_t l = 0; l < layers.size(); ++l) {
+  if (!whole_epoch_) return;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
     Memory& memory = layers_[l];
-    const ConstMap<S> gradient = gradients.node(layers[l].bias);
-    if (begins) memory.touched.assign(static_cast<std::size_t>(gradient.cols()), false);
-    if (!whole_epoch_) continue;
-    for (std::size_t u = 0; u < memory.touched.size(); ++u) {
-      if (!memory.touched[u]) memory.touched[u] = gradient(0, static_cast<Index>(u)) != 0;
+    if (begins || memory.untouched > 0) {
+      const ConstMap<S> gradient = gradients.node(places_[l].bias);
+      if (begins) {
+        memory.touched.assign(static_cast<std::size_t>(gradient.cols()), false);
+        memory.untouched = memory.touched.size();
+      }
+      for (std::size_t u = 0; u < memory.touched.size(); ++u) {
+        if (memory.touched[u] || gradient(0, static_cast<Index>(u)) == 0) continue;
+        memory.touched[u] = true;
+        --memory.untouched;
+      }
     }
     if (ends && !memory.touched.empty()) {
-      const auto untouched = std::count(memory.touched.begin(), memory.touched.end(), false);
-      memory.no_gradient = static_cast<double>(untouched) / static_cast<double>(memory.touched.size());
+      memory.no_gradient = static_cast<double>(memory.untouched) / static_cast<double>(memory.touched.size());
     }
   }
+}
+
+template <Real S>
+void Probe<S>::after_backward(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients) {
+  find_layers(tape);
+  note_gradients(step, gradients);
   if (!wants(step)) return;
 
-  const std::vector<UnitShares> units =
-      largest_slopes_.empty() ? std::vector<UnitShares>{} : unit_shares<S>(net_, inputs_, largest_slopes_);
+  std::vector<UnitShares> units;
+  if (!largest_slopes_.empty()) {
+    units = unit_shares<S>(units_tape_, net_, inputs_, largest_slopes_);
+  }
   first_row_ = record_.rows.size();
-  for (std::size_t l = 0; l < layers.size(); ++l) {
-    LayerRow row = read_layer(step, layers[l], tape, gradients);
-    row.layer = static_cast<double>(l + 1);
-    row.hidden = l + 1 < layers.size();
-    if (l < units.size()) count_units(row, units[l], numbers(tape.nodes()[layers[l].bias]), layers_[l]);
-    const std::span<const S> weight = numbers(tape.nodes()[layers[l].weight]);
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    LayerRow row = read_layer(step, l, tape, gradients);
+    if (l < units.size()) count_units(row, units[l], numbers(tape.nodes()[places_[l].bias]), layers_[l]);
+    const std::span<const S> weight = numbers(tape.nodes()[places_[l].weight]);
     layers_[l].weight.assign(weight.begin(), weight.end());
     layers_[l].trained_weight = weight.data();
     record_.rows.push_back(std::move(row));
@@ -318,8 +352,65 @@ void Probe<S>::after_step(const StepReport& step) {
   if (on_rows) on_rows(std::span(record_.rows).subspan(first_row_));
 }
 
-template TensorSummary summarize(const float*, Index);
-template TensorSummary summarize(const double*, Index);
+template <Real S>
+template <class Archive>
+void Probe<S>::exchange(Archive& archive, TrainingRecord& record, std::vector<Memory>& layers, bool& whole_epoch) {
+  exchange_list(archive, record.rows, [&](LayerRow& row) {
+    RowNumbers<Archive> numbers{archive};
+    row.fields(numbers);
+  });
+  exchange_list(archive, record.steps, [&](StepReport& step) {
+    archive(step.step), archive(step.epoch), archive(step.loss), archive(step.learning_rate);
+  });
+  exchange_list(archive, record.epochs, [&](EpochReport& epoch) {
+    archive(epoch.epoch), archive(epoch.train.loss), archive(epoch.seconds);
+    exchange_optional(archive, epoch.train.accuracy);
+    bool tested = epoch.test.has_value();
+    archive(tested);
+    if (!tested) return;
+    if (!epoch.test) epoch.test.emplace();
+    archive(epoch.test->loss);
+    exchange_optional(archive, epoch.test->accuracy);
+  });
+  const auto number = [&](auto& element) { archive(element); };
+  exchange_list(archive, layers, [&](Memory& memory) {
+    exchange_list(archive, memory.silent, number);
+    exchange_list(archive, memory.first_bias, number);
+    exchange_list(archive, memory.touched, number);
+    archive(memory.untouched), archive(memory.no_gradient);
+  });
+  archive(whole_epoch);
+}
+
+template <Real S>
+std::vector<double> Probe<S>::state() {
+  NumberWriter writer;
+  exchange(writer, record_, layers_, whole_epoch_);
+  return std::move(writer.numbers);
+}
+
+template <Real S>
+void Probe<S>::restore(const std::vector<double>& state) {
+  NumberReader reader(state);
+  TrainingRecord record;
+  std::vector<Memory> layers;
+  bool whole_epoch = false;
+  exchange(reader, record, layers, whole_epoch);
+  const std::int64_t step = record.steps.empty() ? 0 : record.steps.back().step;
+  if (!reader.done() || layers.size() != layers_.size() || step != trainer_.steps()) NumberReader::fail();
+  for (LayerRow& row : record.rows) {
+    if (!(row.layer >= 1 && row.layer <= static_cast<double>(layers.size()))) NumberReader::fail();
+    row.name = record_.facts.layers[static_cast<std::size_t>(row.layer) - 1];
+  }
+  record_.rows = std::move(record.rows);
+  record_.steps = std::move(record.steps);
+  record_.epochs = std::move(record.epochs);
+  layers_ = std::move(layers);
+  whole_epoch_ = whole_epoch;
+}
+
+template Matrix<float> draw_inputs(const Dataset<float>&, Index, std::uint64_t);
+template Matrix<double> draw_inputs(const Dataset<double>&, Index, std::uint64_t);
 template class Probe<float>;
 template class Probe<double>;
 

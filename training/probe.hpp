@@ -12,38 +12,12 @@
 #include <evengrad/training/finite.hpp>
 #include <evengrad/training/row.hpp>
 #include <evengrad/training/silent_units.hpp>
+#include <evengrad/training/tensor_summary.hpp>
 #include <evengrad/training/trainer.hpp>
 
 #include <limits>
 
 namespace evengrad {
-
-/// Numbers of one tensor: moments, bounds, and how many lie in each decade on each side of 0.
-struct TensorSummary {
-  static constexpr int lowest = -12, highest = 3;  ///< decades; the outer bins hold what lies beyond
-  static constexpr int decades = highest - lowest + 1;
-  static constexpr std::size_t bins = 2 * decades + 1;  ///< -10^3 and less, …, exactly 0, …, 10^3 and more
-
-  double mean = 0, deviation = 0, rms = 0;
-  double magnitude = 0;  ///< mean |x|
-  double min = 0, max = 0;
-  std::vector<double> histogram = {};  ///< counts
-
-  template <class Fields>
-  void fields(Fields& f, const std::string& name) {
-    f((name + "_mean").c_str(), mean);
-    f((name + "_deviation").c_str(), deviation);
-    f((name + "_rms").c_str(), rms);
-    f((name + "_magnitude").c_str(), magnitude);
-    f((name + "_min").c_str(), min);
-    f((name + "_max").c_str(), max);
-    f((name + "_histogram").c_str(), histogram);
-  }
-};
-
-/// Of `count` numbers. The deviation is that of the population.
-template <Real S>
-TensorSummary summarize(const S* numbers, Index count);
 
 /// One layer at one probed step. Tensors are those of the step's batch before the update, gradients those of the batch
 /// mean before they are clipped; units are counted on the probe's inputs, in evaluation mode, before the update.
@@ -109,9 +83,10 @@ struct TrainingFacts {
   double guess_loss = 0;                      ///< of answering with what the training set has on average
   std::optional<double> guess_accuracy = {};  ///< of always naming its most frequent class
   std::int64_t test_samples = 0;
-  double input_center = 0;         ///< share of the inputs' mean square that is the square of their mean
-  double input_deviation = 0;      ///< largest standard deviation of a feature
-  std::string input_feature = {};  ///< which one
+  double input_center = 0;               ///< share of the inputs' mean square that is the square of their mean
+  double input_deviation = 0;            ///< largest standard deviation of a feature
+  std::string input_feature = {};        ///< which one
+  std::vector<std::string> layers = {};  ///< names of all layers, "layers.0", …
   std::optional<NetOptions> theory = {};
 };
 
@@ -125,21 +100,26 @@ struct TrainingRecord {
 };
 
 struct ProbeOptions {
-  std::int64_t every =
-      0;               ///< probe every so many steps; 0: the steps 1, 2, 5, 10, 20, 50, …; always step 1 and the last
-  Index inputs = 512;  ///< training inputs on which units are counted, drawn once by the trainer's seed
+  std::int64_t every = 0;  ///< probe every so many steps; 0: the steps 1, 10, 100, 200, 500, 1,000, 2,000, 5,000, …;
+                           ///< always step 1 and the last
+  Index inputs = 0;  ///< training inputs on which units are counted, drawn once by the trainer's seed; 0: as many as 4
+                     ///< batches, at least 128 and at most 512
   std::optional<NetOptions> theory = {};  ///< the net as it was initialized, for the rule initial_pairing
 };
 
+/// Inputs drawn from a training set by a seed, (at most `count`, features); those of a smaller count come first.
+template <Real S>
+Matrix<S> draw_inputs(const Dataset<S>& train, Index count, std::uint64_t seed);
+
 /// Watches a training run from its construction on. Training gives the same bits with a probe and without.
 ///
-/// After Trainer::restore() a new probe starts afresh: its rows at the steps to come hold the same numbers as those of
-/// a run without the stop, but for births, revivals and bias starts, which count from its own first probed step, and
-/// no_gradient, which needs an epoch of its own.
+/// A run that goes on after a stop is told to its probe too: restore() what state() gave, once the trainer is restored.
+/// Without, a probe starts afresh: births, revivals and bias starts then count from its own first probed step, and
+/// no_gradient needs an epoch of its own.
 template <Real S>
 class Probe : public TrainingObserver<S> {
  public:
-  /// All three must outlive it; the trainer may be run again. \throws UsageError for fewer than one input or every < 0.
+  /// All three must outlive it; the trainer may be run again. \throws UsageError for inputs or every < 0.
   Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const ProbeOptions& options = {});
   ~Probe() override { trainer_.observe(nullptr); }
   Probe(const Probe&) = delete;
@@ -149,9 +129,17 @@ class Probe : public TrainingObserver<S> {
   std::function<void(std::span<const LayerRow>)> on_rows;
 
   const TrainingRecord& record() const { return record_; }
+
+  /// A copy of all that the rules and the rows to come depend on, between two steps: the record but for the histograms
+  /// of its rows.
+  std::vector<double> state();
+  /// Goes on from it. \throws Error if it is not of such a probe at the trainer's step, with this one as it was.
+  void restore(const std::vector<double>& state);
+
   /// Notes the error that ended the run.
   void broke(const NonFiniteStep& error) { record_.broke = error.place; }
-  /// The inputs on which units are counted, (samples, features).
+  /// Training inputs drawn by the seed, (up to 512 or options.inputs, features). Units are counted on the first of
+  /// them.
   const Matrix<S>& inputs() const { return inputs_; }
   /// Whether this step of the run is probed.
   bool wants(std::int64_t step) const;
@@ -168,11 +156,25 @@ class Probe : public TrainingObserver<S> {
     std::vector<bool> silent;
     std::vector<S> first_bias;
     std::vector<bool> touched;  // units whose bias had a gradient since the epoch began
+    std::size_t untouched = 0;  // how many had none
     double no_gradient = std::numeric_limits<double>::quiet_NaN();
     std::vector<S> weight;              // before the update of a probed step
     const S* trained_weight = nullptr;  // where it is after the update
   };
 
+  /// Where a layer stands on a tape: from its product to its activation.
+  struct Place {
+    std::size_t affine = 0, output = 0;
+    std::size_t weight = 0;
+    std::size_t bias = 0;  // that of a normalization if there is one; the weight's where there is no bias
+  };
+
+  /// Writes a state, or reads it.
+  template <class Archive>
+  static void exchange(Archive& archive, TrainingRecord& record, std::vector<Memory>& layers, bool& whole_epoch);
+  void find_layers(const Tape<S>& tape);
+  LayerRow read_layer(std::int64_t step, std::size_t layer, const Tape<S>& tape, const Gradients<S>& gradients);
+  void note_gradients(std::int64_t step, const Gradients<S>& gradients);
   static void count_units(LayerRow& row, const UnitShares& shares, std::span<const S> bias, Memory& memory);
 
   Trainer<S>& trainer_;
@@ -180,8 +182,12 @@ class Probe : public TrainingObserver<S> {
   ProbeOptions options_;
   Index batches_;  // an epoch
   Matrix<S> inputs_;
+  Tape<S> units_tape_;                  // of these
   std::vector<double> largest_slopes_;  // one a hidden layer
+  std::size_t nodes_ = 0;               // on the tape of a step; every step's is alike
+  std::vector<Place> places_;
   std::vector<Memory> layers_;
+  Matrix<S> scratch_;
   TrainingRecord record_;
   std::size_t first_row_ = 0;  // of the newest probed step
   bool whole_epoch_ = false;   // the epoch in progress was seen from its first step on

@@ -1,8 +1,9 @@
 #include <evengrad/training/silent_units.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 #include <map>
+#include <type_traits>
 
 namespace evengrad {
 
@@ -14,35 +15,53 @@ std::vector<bool> UnitShares::silent() const {
 
 namespace {
 
+// Counts of some neighbouring units. In S they are exact up to 2^24 samples.
+template <Real S, int width>
+struct Counts {
+  typedef S Numbers __attribute__((vector_size(width * sizeof(S))));
+
+  Numbers zero{}, positive{}, magnitude{}, flat{}, both{};
+
+  // f and f' (or null) of the first of these units; those of the next sample lie `stride` further.
+  void add(const S* f, const S* slope, Index samples, Index stride, S limit) {
+    const Numbers one = S(1) - Numbers{}, none{}, limits = limit - Numbers{};
+    Numbers value, derivative;
+    for (Index row = 0; row < samples; ++row) {
+      std::memcpy(&value, f + row * stride, sizeof value);
+      zero += value == none ? one : none;
+      positive += value > none ? one : none;
+      magnitude += value < none ? -value : value;
+      if (!slope) continue;
+      std::memcpy(&derivative, slope + row * stride, sizeof derivative);
+      const Numbers is_flat = (derivative < none ? -derivative : derivative) < limits ? one : none;
+      flat += is_flat;
+      both += value != none ? is_flat : none;
+    }
+  }
+};
+
 template <Real S>
 UnitShares shares_of(const Node<S>& output, const double* largest_slope) {
   const Index samples = output.shape.rows, units = output.shape.cols;
-  const bool slopes = largest_slope && output.activation_derivative;
+  const S* slopes = largest_slope ? output.activation_derivative : nullptr;
   const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
-  // Counts in S are exact up to 2^24 samples; plain loops over a row become vector instructions.
-  std::vector<S> zero(static_cast<std::size_t>(units)), positive = zero, magnitude = zero, flat = zero, both = zero;
-  for (Index row = 0; row < samples; ++row) {
-    const S* f = output.value + row * units;
-    const S* d = slopes ? output.activation_derivative + row * units : nullptr;
-    for (std::size_t u = 0; u < zero.size(); ++u) {
-      zero[u] += f[u] == 0 ? S(1) : S(0);
-      positive[u] += f[u] > 0 ? S(1) : S(0);
-      magnitude[u] += std::abs(f[u]);
+  const auto n = static_cast<double>(samples);
+  UnitShares shares;
+  const auto count = [&]<int width>(Index unit, std::integral_constant<int, width>) {
+    Counts<S, width> counts;
+    counts.add(output.value + unit, slopes ? slopes + unit : nullptr, samples, units, limit);
+    for (int lane = 0; lane < width; ++lane) {
+      shares.zero.push_back(static_cast<double>(counts.zero[lane]) / n);
+      shares.positive.push_back(static_cast<double>(counts.positive[lane]) / n);
+      shares.magnitude.push_back(static_cast<double>(counts.magnitude[lane]) / n);
+      if (largest_slope) shares.flat.push_back(static_cast<double>(counts.flat[lane]) / n);
+      shares.flat_not_zero += static_cast<double>(counts.both[lane]) / n / static_cast<double>(units);
     }
-    for (std::size_t u = 0; slopes && u < zero.size(); ++u) {
-      const S is_flat = std::abs(d[u]) < limit ? S(1) : S(0);
-      flat[u] += is_flat;
-      both[u] += f[u] != 0 ? is_flat : S(0);
-    }
-  }
-  const auto share = [&](const std::vector<S>& counts) {
-    std::vector<double> shares;
-    for (const S count : counts) shares.push_back(static_cast<double>(count) / static_cast<double>(samples));
-    return shares;
   };
-  UnitShares shares{share(zero), share(positive), share(magnitude), {}, 0};
-  if (largest_slope) shares.flat = share(flat);
-  for (const double part : share(both)) shares.flat_not_zero += part / static_cast<double>(units);
+  constexpr int wide = 4;
+  Index unit = 0;
+  for (; unit + wide <= units; unit += wide) count(unit, std::integral_constant<int, wide>());
+  for (; unit < units; ++unit) count(unit, std::integral_constant<int, 1>());
   return shares;
 }
 
@@ -51,6 +70,13 @@ UnitShares shares_of(const Node<S>& output, const double* largest_slope) {
 template <Real S>
 std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs, std::span<const double> largest_slopes) {
   Tape<S> tape({.recording = !largest_slopes.empty()});
+  return unit_shares(tape, net, inputs, largest_slopes);
+}
+
+template <Real S>
+std::vector<UnitShares> unit_shares(Tape<S>& tape, Mlp<S>& net, const MatrixRef<S>& inputs,
+                                    std::span<const double> largest_slopes) {
+  tape.clear();
   net.forward(tape.constant(inputs), Context{});
   std::vector<UnitShares> layers;
   const Node<S>* output = nullptr;  // of the layer in progress, so far
@@ -123,6 +149,10 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
 
 template std::vector<UnitShares> unit_shares(Mlp<float>&, const MatrixRef<float>&, std::span<const double>);
 template std::vector<UnitShares> unit_shares(Mlp<double>&, const MatrixRef<double>&, std::span<const double>);
+template std::vector<UnitShares> unit_shares(Tape<float>&, Mlp<float>&, const MatrixRef<float>&,
+                                             std::span<const double>);
+template std::vector<UnitShares> unit_shares(Tape<double>&, Mlp<double>&, const MatrixRef<double>&,
+                                             std::span<const double>);
 template Index reinitialize_silent_units(Mlp<float>&, const MatrixRef<float>&, const Initializer&, const Rng&,
                                          Optimizer<float>*);
 template Index reinitialize_silent_units(Mlp<double>&, const MatrixRef<double>&, const Initializer&, const Rng&,

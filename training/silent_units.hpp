@@ -25,6 +25,10 @@ struct UnitShares {
 template <Real S>
 std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs,
                                     std::span<const double> largest_slopes = {});
+/// The same on a tape whose memory is used again and again; it has to be recording if slopes are asked for.
+template <Real S>
+std::vector<UnitShares> unit_shares(Tape<S>& tape, Mlp<S>& net, const MatrixRef<S>& inputs,
+                                    std::span<const double> largest_slopes = {});
 
 /// Draws the units that are silent on `inputs` anew, as Sokar et al. 2023 ("The dormant neuron phenomenon in deep
 /// reinforcement learning", ReDo): incoming weights, bias and normalization as `init` starts them, from `rng`; outgoing

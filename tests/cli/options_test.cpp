@@ -204,7 +204,7 @@ TEST(Options, Dropout) {
 
 TEST(Options, SeedsJobsAndThreads) {
   const std::string expected = "--seed: expected a whole number from 0 to 18446744073709551615, got ";
-  for (const char* seed : {"-1", "18446744073709551616", "1.5", "1e3", "0x10", " 1", "seed"}) {
+  for (const char* seed : {"", "-1", "18446744073709551616", "1.5", "1e3", "0x10", " 1", "seed"}) {
     expect_training_refused({"--seed", seed}, expected);
   }
   TempFolder folder;
@@ -219,6 +219,45 @@ TEST(Options, SeedsJobsAndThreads) {
   }
   for (const char* threads : {"0", "-1", "1025", "2147483647"})
     expect_training_refused({"--threads", threads}, "threads must be");
+}
+
+// Nothing at all is no number, and a number that does not fit is not cut off: of any option of any command.
+TEST(Options, NumbersAreGivenAndFit) {
+  const Arguments train = {"train", "--data", "moons"}, predict = {"predict", "m.safetensors", "--data", "d.csv"},
+                  propagate = {"propagate", "--activation", "relu", "--init", "he"},
+                  compare = {"compare", "--data", "moons", "--activations", "relu", "--inits", "he"},
+                  run = {"run", "vanishing-gradients"}, theory = {"theory", "relu"}, list = {"list"};
+  const struct {
+    Arguments command, whole, real;
+  } cases[] = {{train,
+                {"--batch-size", "--epochs", "--steps", "--warmup-steps", "--samples", "--threads", "--probe-every",
+                 "--checkpoint-every"},
+                {"--lr", "--momentum", "--beta1", "--beta2", "--alpha", "--eps", "--weight-decay", "--label-smoothing",
+                 "--dropout", "--clip-norm", "--clip-value", "--noise", "--test-fraction"}},
+               {propagate, {"--width", "--depth", "--inputs", "--nets"}, {"--input-variance", "--bias-std"}},
+               {compare,
+                {"--seeds", "--steps", "--epochs", "--batch-size", "--samples", "--jobs"},
+                {"--weight-decay", "--noise", "--test-fraction"}},
+               {run, {"--seeds", "--jobs"}, {}},
+               {predict, {}, {}},
+               {theory, {}, {}},
+               {list, {}, {}}};
+  const auto refused = [](Arguments arguments, const std::string& option, const std::string& value,
+                          const std::string& expected) {
+    arguments.insert(arguments.end(), {option, value});
+    expect_refused(arguments, option + ": expected a " + expected);
+  };
+  for (const auto& c : cases) {
+    for (const char* value : {"", "99999999999999999999", "-99999999999999999999", "0x10", "1.5", " 1", "1e3"}) {
+      for (const std::string& option : c.whole) refused(c.command, option, value, "whole number from -92");
+    }
+    refused(c.command, "--seed", "", "whole number from 0");
+    for (const char* value : {"", "1e999", "0x1p3", "1,5", " 1", "1 "}) {
+      for (const std::string& option : c.real) refused(c.command, option, value, "number");
+    }
+  }
+  TempFolder folder;  // digits are decimal, as everywhere
+  EXPECT_EQ(shell(folder, small + "--steps 010 --json").json()["steps"], 10);
 }
 
 // Options drawn at random, right and wrong ones: whatever they are, the program ends by itself with a status that it

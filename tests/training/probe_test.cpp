@@ -13,49 +13,6 @@
 namespace evengrad {
 namespace {
 
-std::size_t bin(bool negative, int decade) {
-  const auto zero = static_cast<std::ptrdiff_t>(TensorSummary::decades);
-  const std::ptrdiff_t out = 1 + decade - TensorSummary::lowest;
-  return static_cast<std::size_t>(negative ? zero - out : zero + out);
-}
-
-template <class S>
-class Summaries : public testing::Test {};
-using Scalars = testing::Types<float, double>;
-TYPED_TEST_SUITE(Summaries, Scalars);
-
-TYPED_TEST(Summaries, HaveMomentsAndSignedDecades) {
-  const std::vector<TypeParam> x = {1, -1, 0, 10, -0.25, TypeParam(9.5), TypeParam(-0.0), 1000, TypeParam(1e-20)};
-  const TensorSummary s = summarize(x.data(), static_cast<Index>(x.size()));
-  EXPECT_NEAR(s.mean, 1019.25 / 9, 1e-12);
-  EXPECT_NEAR(s.magnitude, 1021.75 / 9, 1e-12);
-  const double square = (1 + 1 + 100 + 0.0625 + 90.25 + 1e6) / 9;
-  EXPECT_NEAR(s.rms, std::sqrt(square), 1e-10);
-  EXPECT_NEAR(s.deviation, std::sqrt(square - 1019.25 / 9 * 1019.25 / 9), 1e-9);
-  EXPECT_EQ(s.min, -1);
-  EXPECT_EQ(s.max, 1000);
-  std::vector<double> expected(TensorSummary::bins, 0);
-  expected[TensorSummary::decades] = 2;  // 0 and -0
-  ++expected[bin(false, 0)];             // 1
-  ++expected[bin(false, 0)];             // 9.5
-  ++expected[bin(true, 0)];
-  ++expected[bin(false, 1)];
-  ++expected[bin(true, -1)];
-  ++expected[bin(false, 3)];
-  ++expected[bin(false, TensorSummary::lowest)];  // what is smaller is counted there
-  EXPECT_EQ(s.histogram, expected);
-}
-
-TYPED_TEST(Summaries, EveryDecadeBeginsAtItsPowerOfTen) {
-  for (int decade = TensorSummary::lowest + 1; decade <= TensorSummary::highest; ++decade) {
-    const auto at = static_cast<TypeParam>(std::pow(10.0, decade));
-    const TypeParam x[] = {at, -std::nextafter(at, TypeParam(0))};
-    const TensorSummary s = summarize(x, 2);
-    EXPECT_EQ(s.histogram[bin(false, decade)], 1) << decade;
-    EXPECT_EQ(s.histogram[bin(true, decade - 1)], 1) << decade;
-  }
-}
-
 struct Small {
   explicit Small(const MlpOptions& shape, TrainerOptions options, const char* data_name = "moons")
       : data(load_data<float>({.name = data_name, .samples = 200})), net(shape) {
@@ -102,10 +59,10 @@ TEST(Probe, LooksAtStepsOfItsSchedule) {
     }
     return wanted;
   };
-  EXPECT_EQ(steps({}), (std::vector<std::int64_t>{1, 2, 5, 10, 20, 50, 73}));
+  EXPECT_EQ(steps({}), (std::vector<std::int64_t>{1, 10, 73}));
   EXPECT_EQ(steps({.every = 30}), (std::vector<std::int64_t>{1, 30, 60, 73}));
   EXPECT_THROW(steps({.every = -1}), UsageError);
-  EXPECT_THROW(steps({.inputs = 0}), UsageError);
+  EXPECT_THROW(steps({.inputs = -1}), UsageError);
 }
 
 // Plain gradient descent moves a weight by rate times gradient, whatever else the probe reads.
