@@ -1,6 +1,7 @@
 #include "program.hpp"
 #include "train_files.hpp"
 #include "train_health.hpp"
+#include "train_store.hpp"
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
@@ -46,6 +47,7 @@ struct TrainArguments {
   std::string save_init, save, load;
   TrainFileOptions files;
   HealthArguments health;
+  std::string out;
   bool reinit_dead = false;
   std::string report;
 };
@@ -146,15 +148,18 @@ struct TrainRun {
   const Global& global;
   const Asked& asked;
   TrainFiles& files;
+  TrainStore& store;
   TrainHealth health;
   Split<S> data;
   Mlp<S> model;
 
-  TrainRun(const TrainArguments& given, const Global& options, const Asked& how, TrainFiles& run_files)
+  TrainRun(const TrainArguments& given, const Global& options, const Asked& how, TrainFiles& run_files,
+           TrainStore& run_store)
       : arguments(given),
         global(options),
         asked(how),
         files(run_files),
+        store(run_store),
         health(given.health, options),
         data(load(given)),
         model(make_model()) {}
@@ -195,7 +200,8 @@ struct TrainRun {
                       .depth = static_cast<Index>(options.hidden.size()),
                       .width = options.hidden[options.hidden.size() / 2],
                       .inputs = arguments.trainer.batch_size,
-                      .batch_norm = options.norm != Norm::none,
+                      .batch_norm = options.norm == Norm::batch,
+                      .layer_norm = options.norm == Norm::layer,
                       .residual = options.residual};
   }
 
@@ -221,7 +227,8 @@ struct TrainRun {
   void advise() {
     const auto net = theory_net();
     if (net && parse_call(arguments.init).name == "auto") {
-      const NetKind kind{.depth = net->depth, .residual = net->residual, .normalized = net->batch_norm};
+      const NetKind kind{
+          .depth = net->depth, .residual = net->residual, .normalized = net->batch_norm || net->layer_norm};
       const Recommendation chosen = recommend(net->activation, kind);
       say(text("init   auto is ", chosen.init, ": ", chosen.reason));
     }
@@ -282,13 +289,16 @@ struct TrainRun {
     Probe<S> probe(trainer, model, data.train,
                    {.every = arguments.health.every,
                     .theory = arguments.load.empty() ? theory_net() : std::optional<NetOptions>{}});
+    if (const std::vector<double> seen = files.take_probe(); !seen.empty()) restore(probe, seen);
     health.begin(trainer.steps(), files.resumes());
+    store.begin(probe.record());
     const std::int64_t begin = trainer.steps(), total = trainer.total_steps();
     if (files.resumes()) say(text("resume from step ", grouped(begin), " of ", grouped(total)));
     Progress progress(global, total - begin, "steps");
     probe.on_rows = [&](std::span<const LayerRow> rows) {
       progress.clear();
       health.show(rows);
+      store.add_rows(probe.record(), rows.size());
     };
     std::optional<double> smooth_loss;
     trainer.stop = [] { return interrupted() != 0; };
@@ -300,7 +310,7 @@ struct TrainRun {
       if (step.step % 16 == 0 || step.step == total) {
         progress.update(step.step - begin, text("epoch ", step.epoch, "  loss ", significant(*smooth_loss)));
       }
-      files.after_step(trainer, step.step);
+      if (files.saves_after(step.step)) files.save(trainer.state(), probe.state());
     };
     bool headed = false;
     trainer.on_epoch = [&](const EpochReport& epoch) {
@@ -313,6 +323,7 @@ struct TrainRun {
         files.write(row);
         files.flush();
       }
+      store.add_epoch(probe.record());
       progress.clear();
       if (!headed) say("\nepoch  train loss  train acc  test loss   test acc    seconds");
       headed = true;
@@ -324,7 +335,7 @@ struct TrainRun {
       say(line);
       health.leave_table();
       if (arguments.reinit_dead) renew_silent_units(trainer, epoch.epoch);
-      if (files.saves()) files.save(trainer.state());
+      if (files.saves()) files.save(trainer.state(), probe.state());
       return true;
     };
     TrainResult result;
@@ -340,11 +351,20 @@ struct TrainRun {
     }
     progress.clear();
     health.close();
-    if (result.stopped) return stop(trainer);
+    if (result.stopped) return stop(trainer, probe);
     files.close();
     if (!arguments.save.empty()) save_model(arguments.save, model, model_data());
     report(&result, result.steps, probe.record());
     return 0;
+  }
+
+  void restore(Probe<S>& probe, const std::vector<double>& seen) const {
+    try {
+      probe.restore(seen);
+    } catch (const Error& error) {
+      throw FileError(
+          text("cannot go on from the checkpoint in ", in_quotes(arguments.files.checkpoint), ": ", error.what()));
+    }
   }
 
   void renew_silent_units(Trainer<S>& trainer, std::int64_t epoch) {
@@ -357,8 +377,8 @@ struct TrainRun {
   }
 
   // Ctrl-C: what is done is saved, and the last line says how to go on.
-  int stop(Trainer<S>& trainer) {
-    if (files.saves()) files.save(trainer.state());
+  int stop(Trainer<S>& trainer, Probe<S>& probe) {
+    if (files.saves()) files.save(trainer.state(), probe.state());
     files.close();
     std::cerr << "evengrad: interrupted at step " << grouped(trainer.steps()) << " of "
               << grouped(trainer.total_steps());
@@ -372,6 +392,7 @@ struct TrainRun {
 
   // `result` is null where a NaN or an infinity ended the run.
   void report(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
+    store.set_findings(health.judge(record));
     if (!arguments.report.empty()) write_page(result, steps, record);
     if (!global.json) {
       say("");
@@ -436,7 +457,8 @@ ResultOptions result_options(const CLI::App& app, const Global& global) {
       "--help",      "--seed",        "--json",       "--quiet",     "--progress",
       "--data",      "--threads",     "--dry-run",    "--save",      "--resume",
       "--overwrite", "--log",         "--checkpoint", "--save-init", "--checkpoint-every",
-      "--probe",     "--probe-every", "--probe-log",  "--threshold", "--report"};
+      "--probe",     "--probe-every", "--probe-log",  "--threshold", "--report",
+      "--out"};
   ResultOptions options{{"--seed", std::to_string(global.seed)}};
   for (const CLI::Option* option : app.get_options()) {
     const std::string name = option->get_name();
@@ -478,8 +500,13 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   if (!arguments.report.empty()) check_report(arguments.report);
   const Asked asked{rerun_command(app, global), result_options(app, global)};
   TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, asked.options);
-  return wide ? TrainRun<double>(arguments, global, asked, files).run()
-              : TrainRun<float>(arguments, global, asked, files).run();
+  ResultOptions stored = asked.options;
+  stored.erase("--epochs");  // which a resumed run may raise
+  TrainStore store({arguments.dry_run ? "" : arguments.out, arguments.files.resume, arguments.files.overwrite},
+                   {{"command", "train"}, {"data", arguments.data.name}, {"seed", std::to_string(global.seed)}},
+                   Json(stored).dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (wide) return TrainRun<double>(arguments, global, asked, files, store).run();
+  return TrainRun<float>(arguments, global, asked, files, store).run();
 }
 
 }  // namespace
@@ -537,6 +564,7 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--probe-every", a->health.every, "Steps from look to look (steps 1, 2, 5, 10, 20, … without)")
       ->check(CLI::PositiveNumber);
   app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
+  app->add_option("--out", a->out, "Folder for a results store: each look's rows, epochs, findings (docs/results.md)");
   app->add_option("--report", a->report, "One HTML file with what happened: loss, layers over time, findings");
   app->add_option("--threshold", a->health.thresholds, "rule=value: when a health rule speaks (evengrad list rules)")
       ->allow_extra_args(false);
@@ -545,7 +573,7 @@ Command add_train(CLI::App& program, Global& global) {
                   "Folder that keeps what --resume needs, saved at each epoch's end");
   app->add_option("--checkpoint-every", a->files.every, "Steps after which it is saved too");
   auto* resume = app->add_flag("--resume", a->files.resume, "Go on from the checkpoint, or begin if there is none");
-  app->add_flag("--overwrite", a->files.overwrite, "Replace the checkpoint and the log of an earlier run")
+  app->add_flag("--overwrite", a->files.overwrite, "Replace the checkpoint, the log and the results of an earlier run")
       ->excludes(resume);
   return {app, [a, app, &global] { return train(*a, global, *app); }};
 }

@@ -170,10 +170,11 @@ void TrainFiles::flush() {
   if (log_) log_->flush();
 }
 
-void TrainFiles::save(TrainingState state) {
+void TrainFiles::save(TrainingState state, std::vector<double> probe) {
   if (log_) log_->sync();  // a checkpoint never knows of rows that are not on the disk
   saved_step_ = state.progress.step;
   folder_->save({.state = std::move(state),
+                 .probe = std::move(probe),
                  .notes = {{options_note, Json(result_options_).dump()},
                            {data_note, data_},
                            {program_note, this_program()},

@@ -42,12 +42,12 @@ class TrainFiles {
   void write(const Json& row);
   /// The rows so far reach the operating system.
   void flush();
-  void save(TrainingState state);
-  /// Saves if --checkpoint-every says so.
-  template <Real S>
-  void after_step(Trainer<S>& trainer, std::int64_t step) {
-    if (saves() && options_.every && step % *options_.every == 0) save(trainer.state());
-  }
+  /// `probe` is what the run's probe has seen.
+  void save(TrainingState state, std::vector<double> probe = {});
+  /// Whether --checkpoint-every says to save after this step.
+  bool saves_after(std::int64_t step) const { return saves() && options_.every && step % *options_.every == 0; }
+  /// What the probe of the run to go on with had seen; empty where that is not known.
+  std::vector<double> take_probe() { return found_ ? std::move(found_->probe) : std::vector<double>{}; }
   void close();
 
   /// "the checkpoint of step 120 in 'ck'", or "no checkpoint".

@@ -2,12 +2,15 @@
 
 #include <evengrad/core/error.hpp>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iostream>
+#include <limits>
 
 namespace evengrad::cli {
 
@@ -34,32 +37,73 @@ std::uint64_t bytes_until(const std::string& path, std::int64_t step) {
   return bytes;
 }
 
+// Of the terminal that this is.
+TableSize window(int file, const TableSize& otherwise) {
+  winsize size{};
+  if (!isatty(file) || ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return otherwise;
+  return {size.ws_col, size.ws_row};
+}
+
 }  // namespace
 
-std::vector<std::string> health_table(std::span<const LayerRow> rows) {
+std::vector<std::string> health_table(std::span<const LayerRow> rows, const TableSize& size) {
+  struct Column {
+    std::string head;
+    std::size_t width;
+    std::function<std::string(const LayerRow&)> cell;
+  };
+  const auto share = [](double LayerRow::*value) {
+    return [value](const LayerRow& row) { return row.units > 0 ? percent(row.*value) : "-"; };
+  };
+  const auto count = [](double LayerRow::*value) {
+    return [value](const LayerRow& row) { return row.units > 0 ? significant(row.*value, 6) : "-"; };
+  };
+  const std::vector<Column> columns = {
+      {"z mean ± spread", 18,
+       [](const LayerRow& row) {
+         return significant(row.pre_activation.mean, 3) + " ± " + significant(row.pre_activation.deviation, 3);
+       }},
+      {"|gradient|", 11, [](const LayerRow& row) { return significant(row.weight_gradient.magnitude, 3); }},
+      {"update/w", 10, [](const LayerRow& row) { return significant(row.update_ratio, 3); }},
+      {"silent", 8, share(&LayerRow::silent)},
+      {"saturated", 10, share(&LayerRow::saturated)},
+      {"dormant", 9, share(&LayerRow::dormant)},
+      {"no grad.", 10, share(&LayerRow::no_gradient)},
+      {"inactive", 10, share(&LayerRow::inactive)},
+      {"births", 8, count(&LayerRow::births)},
+      {"revivals", 9, count(&LayerRow::revivals)}};
+  const auto line = [&](std::string words, const std::function<std::string(const Column&)>& cell) {
+    std::size_t used = 13;  // characters, of which ± has two bytes
+    words.resize(std::max(used, words.size()), ' ');
+    for (const Column& column : columns) {
+      used += column.width;
+      if (used > size.width) break;
+      const std::string part = cell(column);
+      const std::size_t shown = part.size() - (part.find("±") != part.npos);
+      words += std::string(column.width - std::min(shown, column.width - 1), ' ') + part;
+    }
+    return words;
+  };
   std::vector<std::string> lines;
-  char line[200];
-  constexpr const char* format = "%-10s %8s %20s %10s %10s %9s %9s %9s %9s %9s %7s %8s";
-  std::snprintf(line, sizeof line, format, "layer", "step", "z mean ± spread", "|gradient|", "update/w", "silent",
-                "saturated", "dormant", "no grad.", "inactive", "births", "revivals");
-  lines.emplace_back(line);
-  for (const LayerRow& row : rows) {
-    const bool counted = row.units > 0;
-    const auto share = [&](double value) { return counted ? percent(value) : "-"; };
-    std::snprintf(
-        line, sizeof line, format, row.name.c_str(), grouped(row.step).c_str(),
-        (significant(row.pre_activation.mean, 3) + " ± " + significant(row.pre_activation.deviation, 3)).c_str(),
-        significant(row.weight_gradient.magnitude, 3).c_str(), significant(row.update_ratio, 3).c_str(),
-        share(row.silent).c_str(), share(row.saturated).c_str(), share(row.dormant).c_str(),
-        share(row.no_gradient).c_str(), share(row.inactive).c_str(), counted ? significant(row.births, 6).c_str() : "-",
-        counted ? significant(row.revivals, 6).c_str() : "-");
-    lines.emplace_back(line);
+  if (rows.empty()) return lines;
+  lines.push_back(line("step " + grouped(rows.front().step), [](const Column& column) { return column.head; }));
+  // Room for the heading, the line that stands for what is left out, and the cursor's.
+  const std::size_t room = std::max<std::size_t>(2, size.height - std::min<std::size_t>(size.height, 3));
+  const std::size_t skipped = rows.size() > room ? rows.size() - room : 0, first = (rows.size() - skipped + 1) / 2;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (skipped > 0 && i == first) {
+      lines.push_back(text("… ", skipped, " more layers"));
+      i += skipped;
+    }
+    lines.push_back(line(rows[i].name, [&](const Column& column) { return column.cell(rows[i]); }));
   }
   return lines;
 }
 
 TrainHealth::TrainHealth(const HealthArguments& arguments, const Global& global)
-    : arguments_(arguments), live_(arguments.show && !global.quiet && isatty(STDERR_FILENO)) {
+    : arguments_(arguments),
+      live_(arguments.show && !global.quiet && global.progress != "never" &&
+            (global.progress == "always" || isatty(STDERR_FILENO))) {
   for (const std::string& given : arguments.thresholds) {
     const auto [rule, value] = parse_threshold(given);
     thresholds_[rule] = value;
@@ -77,7 +121,7 @@ void TrainHealth::show(std::span<const LayerRow> rows) {
   }
   if (!live_) return;
   if (drawn_ > 0) std::cerr << "\033[" << drawn_ << "A\033[J";
-  const std::vector<std::string> lines = health_table(rows);
+  const std::vector<std::string> lines = health_table(rows, window(STDERR_FILENO, {}));
   for (const std::string& line : lines) std::cerr << line << '\n';
   std::cerr << std::flush;
   drawn_ = lines.size();
@@ -92,7 +136,10 @@ std::vector<std::string> TrainHealth::summary(const TrainingRecord& record) cons
   std::vector<std::string> lines;
   if (arguments_.show && !record.rows.empty()) {
     const std::size_t layers = record.rows.empty() ? 0 : static_cast<std::size_t>(record.rows.back().layer);
-    lines = health_table(std::span(record.rows).last(layers));
+    constexpr std::size_t unbounded = std::numeric_limits<std::size_t>::max();
+    TableSize size = window(STDOUT_FILENO, {unbounded, unbounded});
+    size.height = unbounded;
+    lines = health_table(std::span(record.rows).last(layers), size);
   }
   const std::vector<Finding> all = judge(record);
   if (record.rows.empty() && all.empty()) return {"health  nothing was probed"};

@@ -20,8 +20,14 @@ struct HealthArguments {
   std::vector<std::string> thresholds = {};  ///< "rule=value"
 };
 
-/// "layer  step  pre-activations …" and a line a layer.
-std::vector<std::string> health_table(std::span<const LayerRow> rows);
+/// How many characters and lines there is room for.
+struct TableSize {
+  std::size_t width = 80, height = 24;
+};
+
+/// "step 10  z mean ± spread …" and a line a layer, of the rows of one step: the columns that fit, the most telling
+/// first, and where there are too many layers the first and the last of them.
+std::vector<std::string> health_table(std::span<const LayerRow> rows, const TableSize& size);
 
 class TrainHealth {
  public:

@@ -55,7 +55,7 @@ WeightRole NetOptions::role(Index layer) const {
   role.activation = &activation;
   role.input_activation = layer == 1 ? nullptr : &activation;
   role.residual = residual;
-  role.normalized = batch_norm;
+  role.normalized = batch_norm || layer_norm;
   return role;
 }
 
@@ -77,7 +77,7 @@ struct Signal {
 };
 
 // Fills in what the activation does, forward and backward.
-Signal activate(const NetOptions& net, Layer& layer, LayerTheory& out) {
+Signal activate_plain(const NetOptions& net, Layer& layer, LayerTheory& out) {
   const double distance = layer.v > 0 ? layer.gap / layer.v : 0;
   const Moments f = moments(net.activation, layer.v, layer.mean);
   layer.separate = f.derivative_second;
@@ -87,8 +87,17 @@ Signal activate(const NetOptions& net, Layer& layer, LayerTheory& out) {
   return {f.mean, f.second, pair_moments(net.activation, layer.v, distance, layer.mean).difference / 2};
 }
 
+// The same behind layer normalization, over so many units that they know each sample's mean and scale.
+Signal activate_normalized_samples(const NetOptions& net, Layer& layer, LayerTheory& out) {
+  const double divisor = layer.v + NetOptions::norm_eps;
+  Layer normalized{.v = layer.v / divisor, .gap = layer.gap / divisor};
+  const Signal signal = activate_plain(net, normalized, out);
+  layer.separate = normalized.separate / divisor;
+  return signal;
+}
+
 // The same behind batch normalization, which knows neither mean nor scale.
-Signal normalize(const NetOptions& net, Layer& layer, LayerTheory& out) {
+Signal activate_normalized_batch(const NetOptions& net, Layer& layer, LayerTheory& out) {
   const auto m = static_cast<double>(net.inputs);
   const double variance = layer.gap * (1 - 1 / m), divisor = variance + NetOptions::norm_eps;
   const BatchMoments f = batch_moments(net.activation, m, variance / divisor);
@@ -126,7 +135,9 @@ std::vector<Layer> forward(const NetOptions& net, NetTheory& theory) {
     LayerTheory out;
     out.q.value = layer.q();
     out.correlation.value = 1 - layer.gap / layer.q();
-    const Signal f = net.batch_norm ? normalize(net, layer, out) : activate(net, layer, out);
+    const Signal f = net.batch_norm   ? activate_normalized_batch(net, layer, out)
+                     : net.layer_norm ? activate_normalized_samples(net, layer, out)
+                                      : activate_plain(net, layer, out);
     out.activation_mean = f.mean;
     out.activation_second = f.second;
     theory.layers.push_back(out);
@@ -401,7 +412,7 @@ void add_band(Prediction& prediction, const std::vector<double>& values, double 
 }  // namespace
 
 void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng) {
-  if (!(theory.layers.back().q.value > 0)) return;
+  if (!(theory.layers.back().q.value > 0) || net.layer_norm) return;
   const std::vector<LayerDraws> draws = net.draws();
   const auto count = [](double available, double work, double least, double most) {
     return static_cast<std::uint64_t>(std::clamp(available / work, least, most));

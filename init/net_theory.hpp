@@ -8,7 +8,7 @@
 namespace evengrad {
 
 /// A net of equal hidden layers, z = W h + b, h = f(z), fed with inputs of independent normal components. With batch
-/// normalization h = f(normalized z); with residual connections h = f(z) added to the layer's input.
+/// or layer normalization h = f(normalized z); with residual connections h = f(z) added to the layer's input.
 struct NetOptions {
   Activation activation;
   Initializer initializer;
@@ -19,6 +19,7 @@ struct NetOptions {
   double input_variance = 1;
   std::optional<double> bias_std = {};  ///< instead of the initializer's biases
   bool batch_norm = false;              ///< of variance + norm_eps
+  bool layer_norm = false;              ///< the same over the units of each sample; not both
   bool residual = false;
   bool orthogonal_inputs = false;  ///< of equal length, in max(width, inputs) dimensions
 
@@ -59,7 +60,9 @@ struct NetTheory {
 
 /// The theory of infinitely wide nets (init/mean_field.hpp), without bands. Batch normalization is that of a batch of
 /// `inputs` (init/batch_moments.hpp): in a large one it multiplies the squared gradient by E[f'^2] / Var f a layer, for
-/// ReLU pi / (pi - 1); in one of m, linear layers by (m - 2) / (m - 3) (Yang et al. 2019).
+/// ReLU pi / (pi - 1); in one of m, linear layers by (m - 2) / (m - 3) (Yang et al. 2019). Layer normalization takes
+/// each sample's pre-activations to variance 1: squared gradients are multiplied by E[f'^2] / E[f^2] a layer, for ReLU
+/// 1 (z = W f has mean square sigma_w2 E[f^2], by which the way back divides; projections vanish in wide layers).
 NetTheory predict(const NetOptions& net);
 
 /// log10 of the gradient ratio, layer 1 over the last, that predict() says of the plain nets of depth 1, ..., `depth`
@@ -67,11 +70,12 @@ NetTheory predict(const NetOptions& net);
 /// the signal or the gradient leaves double or theory is silent.
 std::vector<double> gradient_by_depth(const Activation& activation, const Initializer& initializer, Index depth);
 
-/// Adds the bands. For a few inputs the law of a random net of finite width needs no weight matrix: W H is normal given
-/// H, and W' U is, given both, a known part within the span of H and a fresh normal one outside it. Some dozens of such
-/// nets are drawn from `rng`; what they cost grows with width, not its square. For one input to a ReLU net at He's
-/// scales they are the random walk of Hanin 2018, with steps of variance 5 / width. With batch normalization each input
-/// acts on all others: there are no few that stand for them, and whole nets are drawn.
+/// Adds the bands; none where layer_norm is set. For a few inputs the law of a random net of finite width needs no
+/// weight matrix: W H is normal given H, and W' U is, given both, a known part within the span of H and a fresh normal
+/// one outside it. Some dozens of such nets are drawn from `rng`; what they cost grows with width, not its square. For
+/// one input to a ReLU net at He's scales they are the random walk of Hanin 2018, with steps of variance 5 / width.
+/// With batch normalization each input acts on all others: there are no few that stand for them, and whole nets are
+/// drawn.
 void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng);
 
 }  // namespace evengrad

@@ -73,15 +73,36 @@ Recommendation recommend(const Activation& f, const NetKind& kind) {
                           f.name(), ") with lecun would keep both")};
 }
 
-std::vector<std::string> warnings(const NetOptions& net, const WarningLimits& limits) {
-  std::vector<std::string> all;
+namespace {
+
+// The layer at which a quantity changes by more than half of all change, or `otherwise`.
+Index culprit(const NetTheory& theory, Prediction LayerTheory::*quantity, Index otherwise) {
+  double all = 0, most = 0;
+  Index at = otherwise;
+  for (std::size_t l = 1; l < theory.layers.size(); ++l) {
+    const double change =
+        std::abs(std::log((theory.layers[l].*quantity).value / (theory.layers[l - 1].*quantity).value));
+    all += change;
+    if (!(change > most)) continue;
+    most = change;
+    at = static_cast<Index>(otherwise == 1 ? l : l + 1);  // a gradient comes from above
+  }
+  return most > all / 2 ? at : otherwise;
+}
+
+}  // namespace
+
+std::vector<Warning> warnings(const NetOptions& net, const WarningLimits& limits) {
+  std::vector<Warning> all;
   const std::string pair = text(net.activation.name(), " with ", net.initializer.name());
+  const bool normalized = net.batch_norm || net.layer_norm;
   const Recommendation better =
-      recommend(net.activation, {.depth = net.depth, .residual = net.residual, .normalized = net.batch_norm});
-  const auto warn = [&](const std::string& what) {
+      recommend(net.activation, {.depth = net.depth, .residual = net.residual, .normalized = normalized});
+  const auto warn = [&](const std::string& what, Index layer = 0) {
     const bool same = better.init == net.initializer.name();
-    all.push_back(text(pair, ": ", what,
-                       same ? "" : text("; try ", better.init, ", which ", "is advised since ", better.reason)));
+    all.push_back({text(pair, ": ", what,
+                        same ? "" : text("; try ", better.init, ", which ", "is advised since ", better.reason)),
+                   layer});
   };
   const LayerDraws draws = net.draws().back();
   if (draws.weight.distribution == Distribution::constant) {
@@ -95,22 +116,25 @@ std::vector<std::string> warnings(const NetOptions& net, const WarningLimits& li
   const double first = theory.layers.front().q.value, last = theory.layers.back().q.value;
   for (std::size_t l = 0; l < theory.layers.size(); ++l) {
     if (!(std::sqrt(theory.layers[l].q.value) > largest)) continue;
-    warn(text("pre-activations overflow float32 at layer ", l + 1));
+    warn(text("pre-activations overflow float32 at layer ", l + 1), static_cast<Index>(l + 1));
     return all;
   }
   if (std::isnan(last)) return all;  // no theory
   const double ratio = theory.gradient_ratio.value;
   if (ratio < 1 / limits.gradient || ratio > limits.gradient) {
-    warn(text("gradients reach layer 1 at ", rounded(ratio), " of their size"));
+    warn(text("gradients reach layer 1 at ", rounded(ratio), " of their size"),
+         culprit(theory, &LayerTheory::gradient, 1));
   }
   if (last / first < 1 / limits.signal || last / first > limits.signal) {
     warn(text("the variance of pre-activations goes from ", rounded(first), " in layer 1 to ", rounded(last),
-              " in layer ", net.depth));
+              " in layer ", net.depth),
+         culprit(theory, &LayerTheory::q, net.depth));
   }
   const bool selu = net.activation.name() == "selu";
-  if (selu && all.empty() && !net.batch_norm && std::abs(last - 1) > 0.1) {
+  if (selu && all.empty() && !normalized && std::abs(last - 1) > 0.1) {
     warn(text("self-normalization needs weight variance 1/fan_in; the variance of pre-activations goes to ",
-              rounded(last), " instead of 1"));
+              rounded(last), " instead of 1"),
+         net.depth);
   }
   return all;
 }

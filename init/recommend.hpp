@@ -27,7 +27,15 @@ struct WarningLimits {
   double signal = 1000;   ///< variance of the last layer over that of the first, or its inverse
 };
 
-/// A sentence for each way in which theory expects this net to fail, with the predicted numbers; empty for a sound net.
-std::vector<std::string> warnings(const NetOptions& net, const WarningLimits& limits = {});
+/// One way in which theory expects a net to fail.
+struct Warning {
+  std::string message;  ///< a sentence with the predicted number
+  /// The hidden layer, from 1, that makes more than half of the change or, where no one does, the one that it reaches
+  /// last: layer 1 for a gradient, the last for a signal. 0 where all layers are alike.
+  Index layer = 0;
+};
+
+/// All of them; empty for a sound net.
+std::vector<Warning> warnings(const NetOptions& net, const WarningLimits& limits = {});
 
 }  // namespace evengrad

@@ -25,6 +25,7 @@ namespace {
 constexpr const char* checksum_name = "checksum";  // before "progress": the first of the data
 constexpr const char* progress_name = "progress";
 constexpr const char* loss_name = "loss";
+constexpr const char* probe_name = "probe";
 constexpr const char* version_key = "schema_version";
 
 [[noreturn]] void fail(const fs::path& path, std::string_view why) {
@@ -48,10 +49,14 @@ void check_sum(const fs::path& path) {
 
 using Integers = std::vector<std::int64_t>;
 
+std::vector<Tensor>::iterator find(std::vector<Tensor>& tensors, const char* name) {
+  return std::find_if(tensors.begin(), tensors.end(), [&](const Tensor& t) { return t.name == name; });
+}
+
 /// Takes a tensor out of the list.
 template <class Values>
 Values take(const fs::path& path, std::vector<Tensor>& tensors, const char* name, std::size_t count) {
-  const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const Tensor& t) { return t.name == name; });
+  const auto at = find(tensors, name);
   const Values* values = at == tensors.end() ? nullptr : std::get_if<Values>(&at->values);
   if (!values || values->size() != count) fail(path, text("it has no tensor '", name, "' of ", count, " numbers"));
   Values taken = *values;
@@ -65,6 +70,9 @@ void write_checkpoint(AtomicFile& file, const Checkpoint& checkpoint) {
   std::vector<Tensor> tensors = checkpoint.state.tensors;
   tensors.push_back({progress_name, {3}, Integers{progress.step, progress.right, progress.samples}});
   tensors.push_back({loss_name, {}, std::vector<double>{progress.loss}});
+  if (const auto& probe = checkpoint.probe; !probe.empty()) {
+    tensors.push_back({probe_name, {static_cast<Index>(probe.size())}, probe});
+  }
   tensors.push_back({checksum_name, {}, Integers{0}});
   std::map<std::string, std::string> metadata = checkpoint.notes;
   metadata[version_key] = "1";
@@ -96,6 +104,10 @@ Checkpoint load_checkpoint(const fs::path& path) {
                                .loss = take<std::vector<double>>(path, file.tensors, loss_name, 1)[0],
                                .right = progress[1],
                                .samples = progress[2]};
+  if (const auto probe = find(file.tensors, probe_name); probe != file.tensors.end()) {
+    const auto count = probe->shape.empty() ? 1 : static_cast<std::size_t>(probe->shape.front());
+    checkpoint.probe = take<std::vector<double>>(path, file.tensors, probe_name, count);
+  }
   checkpoint.state.tensors = std::move(file.tensors);
   return checkpoint;
 }

@@ -14,7 +14,9 @@ namespace evengrad {
 
 struct Checkpoint {
   TrainingState state;
-  std::map<std::string, std::string> notes;  ///< what the caller wants to know of the run: its options, its data, …
+  std::vector<double> probe = {};  ///< Probe::state(); empty: none
+  std::map<std::string, std::string> notes =
+      {};  ///< what the caller wants to know of the run: its options, its data, …
 };
 
 /// Writes a safetensors file, whole or not at all, with a checksum over all of its bytes: an I64 tensor of that name,

@@ -29,7 +29,14 @@ void report_non_finite(const Tape<S>& tape, const Gradients<S>* gradients, std::
                         double largest_before) {
     S bad = 0;
     for (Index i = 0; i < count && std::isfinite(bad); ++i) bad = numbers[i];
-    const std::string scope(node.scope), op(node.op);
+    const std::string op(node.op);
+    if (op == "constant") {
+      const std::string data = &node == nodes.data() ? "inputs" : "targets";
+      throw NonFiniteStep(text("step ", step, ": ", std::isnan(bad) ? "NaN" : "infinity", " in the ", data,
+                               " of the batch: look for it in the data"),
+                          {step, data, op, std::string(direction), 0});
+    }
+    const std::string scope(node.scope);
     throw NonFiniteStep(text("step ", step, ": ", std::isnan(bad) ? "NaN" : "infinity", " in the ", direction,
                              " pass, ", scope.empty() ? "" : text("layer ", scope, ", "), "op ", op,
                              ": try a smaller learning rate, --clip-norm 1 or another initializer"),

@@ -134,7 +134,8 @@ Findings labels(const TrainingRecord& record, double threshold) {
 std::string better_init(const TrainingRecord& record) {
   const auto& net = record.facts.theory;
   if (!net) return "auto";
-  return recommend(net->activation, {.depth = net->depth, .residual = net->residual, .normalized = net->batch_norm})
+  return recommend(net->activation,
+                   {.depth = net->depth, .residual = net->residual, .normalized = net->batch_norm || net->layer_norm})
       .init;
 }
 
@@ -142,8 +143,11 @@ Findings initial_pairing(const TrainingRecord& record, double threshold) {
   Findings found;
   if (!record.facts.theory) return found;
   const WarningLimits limits{.gradient = threshold, .signal = 10 * threshold};
-  for (const std::string& warning : warnings(*record.facts.theory, limits)) {
-    found.push_back({"initial_pairing", "warning", "layers", 0, warning, "--init " + better_init(record)});
+  const std::vector<std::string>& names = record.facts.layers;
+  for (const Warning& warning : warnings(*record.facts.theory, limits)) {
+    const auto layer = static_cast<std::size_t>(warning.layer);
+    found.push_back({"initial_pairing", "warning", layer > 0 && layer <= names.size() ? names[layer - 1] : "layers", 0,
+                     warning.message, "--init " + better_init(record)});
   }
   return found;
 }
@@ -254,6 +258,13 @@ Findings non_finite(const TrainingRecord& record, double) {
   const LayerRow* most = nullptr;
   for (const LayerRow& row : record.rows) {
     if (std::isfinite(row.update_ratio) && (!most || row.update_ratio > most->update_ratio)) most = &row;
+  }
+  if (place.layer == "inputs" || place.layer == "targets") {
+    return {
+        {"non_finite", "critical", place.layer, place.step,
+         text("a NaN or infinity stands in the ", place.layer, " of the batch of step ", place.step, " (op ", place.op,
+              ", ", place.direction, "), before any computation: it is in the data, or came of scaling them"),
+         "check the data for missing and huge values"}};
   }
   const bool early = record.steps.empty();
   std::string before;

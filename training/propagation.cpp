@@ -52,6 +52,7 @@ Sample measure(const NetOptions& net, const std::vector<LayerDraws>& all_draws, 
   struct HiddenLayer {
     Parameter<S> weight, bias;
     std::vector<BatchNorm<S>> norm;
+    std::vector<LayerNorm<S>> layer_norm;
   };
   std::vector<HiddenLayer> layers(static_cast<std::size_t>(net.depth));
   Tape<S> tape;
@@ -70,6 +71,10 @@ Sample measure(const NetOptions& net, const std::vector<LayerDraws>& all_draws, 
     if (net.batch_norm) {
       layer.norm.push_back(BatchNorm<S>({.features = net.width}));
       y = layer.norm.back().forward(y, {.training = true});
+    }
+    if (net.layer_norm) {
+      layer.layer_norm.push_back(LayerNorm<S>({.features = net.width}));
+      y = layer.layer_norm.back().forward(y, {.training = true});
     }
     act.push_back(activate(y, net.activation));
     h = net.skips(l) ? h + act.back() : act.back();

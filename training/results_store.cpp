@@ -200,6 +200,13 @@ void ResultsStore::add(const TrialSet& set, const StoredTrial& trial) {
   insert.bind(row_text(trial.result)).bind(trial.seconds).step();
 }
 
+void ResultsStore::erase(const TrialSet& set, int from) {
+  Statement remove(database_.get(), file_,
+                   "DELETE FROM trials "
+                   "WHERE experiment = ? AND trial_set = ? AND settings = ? AND code = ? AND number >= ?");
+  remove.bind(set.experiment).bind(set.name).bind(set.settings).bind(code()).bind(from).step();
+}
+
 int ResultsStore::size() const {
   Statement count(database_.get(), file_, "SELECT COUNT(*) FROM trials");
   return count.step() ? count.integer(0) : 0;

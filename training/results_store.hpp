@@ -49,6 +49,9 @@ class ResultsStore {
   /// Writes one trial, in a transaction of its own: it is there or not, whatever happens. \throws FileError.
   void add(const TrialSet& set, const StoredTrial& trial);
 
+  /// Deletes the trials of this build from this number on. \throws FileError.
+  void erase(const TrialSet& set, int from);
+
   /// How many trials there are, of any set and any build.
   int size() const;
 

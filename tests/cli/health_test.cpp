@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -43,7 +44,7 @@ const Planted planted[] = {
     {"He at depth 50 with GELU", "--data spirals --hidden 32x50 --activation gelu --init he --steps 20",
      "initial_pairing", "layers", "--init"},
     {"Xavier-ReLU at depth 30", "--data spirals --hidden 32x30 --activation relu --init xavier --steps 20",
-     "initial_pairing", "layers", "--init he"},
+     "initial_pairing", "layers.0", "--init he"},
     {"zero init", "--data spirals --init zeros --steps 60", "initial_pairing", "layers", "--init he"},
     {"sigmoid at depth 20", "--data spirals --hidden 32x20 --activation sigmoid --init xavier --steps 20",
      "initial_pairing", "layers", "--init"},
@@ -251,6 +252,124 @@ TEST(Health, AThresholdCanBeSaidAndTheSummaryHasALineALayer) {
   EXPECT_EQ(shell(folder, line + "--threshold silent_units").status, 2);
   EXPECT_EQ(shell(folder, line + "--threshold silent_units=-1").status, 2);
   EXPECT_EQ(shell(folder, line + "--probe-every 0").status, 2);
+}
+
+// What a terminal of 80 columns shows once all cursor movements are done, line by line.
+std::vector<std::string> screen(const std::string& written) {
+  std::vector<std::string> lines(1);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (written[i] == '\n') {
+      if (++at == lines.size()) lines.emplace_back();
+    } else if (written[i] == '\r') {
+      lines[at].clear();
+    } else if (written[i] == '\033') {
+      const std::size_t end = written.find_first_of("AJK", i);
+      if (written[end] == 'A') at -= static_cast<std::size_t>(std::stoi(written.substr(i + 2, end - i - 2)));
+      if (written[end] == 'J') lines.resize(at + 1), lines[at].clear();
+      i = end;
+    } else {
+      lines[at] += written[i];
+    }
+  }
+  return lines;
+}
+
+std::size_t characters(const std::string& line) {
+  return static_cast<std::size_t>(
+      std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+TEST(Health, TheLiveTableIsDrawnOverItselfAndFits) {
+  TempFolder folder;
+  const std::string line = "evengrad train --data moons --hidden 8,8 --steps 30 --probe --probe-every 10 ";
+  const Output run = shell(folder, line + "--progress always");
+  ASSERT_EQ(run.status, 0) << run.err;
+  std::size_t drawn = 0;
+  for (std::size_t at = run.err.find("step "); at != run.err.npos; at = run.err.find("step ", at + 1)) ++drawn;
+  EXPECT_EQ(drawn, 4u) << run.err;  // steps 1, 10, 20, 30
+  const std::vector<std::string> lines = screen(run.err);
+  ASSERT_GE(lines.size(), 4u);
+  std::size_t tables = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    EXPECT_LT(characters(lines[i]), 80u) << lines[i];
+    if (lines[i].rfind("step ", 0) != 0) continue;
+    ++tables;
+    EXPECT_EQ(lines[i].rfind("step 30 ", 0), 0u) << lines[i];
+    for (const char* head : {"z mean ± spread", "|gradient|", "update/w", "silent", "saturated", "dormant"}) {
+      EXPECT_NE(lines[i].find(head), std::string::npos) << lines[i];
+    }
+    ASSERT_LT(i + 3, lines.size());
+    EXPECT_EQ(lines[i + 1].rfind("layers.0 ", 0), 0u) << lines[i + 1];
+    EXPECT_EQ(lines[i + 2].rfind("layers.2 ", 0), 0u) << lines[i + 2];
+    EXPECT_EQ(lines[i + 3].rfind("layers.4 ", 0), 0u) << lines[i + 3];
+  }
+  EXPECT_EQ(tables, 1u) << run.err;
+
+  const Output tall =
+      shell(folder, spelled("evengrad train --data moons --hidden 32x40 --steps 2 --probe --progress always"));
+  EXPECT_NE(tall.err.find("… 20 more layers"), std::string::npos) << tall.err;
+  for (const char* quiet : {"--progress never", "--progress auto", "--progress always --quiet"}) {
+    const Output none = shell(folder, line + quiet);
+    EXPECT_EQ(none.err.find("update/w"), std::string::npos) << quiet << none.err;
+  }
+}
+
+TEST(Health, ItsRowsEpochsAndFindingsGoIntoTheResultsStore) {
+  TempFolder folder;
+  const std::string line =
+      "evengrad train --data moons --hidden 8,8 --epochs 2 --optimizer sgd --lr 20 --probe --json --out runs ";
+  const Output run = shell(folder, line + "--probe-log rows.jsonl");
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(shell(folder, line).status, 1);  // nothing is written over unasked
+  EXPECT_EQ(shell(folder, line + "--overwrite").status, 0);
+  if (shell(folder, "command -v sqlite3").status != 0) return;
+  const auto query = [&](const std::string& sql) {
+    return shell(folder, "sqlite3 runs/results.sqlite \"" + sql + "\"").out;
+  };
+  std::ifstream log(folder.path() / "rows.jsonl");
+  int rows = 0;
+  for (std::string text; std::getline(log, text); ++rows) {
+    const std::string found = query(
+        "SELECT result FROM trials WHERE experiment = 'train' AND trial_set = 'layers' "
+        "AND number = " +
+        std::to_string(rows));
+    const nlohmann::json stored = nlohmann::json::parse(found), logged = nlohmann::json::parse(text);
+    for (const char* field : {"step", "layer", "name", "silent", "weight_rms", "weight_histogram"}) {
+      EXPECT_EQ(stored[field], logged[field]) << field;
+    }
+  }
+  EXPECT_EQ(query("SELECT COUNT(*) FROM trials WHERE trial_set = 'layers'"), std::to_string(rows) + "\n");
+  EXPECT_EQ(query("SELECT label, json_array_length(result, '$.losses') FROM trials WHERE trial_set = 'epochs'"),
+            "epoch 1|13\nepoch 2|13\n");
+  const nlohmann::json findings = run.json()["findings"];
+  ASSERT_FALSE(findings.empty());
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    const std::string at = std::to_string(i);
+    EXPECT_EQ(nlohmann::json::parse(query("SELECT result FROM trials WHERE trial_set = 'findings' AND number = " + at)),
+              findings[i]);
+  }
+}
+
+// A run that was resumed is judged by all of its steps.
+TEST(Health, FindingsOfAResumedRunAreThoseOfAnUndisturbedOne) {
+  const std::string line =
+      "evengrad train --data spirals --optimizer sgd --lr 20 --probe-every 1 --json --threads 1 --out runs "
+      "--checkpoint ck ";
+  TempFolder whole, parts;
+  const Output expected = shell(whole, line + "--epochs 6");
+  ASSERT_EQ(expected.status, 0) << expected.err;
+  ASSERT_EQ(shell(parts, line + "--epochs 2").status, 0);
+  const Output resumed = shell(parts, line + "--epochs 6 --resume");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  const nlohmann::json findings = expected.json()["findings"];
+  ASSERT_FALSE(findings.empty());
+  EXPECT_LE(findings[0]["since_step"], 5);  // before the stop
+  EXPECT_EQ(resumed.json()["findings"], findings) << told(resumed.json()["findings"]) << told(findings);
+  if (shell(whole, "command -v sqlite3").status != 0) return;
+  const std::string all =
+      "sqlite3 runs/results.sqlite 'SELECT trial_set, number, label, result FROM trials ORDER BY trial_set, number'";
+  EXPECT_EQ(shell(parts, all).out, shell(whole, all).out);
 }
 
 // docs/health.md has a line for every rule, with its threshold and source.

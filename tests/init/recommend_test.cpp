@@ -75,7 +75,7 @@ std::string first_warning(const char* f, const char* init, Index depth) {
   NetOptions net{activation(f), initializer(init)};
   net.depth = depth;
   const auto all = warnings(net);
-  return all.empty() ? "" : all.front();
+  return all.empty() ? "" : all.front().message;
 }
 
 TEST(Warnings, NameThePairAndThePredictedNumbers) {
@@ -92,6 +92,20 @@ TEST(Warnings, NameThePairAndThePredictedNumbers) {
   EXPECT_NE(first_warning("selu", "he", 5).find("1/fan_in"), std::string::npos);
   EXPECT_NE(first_warning("relu", "zeros", 5).find("all weights are 0"), std::string::npos);
   EXPECT_NE(first_warning("relu", "constant(0.1)", 5).find("one unit"), std::string::npos);
+}
+
+TEST(Warnings, NameALayerWhereOneIsToBlame) {
+  const auto layer = [](const char* f, const char* init, Index depth) {
+    NetOptions net{activation(f), initializer(init)};
+    net.depth = depth;
+    const auto all = warnings(net);
+    return all.empty() ? Index{-1} : all.front().layer;
+  };
+  EXPECT_EQ(layer("sigmoid", "xavier", 20), 1);  // the gradient shrinks everywhere and reaches layer 1 last
+  EXPECT_EQ(layer("relu", "zeros", 5), 0);       // all alike
+  EXPECT_EQ(layer("relu", "lecun(gain=14.142135623730951)", 60), 39);  // where it overflows
+  EXPECT_EQ(layer("relu", "lecun(gain=4)", 20), 20);                   // the signal grows everywhere
+  EXPECT_EQ(layer("tanh", "lecun(gain=60)", 3), 2);  // variance 3600 in layer 1, 3600 E[tanh^2] < 3600 in layer 2
 }
 
 // A batch of 2 has no theory behind its normalization, and no warning.

@@ -4,6 +4,7 @@
 #include <evengrad/data/registry.hpp>
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/training/digest.hpp>
+#include <evengrad/training/health.hpp>
 
 #include <gtest/gtest.h>
 
@@ -148,25 +149,45 @@ TEST(Probe, KnowsWhatGuessingCosts) {
   EXPECT_FALSE(regression.record().facts.guess_accuracy);
 }
 
-// After a stop a new probe's rows hold the same numbers, but for what it has to have seen from the start.
+// After a stop a probe that is told what was seen before goes on as if there had been none.
 TEST(Probe, GoesOnAfterAStop) {
-  const TrainerOptions options{.batch_size = 16, .steps = 30};
+  const TrainerOptions options{.optimizer = {.name = "sgd", .learning_rate = 3}, .batch_size = 16, .steps = 40};
   Small whole(two_layers(), options), first(two_layers(), options), second(two_layers(), options);
   Probe<float> all(*whole.trainer, whole.net, whole.data.train, {.every = 5});
   whole.trainer->run();
+  Probe<float> before(*first.trainer, first.net, first.data.train, {.every = 5});
   first.trainer->stop = [&] { return first.trainer->steps() == 17; };
   first.trainer->run();
+  const std::vector<double> seen = before.state();
   second.trainer->restore(first.trainer->state());
   Probe<float> rest(*second.trainer, second.net, second.data.train, {.every = 5});
+  EXPECT_THROW(rest.restore({}), Error);
+  EXPECT_THROW(rest.restore(std::vector<double>(seen.begin(), seen.end() - 1)), Error);
+  rest.restore(seen);
+  EXPECT_EQ(rest.state().size(), seen.size());
   second.trainer->run();
-  const std::size_t skipped = all.record().rows.size() - rest.record().rows.size();
-  ASSERT_EQ(rest.record().rows.size(), 3u * 3);  // steps 20, 25, 30
-  for (std::size_t i = 0; i < rest.record().rows.size(); ++i) {
-    const LayerRow &a = all.record().rows[skipped + i], &b = rest.record().rows[i];
+  ASSERT_EQ(rest.record().rows.size(), all.record().rows.size());
+  double births = 0;
+  for (std::size_t i = 0; i < all.record().rows.size(); ++i) {
+    const LayerRow &a = all.record().rows[i], &b = rest.record().rows[i];
+    births += a.births;
     EXPECT_EQ(a.step, b.step);
+    EXPECT_EQ(a.name, b.name);
     EXPECT_EQ(a.silent, b.silent);
+    EXPECT_EQ(a.births, b.births);
+    EXPECT_EQ(a.revivals, b.revivals);
+    EXPECT_EQ(a.inactive_bias_start, b.inactive_bias_start);
+    EXPECT_TRUE(a.no_gradient == b.no_gradient || (std::isnan(a.no_gradient) && std::isnan(b.no_gradient)));
     EXPECT_EQ(a.update_ratio, b.update_ratio);
-    EXPECT_EQ(a.pre_activation_gradient.histogram, b.pre_activation_gradient.histogram);
+    if (a.step > 17) EXPECT_EQ(a.pre_activation_gradient.histogram, b.pre_activation_gradient.histogram);
+  }
+  EXPECT_GT(births, 0);  // at this rate units die on the way
+  const std::vector<Finding> expected = findings(all.record()), found = findings(rest.record());
+  ASSERT_FALSE(expected.empty());
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].message, expected[i].message);
+    EXPECT_EQ(found[i].since_step, expected[i].since_step);
   }
 }
 

@@ -88,6 +88,29 @@ INSTANTIATE_TEST_SUITE_P(Nets, BatchNormalized,
                                          BatchCase{"gelu", 8}, BatchCase{"relu", 32, true},
                                          BatchCase{"tanh", 200, true}));
 
+// Layer normalization leaves E[f'^2] / E[f^2] of the squared gradient a layer: for ReLU all of it, where batch
+// normalization multiplies it by pi / (pi - 1).
+TEST(Propagation, OfLayerNormalizedNetsMeetsTheory) {
+  const struct {
+    const char* f;
+    double factor;  // E[f'^2] / E[f^2] at N(0, 1), integrated by the trapezoid rule
+  } cases[] = {{"relu", 1}, {"identity", 1}, {"tanh", 0.4644029 / 0.3942945}, {"gelu", 0.4558509 / 0.4252215}};
+  for (const auto& c : cases) {
+    NetOptions net{activation(c.f), initializer("he")};
+    net.depth = 12, net.width = 512, net.inputs = 32, net.nets = 8, net.layer_norm = true;
+    const Propagation measured = propagate<float>(net, Rng(7));
+    const NetTheory theory = predict(net);
+    EXPECT_NEAR(theory.gradient_ratio.value, std::pow(c.factor, 5.5), 1e-4 * theory.gradient_ratio.value) << c.f;
+    EXPECT_NEAR(measured.gradient_ratio.value / theory.gradient_ratio.value, 1, 0.06) << c.f;
+    for (std::size_t l : {0, 1, 6, 11}) {
+      const std::string what = text(c.f, " layer ", l + 1);
+      EXPECT_NEAR(measured.layers[l].q.value / theory.layers[l].q.value, 1, 0.05) << what;
+      EXPECT_NEAR(measured.layers[l].correlation.value, theory.layers[l].correlation.value, 0.05) << what;
+      EXPECT_NEAR(measured.layers[l].activation_second_moment.value, theory.layers[l].activation_second, 0.02) << what;
+    }
+  }
+}
+
 // claims.md D14, at a width where chance plays no part: interior layers, against linear ones.
 TEST(Propagation, OfBatchNormalizedReluGrowsAsPredicted) {
   const auto factor = [](const char* f, bool predicted) {
