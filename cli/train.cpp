@@ -453,7 +453,7 @@ struct TrainRun {
 
 // Every option but those that change nothing in the result. The data are compared by their samples.
 ResultOptions result_options(const CLI::App& app, const Global& global) {
-  constexpr std::array<std::string_view, 20> free = {
+  constexpr std::array<std::string_view, 21> free = {
       "--help",      "--seed",        "--json",       "--quiet",     "--progress",
       "--data",      "--threads",     "--dry-run",    "--save",      "--resume",
       "--overwrite", "--log",         "--checkpoint", "--save-init", "--checkpoint-every",

@@ -51,12 +51,21 @@ void report_non_finite(const Tape<S>& tape, const Gradients<S>* gradients, std::
     }
     fail(node, "forward", node.value, node.shape.size(), before);
   }
-  double before = 0;  // of the gradients that were still finite
   for (std::size_t i = nodes.size(); gradients && i-- > 0;) {
     const ConstMap<S> g = gradients->node(i);
-    if (!g.data()) continue;
-    if (!all_finite(g.data(), g.size())) fail(nodes[i], "backward", g.data(), g.size(), before);
-    before = std::max(before, largest(g.data(), g.size()));
+    if (!g.data() || all_finite(g.data(), g.size())) continue;
+    // It came from the gradients of those ops that took this value in, which are all finite. A parameter makes nothing
+    // itself: the op that it belongs to does.
+    double before = 0;
+    const Node<S>* maker = &nodes[i];
+    for (std::size_t j = i + 1; j < nodes.size(); ++j) {
+      const auto* inputs = nodes[j].inputs;
+      if (std::find(inputs, inputs + nodes[j].input_count, i) == inputs + nodes[j].input_count) continue;
+      if (nodes[i].op == "parameter") maker = &nodes[j];
+      const ConstMap<S> after = gradients->node(j);
+      if (after.data()) before = std::max(before, largest(after.data(), after.size()));
+    }
+    fail(*maker, "backward", g.data(), g.size(), before);
   }
   throw NonFiniteStep(text("step ", step, ": a NaN or infinity in the loss"), {step, {}, {}, "forward"});
 }

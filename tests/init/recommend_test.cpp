@@ -104,8 +104,17 @@ TEST(Warnings, NameALayerWhereOneIsToBlame) {
   EXPECT_EQ(layer("sigmoid", "xavier", 20), 1);  // the gradient shrinks everywhere and reaches layer 1 last
   EXPECT_EQ(layer("relu", "zeros", 5), 0);       // all alike
   EXPECT_EQ(layer("relu", "lecun(gain=14.142135623730951)", 60), 39);  // where it overflows
-  EXPECT_EQ(layer("relu", "lecun(gain=4)", 20), 20);                   // the signal grows everywhere
-  EXPECT_EQ(layer("tanh", "lecun(gain=60)", 3), 2);  // variance 3600 in layer 1, 3600 E[tanh^2] < 3600 in layer 2
+  // Inputs that are far too large are cut down by the first tanh, once.
+  NetOptions net{activation("tanh"), initializer("lecun")};
+  net.depth = 4, net.input_variance = 1e6;
+  const auto cut = warnings(net, {.gradient = 1e6});
+  ASSERT_EQ(cut.size(), 1u);
+  EXPECT_EQ(cut[0].layer, 2);
+  // A signal that grows everywhere is named where it is largest.
+  net.activation = activation("relu"), net.initializer = initializer("lecun(gain=4)"), net.depth = 10;
+  const auto grown = warnings(net, {.gradient = 1e9});
+  ASSERT_EQ(grown.size(), 1u);
+  EXPECT_EQ(grown[0].layer, 10);
 }
 
 // A batch of 2 has no theory behind its normalization, and no warning.

@@ -48,6 +48,19 @@ Result through_the_store(const Result& result) {
   return from_row<Result>(trials.at(3).result);
 }
 
+TEST(ResultsStore, ErasesFromANumberOn) {
+  const TempFolder folder;
+  const TrialSet other{"experiment", "other", set.settings};
+  ResultsStore store(folder.path() / "store.sqlite");
+  for (int number = 0; number < 4; ++number) {
+    for (const TrialSet& each : {set, other}) store.add(each, {number, "label", to_row(1.0), 0});
+  }
+  store.erase(set, 2);
+  EXPECT_EQ(store.trials(set).size(), 2u);
+  EXPECT_EQ(store.trials(set).count(1), 1u);
+  EXPECT_EQ(store.trials(other).size(), 4u);
+}
+
 TEST(ResultsStore, KeepsEveryBitOfAResult) {
   const Everything kept = through_the_store(Everything{0.1,
                                                        true,
