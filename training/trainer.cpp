@@ -145,17 +145,17 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
   if (options_.clip_norm) clip_norm<S>(model_, gradients, *options_.clip_norm);
   optimizer_.set_learning_rate(learning_rate);
   optimizer_.step(model_, gradients);
-  check_weights(number, gradients);
+  check_weights(number, &gradients);
   return seen;
 }
 
 // Nothing that is not finite leaves a step: whatever is saved between two steps is good.
 template <Real S>
-void Trainer<S>::check_weights(std::int64_t step, const Gradients<S>& gradients) {
+void Trainer<S>::check_weights(std::int64_t step, const Gradients<S>* gradients) {
   model_.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
     if (all_finite(parameter.value.data(), parameter.value.size())) return;
     const std::string layer = path.str();
-    const ConstMap<S> gradient = gradients.find(parameter);
+    const ConstMap<S> gradient = gradients ? gradients->find(parameter) : ConstMap<S>(nullptr, 0, 0);
     const double largest = gradient.data() ? static_cast<double>(gradient.cwiseAbs().maxCoeff()) : 0;
     throw NonFiniteStep(text("step ", step, ": a NaN or infinity in ", layer, " after the update, op ",
                              optimizer_.name(), ": try a smaller learning rate"),
