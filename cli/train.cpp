@@ -368,8 +368,8 @@ struct TrainRun {
   }
 
   void renew_silent_units(Trainer<S>& trainer, std::int64_t epoch) {
-    constexpr Index asked = 512;  // inputs
-    const Matrix<S> inputs = draw_inputs(data.train, asked, global.seed);
+    constexpr Index most = 512;  // inputs
+    const Matrix<S> inputs = draw_inputs(data.train, most, global.seed);
     const Rng rng = Rng(global.seed).split("reinit-dead").split(static_cast<std::uint64_t>(epoch));
     const Index renewed =
         reinitialize_silent_units<S>(model, inputs, initializer(arguments.init), rng, &trainer.optimizer());

@@ -249,13 +249,21 @@ void Ensemble<S>::train_epoch(const Trainer<S>& first) {
     forward();
     loss();
     // A net that is about to fail takes this step again alone, which says where.
-    check(losses_, [](Trainer<S>& trainer) { trainer.train(); });
+    check(losses_, [](Trainer<S>& trainer, std::size_t) { trainer.train(); });
     backward();
     kernel_.check_finite(gradients_, parameters_, finite_.data());
-    check(finite_, [](Trainer<S>& trainer) { trainer.train(); });
+    check(finite_, [](Trainer<S>& trainer, std::size_t) { trainer.train(); });
     update();
     kernel_.check_finite(weights_, parameters_, finite_.data());
-    check(finite_, [&](Trainer<S>& trainer) { trainer.check_weights(number()); });
+    check(finite_, [&](Trainer<S>& trainer, std::size_t n) {
+      trainer.check_weights(number(), [&](const Parameter<S>& parameter, Index begin) {
+        double largest = 0;
+        for (Index i = begin; i < begin + parameter.value.size(); ++i) {
+          largest = std::max(largest, std::abs(static_cast<double>(gradients_[i * lanes_ + static_cast<Index>(n)])));
+        }
+        return largest;
+      });
+    });
     for_alive([&](std::size_t n, Trainer<S>& trainer) {
       trainer.count_step({static_cast<double>(losses_[n]), static_cast<Index>(right_[n])}, rows_, learning_rates_[n]);
     });
@@ -390,7 +398,7 @@ void Ensemble<S>::update() {
 template <Real S>
 void Ensemble<S>::check(const std::array<S, most_lanes>& numbers, const auto& end) {
   for_alive([&](std::size_t n, Trainer<S>& trainer) {
-    if (!std::isfinite(numbers[n])) leave(n, [&] { end(trainer); });
+    if (!std::isfinite(numbers[n])) leave(n, [&] { end(trainer, n); });
   });
 }
 

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <utility>
 
 namespace evengrad {
 
@@ -145,21 +146,26 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
   if (options_.clip_norm) clip_norm<S>(model_, gradients, *options_.clip_norm);
   optimizer_.set_learning_rate(learning_rate);
   optimizer_.step(model_, gradients);
-  check_weights(number, &gradients);
+  check_weights(number, [&](const Parameter<S>& parameter, Index) {
+    const ConstMap<S> gradient = std::as_const(gradients).find(parameter);
+    return gradient.data() ? static_cast<double>(gradient.cwiseAbs().maxCoeff()) : 0;
+  });
   return seen;
 }
 
 // Nothing that is not finite leaves a step: whatever is saved between two steps is good.
 template <Real S>
-void Trainer<S>::check_weights(std::int64_t step, const Gradients<S>* gradients) {
+void Trainer<S>::check_weights(std::int64_t step,
+                               FunctionRef<double(const Parameter<S>&, Index begin)> largest_gradient) {
+  Index begin = 0;
   model_.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
+    const Index here = std::exchange(begin, begin + parameter.value.size());
     if (all_finite(parameter.value.data(), parameter.value.size())) return;
     const std::string layer = path.str();
-    const ConstMap<S> gradient = gradients ? gradients->find(parameter) : ConstMap<S>(nullptr, 0, 0);
-    const double largest = gradient.data() ? static_cast<double>(gradient.cwiseAbs().maxCoeff()) : 0;
-    throw NonFiniteStep(text("step ", step, ": a NaN or infinity in ", layer, " after the update, op ",
-                             optimizer_.name(), ": try a smaller learning rate"),
-                        {step, layer.substr(0, layer.rfind('.')), optimizer_.name(), "update", largest});
+    throw NonFiniteStep(
+        text("step ", step, ": a NaN or infinity in ", layer, " after the update, op ", optimizer_.name(),
+             ": try a smaller learning rate"),
+        {step, layer.substr(0, layer.rfind('.')), optimizer_.name(), "update", largest_gradient(parameter, here)});
   });
 }
 

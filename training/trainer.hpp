@@ -147,7 +147,8 @@ class Trainer {
   Var<S> loss_of(const Var<S>& output, const Batch<S>& batch);
   Seen step(const Batch<S>& batch, double learning_rate);
   Index count_right(const Var<S>& output, const Batch<S>& batch) const;
-  void check_weights(std::int64_t step, const Gradients<S>* gradients = nullptr);
+  /// `largest_gradient` is asked for max |g| of a parameter, whose first number is the model's number `begin`.
+  void check_weights(std::int64_t step, FunctionRef<double(const Parameter<S>&, Index begin)> largest_gradient);
   void train();
   bool finished() const { return progress_.step >= total_steps() && progress_.samples == 0; }
   std::int64_t epoch() const;
