@@ -561,7 +561,8 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_option("--load", a->load, "Start from the parameters of a saved model");
   app->add_option("--log", a->files.log, "JSON lines: one a step, one an epoch");
   app->add_flag("--probe", a->health.show, "A table of each layer's health, live on a terminal and at the end");
-  app->add_option("--probe-every", a->health.every, "Steps from look to look (steps 1, 2, 5, 10, 20, … without)")
+  app->add_option("--probe-every", a->health.every,
+                  "Steps from look to look (1, 10, 100, 200, 500, … and the last without)")
       ->check(CLI::PositiveNumber);
   app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
   app->add_option("--out", a->out, "Folder for a results store: each look's rows, epochs, findings (docs/results.md)");

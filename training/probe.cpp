@@ -154,10 +154,7 @@ Matrix<S> draw_inputs(const Dataset<S>& train, Index count, std::uint64_t seed) 
 
 template <Real S>
 Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const ProbeOptions& options)
-    : trainer_(trainer),
-      net_(net),
-      options_(options),
-      batches_(BatchOrder(train.size(), {trainer.options().batch_size, false}, Rng(0)).batches()) {
+    : trainer_(trainer), net_(net), options_(options), batches_((train.size() - 1) / trainer.options().batch_size + 1) {
   if (options.inputs < 0) throw UsageError(text("a probe cannot count on ", options.inputs, " inputs"));
   if (options.every < 0) throw UsageError(text("a probe cannot look every ", options.every, " steps"));
   constexpr Index fewest = 128, most = 512;
@@ -198,8 +195,8 @@ template <Real S>
 bool Probe<S>::wants(std::int64_t step) const {
   if (step == 1 || step == trainer_.total_steps()) return true;
   if (options_.every > 0) return step % options_.every == 0;
+  if (step >= trainer_.total_steps() / 3) return false;  // the last one is near
   if (step < 100) return step == 10;
-  if (step > trainer_.total_steps() / 2) return false;  // the last one is near
   while (step % 10 == 0) step /= 10;
   return step == 1 || step == 2 || step == 5;
 }
