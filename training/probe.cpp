@@ -158,8 +158,8 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
   if (options.inputs < 0) throw UsageError(text("a probe cannot count on ", options.inputs, " inputs"));
   if (options.every < 0) throw UsageError(text("a probe cannot look every ", options.every, " steps"));
   constexpr Index fewest = 128, most = 512;
-  const Index four_batches = 4 * std::min(most, trainer.options().batch_size);
-  inputs_ = draw_inputs(train, options.inputs > 0 ? options.inputs : std::clamp(four_batches, fewest, most),
+  const Index two_batches = 2 * std::min(most, trainer.options().batch_size);
+  inputs_ = draw_inputs(train, options.inputs > 0 ? options.inputs : std::clamp(two_batches, fewest, most),
                         trainer.options().seed);
 
   const MlpOptions& shape = net.options();

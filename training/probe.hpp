@@ -102,7 +102,7 @@ struct TrainingRecord {
 struct ProbeOptions {
   std::int64_t every = 0;  ///< probe every so many steps; 0: of the first third of the run the steps 1, 10, 100, 200,
                            ///< 500, 1,000, 2,000, 5,000, …; always step 1 and the last
-  Index inputs = 0;  ///< training inputs on which units are counted, drawn once by the trainer's seed; 0: as many as 4
+  Index inputs = 0;  ///< training inputs on which units are counted, drawn once by the trainer's seed; 0: as many as 2
                      ///< batches, at least 128 and at most 512
   std::optional<NetOptions> theory = {};  ///< the net as it was initialized, for the rule initial_pairing
 };

@@ -40,29 +40,30 @@ struct Counts {
   }
 };
 
+// Adds what the units of a layer do on some samples: counts, and sums of |f|.
 template <Real S>
-UnitShares shares_of(const Node<S>& output, const double* largest_slope) {
+void add_counts(const Node<S>& output, const double* largest_slope, UnitShares& sums) {
   const Index samples = output.shape.rows, units = output.shape.cols;
   const S* slopes = largest_slope ? output.activation_derivative : nullptr;
   const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
-  const auto n = static_cast<double>(samples);
-  UnitShares shares;
+  for (auto* list : {&sums.zero, &sums.positive, &sums.magnitude}) list->resize(static_cast<std::size_t>(units));
+  if (largest_slope) sums.flat.resize(static_cast<std::size_t>(units));
   const auto count = [&]<int width>(Index unit, std::integral_constant<int, width>) {
     Counts<S, width> counts;
     counts.add(output.value + unit, slopes ? slopes + unit : nullptr, samples, units, limit);
     for (int lane = 0; lane < width; ++lane) {
-      shares.zero.push_back(static_cast<double>(counts.zero[lane]) / n);
-      shares.positive.push_back(static_cast<double>(counts.positive[lane]) / n);
-      shares.magnitude.push_back(static_cast<double>(counts.magnitude[lane]) / n);
-      if (largest_slope) shares.flat.push_back(static_cast<double>(counts.flat[lane]) / n);
-      shares.flat_not_zero += static_cast<double>(counts.both[lane]) / n / static_cast<double>(units);
+      const auto at = static_cast<std::size_t>(unit + lane);
+      sums.zero[at] += static_cast<double>(counts.zero[lane]);
+      sums.positive[at] += static_cast<double>(counts.positive[lane]);
+      sums.magnitude[at] += static_cast<double>(counts.magnitude[lane]);
+      if (largest_slope) sums.flat[at] += static_cast<double>(counts.flat[lane]);
+      sums.flat_not_zero += static_cast<double>(counts.both[lane]);
     }
   };
   constexpr int wide = 4;
   Index unit = 0;
   for (; unit + wide <= units; unit += wide) count(unit, std::integral_constant<int, wide>());
   for (; unit < units; ++unit) count(unit, std::integral_constant<int, 1>());
-  return shares;
 }
 
 }  // namespace
@@ -76,16 +77,28 @@ std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs, std
 template <Real S>
 std::vector<UnitShares> unit_shares(Tape<S>& tape, Mlp<S>& net, const MatrixRef<S>& inputs,
                                     std::span<const double> largest_slopes) {
-  tape.clear();
-  net.forward(tape.constant(inputs), Context{});
-  std::vector<UnitShares> layers;
-  const Node<S>* output = nullptr;  // of the layer in progress, so far
-  for (const Node<S>& node : tape.nodes()) {
-    if (node.op == "affine" && output) {
-      layers.push_back(shares_of(*output, largest_slopes.empty() ? nullptr : &largest_slopes[layers.size()]));
+  constexpr Index block = 128;  // samples at a time, whose activations stay in the cache
+  std::vector<UnitShares> layers(net.options().hidden.size());
+  for (Index begin = 0; begin < inputs.rows(); begin += block) {
+    tape.clear();
+    net.forward(tape.constant(inputs.middleRows(begin, std::min(block, inputs.rows() - begin))), Context{});
+    std::size_t layer = 0;
+    const Node<S>* output = nullptr;  // of the layer in progress, so far
+    for (const Node<S>& node : tape.nodes()) {
+      if (node.op == "affine" && output) {
+        add_counts(*output, largest_slopes.empty() ? nullptr : &largest_slopes[layer], layers[layer]);
+        ++layer;
+      }
+      const bool residual_sum = node.op == "add", leaf = node.input_count == 0;
+      if (!residual_sum && !leaf) output = &node;
     }
-    const bool residual_sum = node.op == "add", leaf = node.input_count == 0;
-    if (!residual_sum && !leaf) output = &node;
+  }
+  const auto samples = static_cast<double>(inputs.rows());
+  for (UnitShares& layer : layers) {
+    for (auto* list : {&layer.zero, &layer.positive, &layer.magnitude, &layer.flat}) {
+      for (double& number : *list) number /= samples;
+    }
+    layer.flat_not_zero /= samples * static_cast<double>(layer.zero.size());
   }
   return layers;
 }
