@@ -4,10 +4,12 @@
 #include <evengrad/training/provenance.hpp>
 
 #include <sqlite3.h>
+
 #include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <limits>
+#include <thread>
 
 namespace evengrad {
 
@@ -167,7 +169,14 @@ ResultsStore::ResultsStore(const std::filesystem::path& file, std::chrono::milli
     throw FileError(text("results store ", in_quotes(file.string()), ": expected schema version ", schema, ", got ",
                          version, ": give another folder"));
   }
-  if (sqlite3_exec(database, set_up, nullptr, nullptr, nullptr) != SQLITE_OK) fail(database, file_);
+  // SQLite does not wait for another process that turns a new file to WAL too.
+  const auto end = std::chrono::steady_clock::now() + patience;
+  int made = SQLITE_OK;
+  while ((made = sqlite3_exec(database, set_up, nullptr, nullptr, nullptr)) == SQLITE_BUSY &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  if (made != SQLITE_OK) fail(database, file_);
   if (version == 0 &&
       sqlite3_exec(database, text("PRAGMA user_version = ", schema).c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     fail(database, file_);
