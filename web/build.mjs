@@ -1,4 +1,5 @@
-// Builds dist/report.html: script and style inlined, both allowed by their hashes only, and a hole for one document.
+// Builds the pages into dist/: script and style inlined, both allowed by their hashes only; the report's has a hole for
+// one document.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
@@ -47,24 +48,30 @@ async function licenses(sources) {
   return all.replaceAll("--", "- -");
 }
 
-const { text: script, sources } = await bundle("src/report.ts");
-const { text: style } = await bundle("src/style.css");
-for (const text of [script, style]) {
-  if (/<\/(script|style)/i.test(text)) throw new Error("build: the bundle would end its own element");
+async function page({ name, script: entry, style: sheet, template, holes = {}, keep = [] }) {
+  const { text: script, sources } = await bundle(entry);
+  const { text: style } = await bundle(sheet);
+  for (const text of [script, style]) {
+    if (/<\/(script|style)/i.test(text)) throw new Error(`build: the bundle of ${name} would end its own element`);
+  }
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hash(script)}`,
+    `style-src ${hash(style)} ${hash(await plotStyle())}`,
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+  ].join("; ");
+  const parts = { policy, style, script, licenses: await licenses(sources), ...holes };
+  const text = await readFile(path.join(here, template), "utf8");
+  const filled = text.replace(/\{\{(\w+)\}\}/g, (hole, part) => (keep.includes(part) ? hole : parts[part]));
+  for (const part of keep) {
+    if (filled.split(`{{${part}}}`).length !== 2) throw new Error(`build: ${name} must hold {{${part}}} exactly once`);
+  }
+  await mkdir(path.join(here, "dist"), { recursive: true });
+  await writeFile(path.join(here, "dist", name), filled);
+  console.log(`dist/${name}: ${Math.round(filled.length / 1000)} kB`);
 }
-const policy = [
-  "default-src 'none'",
-  `script-src ${hash(script)}`,
-  `style-src ${hash(style)} ${hash(await plotStyle())}`,
-  "img-src data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "require-trusted-types-for 'script'",
-].join("; ");
-const parts = { policy, style, script, licenses: await licenses(sources) };
-const template = await readFile(path.join(here, "src/report.html"), "utf8");
-const page = template.replace(/\{\{(policy|style|script|licenses)\}\}/g, (_, name) => parts[name]);
-if (page.split("{{document}}").length !== 2) throw new Error("build: the page must hold {{document}} exactly once");
-await mkdir(path.join(here, "dist"), { recursive: true });
-await writeFile(path.join(here, "dist/report.html"), page);
-console.log(`dist/report.html: ${Math.round(page.length / 1000)} kB`);
+
+await page({ name: "report.html", script: "src/report.ts", style: "src/style.css", template: "src/report.html", keep: ["document"] });

@@ -1,6 +1,8 @@
 // What every report has: the first screen, the way around, and sections that are drawn when they are needed.
 import {commandLine, h, lazily, showNow, type Child} from "./dom";
 import {duration} from "./format";
+import {themeSwitch} from "./theme";
+
 import type {ReportDocument} from "./model";
 
 export interface Section {
@@ -16,35 +18,6 @@ export interface Page {
   facts: string[];
   lead: Child[];
   sections: Section[];
-}
-
-const themes = ["auto", "light", "dark"] as const;
-
-function themeSwitch(): HTMLElement {
-  const root = document.documentElement;
-  const button = h("button.quiet.theme", {type: "button"});
-  const set = (theme: string) => {
-    root.dataset.theme = theme;
-    button.textContent = theme === "auto" ? "◐ Auto" : theme === "light" ? "☀ Light" : "☾ Dark";
-    button.setAttribute("aria-label", `Colours: ${theme}. Change`);
-  };
-  let current = "auto";
-  try {
-    current = localStorage.getItem("evengrad-theme") ?? "auto";
-  } catch {
-    // A page without storage begins with the system's colours.
-  }
-  set(current);
-  button.addEventListener("click", () => {
-    current = themes[(themes.indexOf(current as "auto") + 1) % themes.length]!;
-    set(current);
-    try {
-      localStorage.setItem("evengrad-theme", current);
-    } catch {
-      // The choice then lasts as long as the page.
-    }
-  });
-  return button;
 }
 
 export function showPage(root: HTMLElement, page: Page, doc: ReportDocument): void {
