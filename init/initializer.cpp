@@ -231,6 +231,16 @@ Initializer::Rule plain(const NamedCall& call) {
   return [scale](const WeightRole&) { return weight_only({distribution, scale}); };
 }
 
+// The parameters of mean-field theory, in every layer.
+Initializer::Rule gaussian(const NamedCall& call) {
+  const std::vector<double> sigma = numeric_arguments(call, {"sigma_w", "sigma_b"}, {1, 0});
+  if (sigma[0] < 0 || sigma[1] < 0) throw UsageError("gaussian: sigma_w and sigma_b must not be negative");
+  return [w = sigma[0], b = sigma[1]](const WeightRole& role) {
+    return LayerDraws{variance_scaling(w, Fan::in, Distribution::normal, role),
+                      b > 0 ? Draw{Distribution::normal, b} : Draw{}};
+  };
+}
+
 Initializer::Rule zeros(const NamedCall& call) {
   numeric_arguments(call, {}, {});
   return [](const WeightRole&) { return LayerDraws{}; };
@@ -283,6 +293,11 @@ const std::vector<Entry>& entries() {
       {{"lecun_truncated", {}, "lecun, normal cut at 2 deviations", "LeCun et al. 1998"}, scaled<Fan::in, truncated>},
       {{"orthogonal", {}, "gain Q, Q^T Q = 1", "Saxe et al. 2014"}, orthogonal_rule},
       {{"identity", {}, "gain on the diagonal", "Le et al. 2015"}, plain<Distribution::identity>},
+      {{"gaussian",
+        {},
+        "Var W = sigma_w^2 / fan_in, Var b = sigma_b^2: gaussian(sigma_w=1, sigma_b=0)",
+        "Poole et al. 2016"},
+       gaussian},
       {{"normal", {}, "N(0, std^2)", ""}, plain<normal>},
       {{"uniform", {}, "U(-a, a)", ""}, plain<uniform>},
       {{"constant", {}, "every weight the same value", ""}, plain<Distribution::constant>},

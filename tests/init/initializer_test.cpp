@@ -73,7 +73,8 @@ INSTANTIATE_TEST_SUITE_P(Named, Variance,
                                            Scaled{"lecun_uniform(1.5)", 2.25 / in}, Scaled{"normal(0.02)", 0.0004},
                                            Scaled{"uniform(0.3)", 0.03}, Scaled{"pytorch", 1 / (3 * in)},
                                            Scaled{"candle", 1 / (3 * in)}, Scaled{"keras", 1 / average},
-                                           Scaled{"flax", 1 / in}, Scaled{"playground", 0.25 / 3}),
+                                           Scaled{"flax", 1 / in}, Scaled{"playground", 0.25 / 3},
+                                           Scaled{"gaussian(1.5, 0.3)", 2.25 / in}),
                          [](const auto& test) {
                            std::string name;
                            for (const char* c = test.param.name; *c; ++c)
@@ -94,6 +95,19 @@ TEST(Initializer, PresetsSetTheBiasesOfTheirFrameworks) {
     fill(values, bias(name), Rng(1));
     EXPECT_EQ(values, (Matrix<double>::Zero(1, 5))) << name;
   }
+}
+
+TEST(Initializer, GaussianTakesTheParametersOfMeanFieldTheory) {
+  for (const Index layer : {0, 1, 2}) {
+    const LayerDraws draws = initializer("gaussian(sigma_b=0.25, sigma_w=1.5)")({.fan_in = 16, .layer = layer});
+    EXPECT_EQ(draws.weight.distribution, Distribution::normal);
+    EXPECT_EQ(draws.weight.scale, 1.5 / 4);
+    EXPECT_EQ(draws.bias.distribution, Distribution::normal);
+    EXPECT_EQ(draws.bias.scale, 0.25);
+  }
+  const LayerDraws plain = initializer("gaussian")({.fan_in = 4});
+  EXPECT_EQ(plain.weight.scale, 0.5);
+  EXPECT_EQ(plain.bias.scale, 0);
 }
 
 TEST(Initializer, HeTakesTheSlopeOfALeakyReLUAndOfNothingElse) {
@@ -204,7 +218,8 @@ TEST(Initializer, WrongNamesAndArgumentsAreRefused) {
   EXPECT_NE(error_of<UsageError>([] { initializer("xaveir"); }).find("'xavier'"), std::string::npos);
   for (const char* wrong :
        {"normal", "uniform", "constant", "normal(-1)", "uniform(-0.5)", "he(2)", "xavier(gain)", "xavier(1, 2)",
-        "xavier(std=1)", "xavier(nan)", "zeros(1)", "pytorch(3)", "he(", "xavier()"}) {
+        "xavier(std=1)", "xavier(nan)", "zeros(1)", "pytorch(3)", "gaussian(-1)",
+        "gaussian(1, -0.1)", "he(", "xavier()"}) {
     EXPECT_THROW(initializer(wrong), UsageError) << wrong;
   }
 }
