@@ -1,6 +1,6 @@
 // A chart as a file that needs no page: plain colours, its title and its legend inside.
 import {h, svg} from "./dom";
-import type {ChartFrame} from "./figure";
+import type {Exports} from "./figure";
 
 const pixel = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 
@@ -33,7 +33,7 @@ function wrapped(text: string, letters: number): string[] {
   return lines;
 }
 
-export function standaloneSvg(chart: SVGSVGElement, frame: ChartFrame, hidden: Set<string>): string {
+export function standaloneSvg(chart: SVGSVGElement, frame: Exports): string {
   const [width, height] = [Number(chart.getAttribute("width")), Number(chart.getAttribute("height"))];
   const copy = chart.cloneNode(true) as SVGSVGElement;
   const originals = [chart, ...chart.querySelectorAll("*")];
@@ -55,7 +55,7 @@ export function standaloneSvg(chart: SVGSVGElement, frame: ChartFrame, hidden: S
                     .map((text, i) => svg("text", {x: 12, y: (y += i || kicker ? 19 : 0), ...bold}, text));
   let x = 12;
   y += 24;
-  const items = frame.legend.filter(item => !hidden.has(item.name));
+  const items = frame.legend();
   const keys = (items.length > 1 ? items : []).map(item => {
     const length = 42 + 7.2 * item.name.length;
     if (x + length > width) [x, y] = [12, y + 18];

@@ -131,31 +131,42 @@ export function figure(frame: ChartFrame): HTMLElement {
     redraw();
   }).observe(canvas);
 
-  const table = h("details.data", h("summary", "Data"));
-  table.addEventListener("toggle", () => {
-    if (table.open && table.childElementCount === 1) {
-      const data = frame.data();
-      table.append(dataTable(frame.title, data.columns, data.rows));
-    }
-  });
-  const saveCsv = () => {
-    const data = frame.data();
-    download(`${frame.file}.csv`, "text/csv", csv(data.columns, data.rows));
-  };
   return h("figure", {class: frame.compact ? "chart compact" : "chart"},
       h("figcaption", frame.kicker ? h("p.kicker", frame.kicker) : null, h("p.message", frame.title)),
       frame.legend.length > 1 ? legend(frame.legend, hidden, redraw) : null, surface,
       frame.note ? h("p.note", frame.note) : null,
-      h("div.tools", table,
-          h("button.quiet", {type: "button", click: saveCsv, "aria-label": `CSV of: ${frame.title}`}, "CSV"),
-          h("button", {
-            type: "button",
-            class: "quiet",
-            click: () =>
-                drawn && download(`${frame.file}.svg`, "image/svg+xml", standaloneSvg(drawn.svg, frame, hidden)),
-            "aria-label": `SVG of: ${frame.title}`
-          },
-              "SVG")));
+      exportTools({...frame, legend: () => frame.legend.filter(item => !hidden.has(item.name)), svg: () => drawn?.svg}));
+}
+
+/** What a chart gives away: its data as a table and as CSV, its drawing as SVG. */
+export interface Exports {
+  kicker?: string | undefined;
+  title: string;
+  file: string;
+  /** What the drawing shows now. */
+  legend(): LegendItem[];
+  data(): {columns: string[]; rows: Cell[][]};
+  svg(): SVGSVGElement | undefined;
+}
+
+export function exportTools(chart: Exports): HTMLElement {
+  const table = h("details.data", h("summary", "Data"));
+  table.addEventListener("toggle", () => {
+    if (!table.open) return;
+    const data = chart.data();
+    table.replaceChildren(table.firstElementChild!, dataTable(chart.title, data.columns, data.rows));
+  });
+  const saveCsv = () => {
+    const data = chart.data();
+    download(`${chart.file}.csv`, "text/csv", csv(data.columns, data.rows));
+  };
+  const saveSvg = () => {
+    const drawn = chart.svg();
+    if (drawn) download(`${chart.file}.svg`, "image/svg+xml", standaloneSvg(drawn, chart));
+  };
+  const save = (name: string, click: () => void) =>
+      h("button.quiet", {type: "button", click, "aria-label": `${name} of: ${chart.title}`}, name);
+  return h("div.tools", table, save("CSV", saveCsv), save("SVG", saveSvg));
 }
 
 function legend(items: LegendItem[], hidden: Set<string>, redraw: () => void): HTMLElement {

@@ -37,6 +37,7 @@ interface Term {
 
 const row = (...parts: (Element | string)[]) => math("mrow", parts);
 const sign = (text: string) => math("mo", text);
+const bracket = (text: string) => math("mo", {stretchy: "false"}, text);
 const word = (name: string) =>
     math("mi", name.length > 1 && !greek[name] ? {mathvariant: "normal"} : {}, greek[name] ?? upright[name] ?? name);
 const fenced = (...inner: Element[]) => row(sign("("), ...inner, sign(")"));
@@ -125,7 +126,7 @@ class Parser {
     if (this.take("[")) {
       const inner = this.list("]");
       return {
-        node: row(math("mi", {mathvariant: "normal"}, token), sign("["), ...inner.map(t => t.node), sign("]")),
+        node: row(math("mi", {mathvariant: "normal"}, token), bracket("["), ...inner.map(t => t.node), bracket("]")),
         rank: 5
       };
     }

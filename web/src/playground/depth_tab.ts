@@ -1,15 +1,322 @@
-// Signal and gradient layer by layer, for each initializer.
+// Signal and gradient through a deep net at initialization, for each initializer: measured and by theory, and how both
+// vanish or explode as the weights' scale is dragged.
 import {h} from "../dom";
-import type {Tab} from "./tab";
+import {exportTools} from "../figure";
+import {number, power, prose} from "../format";
+import {lineChart, type Line} from "../line_chart";
+import {button, formulaBox, select, slider} from "./controls";
+import type {Curve, Fate, Phases, Propagation, PropagateOptions} from "./engine";
+import {InitList} from "./init_list";
+import {latest} from "./latest";
+import {layerCard} from "./layer_card";
+import {LayersStage, stageData} from "./layers_stage";
+import {axes, PhaseDiagram} from "./phase_diagram";
+import type {Host, Mounted, State, Tab} from "./tab";
+
+/** Few enough to follow a hand that drags: the measurement is of `nets` nets on `inputs` inputs each. */
+const [inputs, nets] = [64, 4];
+const deepest = 100;
+const seconds = 2.4;
 
 export const depthTab: Tab = {
   id: "depth",
   title: "Depth",
   question: "How far do the signal and its gradient get?",
-  hint: "Choose an initializer, drag the weight scale, and watch both vanish or explode.",
-  defaults: {},
-  mount(into) {
-    into.append(h("p", "This tab is being written."));
-    return {update: () => {}, pause: () => {}, resume: () => {}};
-  }
+  hint: "Pick an initializer, or drag the scale of the weights: watch the gradient vanish, or explode.",
+  defaults: {activation: "relu", init: "pytorch", scale: "1", depth: "30", width: "64", "bias-std": "", seed: "1"},
+  mount
 };
+
+interface Wanted {
+  activation: string;
+  init: string;
+  scale: number;
+  depth: number;
+  width: number;
+  biasStd: number|undefined;
+  seed: number;
+}
+
+function mount(into: HTMLElement, host: Host): Mounted {
+  const measurer = host.newEngine();
+  let state: State = depthTab.defaults;
+  let wanted: Wanted|undefined;
+  let net: Propagation|undefined;
+  let curve: Curve|undefined;
+  let fates: Fate[] = [];
+  let names: string[] = [];
+  let list: InitList|undefined;
+  let layer = 1;
+  let playing = 0;
+  let progress = 2;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  const activation = select({label: "Activation", options: [], value: "", change: value => host.set({activation: value})});
+  const box = formulaBox({
+    label: "or a formula in x",
+    value: "",
+    placeholder: "x*sigmoid(2*x)",
+    check: text => host.engine.curve({activation: text, from: -4, to: 4, points: 9}),
+    change: (text, done) => done && host.set({activation: text})
+  });
+  const depth = slider({label: "Depth, layers", lowest: 2, highest: deepest, step: 1, value: 30, change: v => host.set({depth: String(v)})});
+  const widths = [8, 16, 32, 64, 128, 256];
+  const width = select({label: "Width, units", options: widths.map(String), value: "64", change: v => host.set({width: v})});
+  const bias = slider({
+    label: "Biases, σ_b",
+    lowest: 0,
+    highest: axes.b[1],
+    step: 0.02,
+    value: 0,
+    change: v => host.set({"bias-std": String(v)})
+  });
+  const scale = slider({
+    label: "Scale of the weights",
+    lowest: 0.25,
+    highest: 4,
+    step: Math.log(4) / 140,
+    log: true,
+    value: 1,
+    say: v => `× ${number(v)}`,
+    change: v => host.set({scale: String(v)})
+  });
+  scale.element.classList.add("big");
+  const verdicts = h("dl.verdicts");
+  const sentence = h("p.sentence");
+  const stage = new LayersStage({look});
+  const play = button("▶ Play", () => (playing ? stop() : start()));
+  const time = h("input", {
+    type: "range",
+    min: 0,
+    max: 2,
+    step: 0.005,
+    value: 2,
+    "aria-label": "Time: forward through the layers, then backward",
+    input() {
+      stop();
+      showAt(Number(time.value));
+    }
+  });
+  const card = h("div.fact.layer-card");
+  const phase = new PhaseDiagram((sigma_w, sigma_b) => {
+    const base = baseOf();
+    if (base) host.set({scale: String(Number((sigma_w / Math.sqrt(base.w2)).toPrecision(5))), "bias-std": String(sigma_b)});
+  });
+  const lists = h("div.picker");
+  const byDepth = h("div.by-depth");
+  const reset = button("Reset", () => host.set({scale: "1", "bias-std": ""}), {"aria-label": "Reset the scales to the initializer’s"});
+  into.append(h("div.depth",
+      lists, h("div.stage", h("div.settings", activation.element, box.element, depth.element, width.element), h("div.outcome", verdicts, h("div.scale", scale.element, reset)),
+          sentence, stage.element, h("div.player", play, time),
+          h("p.legend-line", h("i.measured"), "measured ", h("i.theory"), "theory, and its band at this width ", h("i.shade"), "each layer’s histogram"),
+          exportTools({
+            title: "Signal and gradient by layer",
+            file: "depth",
+            legend: () => [{name: "signal", color: "var(--signal)", kind: "line"}, {name: "gradient", color: "var(--gradient)", kind: "line"},
+                           {name: "theory", color: "var(--ink)", kind: "dashed"}],
+            data: () => stageData(net),
+            svg: () => stage.svg
+          })),
+      h("aside.side", h("div.fact", h("h2", "Order and chaos"),
+            h("p.where", "Blue: gradients vanish. Orange: they explode. On the line they keep their size. The ring is the critical point; drag your net."),
+            phase.element, bias.element),
+          card)),
+      byDepth);
+
+  const measure = latest((w: Wanted) => measurer.propagate(options(w)), (answer: Propagation, w) => {
+    const fresh = !net || net.activation !== answer.activation || (w.init !== lastInit);
+    lastInit = w.init;
+    net = answer;
+    host.command(answer.command);
+    stage.show(net);
+    layer = Math.min(layer, net.layers.length);
+    look(layer);
+    say();
+    if (fresh && !calm.matches) start();
+  }, error => host.notice(error.message));
+  let lastInit = "";
+  const fate = latest(({activation: f, depth: _, width: units}: {activation: string; depth: number; width: number}) =>
+          host.engine.fates({activation: f, inits: names, depth: deepest, width: units}),
+      (answer: Fate[]) => {
+        fates = answer;
+        showFates();
+        if (wanted) follow();
+      }, error => host.notice(error.message));
+  const map = latest((f: string) => host.engine.phase({activation: f, sigma_w: [...axes.w], sigma_b: [...axes.b]}),
+      (answer: Phases) => phase.show(answer), () => {});
+  const shape = latest((f: string) => host.engine.curve({activation: f, from: -4, to: 4, points: 161}), (answer: Curve) => {
+    curve = answer;
+    look(layer);
+  }, () => {});
+
+  void host.engine.list().then(known => {
+    names = known.initializers.map(one => one.name);
+    list = new InitList(names, init => host.set({init, scale: "1", "bias-std": ""}));
+    lists.append(list.element);
+    const box = activation.element.querySelector("select")!;
+    box.replaceChildren(...known.activations.map(one => h("option", {value: one.name}, one.name)));
+    update(state);
+  }, (error: Error) => host.notice(error.message));
+
+  function numberOf(key: string, lowest: number, highest: number): number {
+    const value = Number(state[key]);
+    if (state[key]!.trim() !== "" && value >= lowest && value <= highest) return value;
+    host.notice(`${key} must be a number from ${number(lowest)} to ${number(highest)}.`);
+    return Number(depthTab.defaults[key]);
+  }
+
+  function update(next: State): void {
+    state = next;
+    if (!names.length) return;
+    const before = wanted;
+    wanted = {
+      activation: next.activation!.trim() || depthTab.defaults.activation!,
+      init: next.init!.trim() || depthTab.defaults.init!,
+      scale: numberOf("scale", 0.001, 1000),
+      depth: Math.round(numberOf("depth", 1, deepest)),
+      width: Math.round(numberOf("width", 1, 256)),
+      biasStd: next["bias-std"] === "" ? undefined : numberOf("bias-std", 0, 100),
+      seed: Math.round(numberOf("seed", 0, 2 ** 53))
+    };
+    activation.set(wanted.activation);
+    depth.set(wanted.depth);
+    width.set(String(wanted.width));
+    scale.set(wanted.scale);
+    list!.choose(wanted.init);
+    reset.hidden = wanted.scale === 1 && wanted.biasStd === undefined;
+    if (before?.activation !== wanted.activation) {
+      map(wanted.activation);
+      shape(wanted.activation);
+    }
+    if (before?.activation !== wanted.activation || before.width !== wanted.width) fate(wanted);
+    else {
+      showFates();
+      follow();
+    }
+  }
+
+  /** Variances of weights and biases that the chosen initializer draws in a middle layer. */
+  function baseOf(): {w2: number; b2: number}|undefined {
+    const own = fates.find(one => one.init === wanted?.init);
+    return own && own.sigma_w2 !== null && own.sigma_w2 > 0 ? {w2: own.sigma_w2, b2: own.sigma_b2 ?? 0} : undefined;
+  }
+
+  /** Another scale than the initializer's own is drawn with Gaussian weights of that scale. */
+  function options({activation: f, init, scale: factor, depth: layers, width: units, biasStd, seed}: Wanted): PropagateOptions {
+    const base = baseOf();
+    const digits = (x: number) => String(Number(x.toPrecision(6)));
+    const own = factor === 1 || !base;
+    const scaled = own ? init : `gaussian(sigma_w=${digits(Math.sqrt(base.w2) * factor)}, sigma_b=${digits(Math.sqrt(base.b2))})`;
+    return {
+      activation: f,
+      init: scaled,
+      depth: layers,
+      width: units,
+      inputs,
+      nets,
+      seed,
+      ...(biasStd === undefined ? {} : {bias_std: biasStd})
+    };
+  }
+
+  /** What depends on the initializer's own scales, once they are known. */
+  function follow(): void {
+    const base = baseOf();
+    const biasStd = wanted!.biasStd ?? Math.sqrt(base?.b2 ?? 0);
+    bias.set(biasStd);
+    phase.place(base ? {w: Math.sqrt(base.w2) * wanted!.scale, b: biasStd} : null);
+    scale.element.hidden = !base;
+    measure(wanted!);
+  }
+
+  function showFates(): void {
+    const layers = wanted?.depth ?? deepest;
+    list?.show(fates.map(one => ({...one, gradient_log10: one.gradient_log10?.slice(0, layers) ?? null})));
+    drawByDepth();
+  }
+
+  let drawnFor = "";
+  function drawByDepth(): void {
+    const key = JSON.stringify([wanted?.activation, wanted?.width, wanted?.init, fates.length]);
+    if (key === drawnFor || !fates.length) return;
+    drawnFor = key;
+    const chosen = ["pytorch", "keras", "flax", "playground", "he", "orthogonal", "matched", "critical"];
+    const known = fates.filter(one => one.gradient_log10 && (chosen.includes(one.init) || one.init === wanted?.init));
+    const lines: Line[] = known.map(({init, gradient_log10}) => ({
+      name: init,
+      x: gradient_log10!.map((_, i) => i + 1),
+      y: gradient_log10!.map(v => (v === null || !Number.isFinite(v) ? null : 10 ** Math.max(-300, Math.min(300, v))))
+    }));
+    byDepth.replaceChildren(lineChart({
+      kicker: `Every depth at once, by theory, for ${wanted?.activation}`,
+      title: "How much of the gradient reaches layer 1, by initializer.",
+      file: "depth.by-initializer",
+      xLabel: "depth of the net, layers",
+      yLabel: "gradient at layer 1 over that at the last",
+      logY: true,
+      mark: {y: 1, text: "unchanged"},
+      lines
+    }));
+  }
+
+  function look(next: number): void {
+    layer = next;
+    stage.look(layer);
+    if (net) card.replaceChildren(...layerCard(net, Math.min(layer, net.layers.length), curve));
+  }
+
+  function say(): void {
+    const [first, last] = [net!.layers[0]!, net!.layers.at(-1)!];
+    const signal = Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
+    verdicts.replaceChildren(...verdict("Signal at the last layer", signal, "of the first layer’s"),
+        ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, "of the last layer’s"));
+    sentence.textContent = `With ${net!.init}, ${prose(net!.conclusion)}.`;
+  }
+  function verdict(name: string, ratio: number, of: string): HTMLElement[] {
+    const log = Math.log10(ratio);
+    const [word, kind] = !(ratio > 0) || !Number.isFinite(log) ? ["gone", "fades"]
+        : log < -4                                           ? ["vanishes", "fades"]
+        : log < -1                                           ? ["fades", "fades"]
+        : log > 4                                            ? ["explodes", "grows"]
+        : log > 1                                            ? ["grows", "grows"]
+                                                             : ["keeps its size", "stays"];
+    const size = !Number.isFinite(log) ? number(ratio) : Math.abs(log) < 3 ? number(ratio, 2) : power(Math.round(log));
+    return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size} ${of}`))];
+  }
+
+  function showAt(next: number): void {
+    progress = next;
+    time.value = String(next);
+    const layers = stage.depth;
+    const at = Math.ceil((next < 1 ? next : 2 - next) * layers);
+    time.setAttribute("aria-valuetext", next >= 2 ? "all has arrived" : `${next < 1 ? "forward" : "backward"}, layer ${Math.max(1, at)}`);
+    stage.play(next);
+    if (next < 2) look(Math.max(1, Math.min(layers, at)));
+  }
+  function start(): void {
+    cancelAnimationFrame(playing);
+    let begun = performance.now() - ((progress >= 2 ? 0 : progress) / 2) * seconds * 1000;
+    play.textContent = "❚❚ Pause";
+    const frame = (now: number) => {
+      const next = Math.min(2, Math.max(0, ((now - begun) / (seconds * 1000)) * 2));
+      showAt(next);
+      if (next < 2) playing = requestAnimationFrame(frame);
+      else stop();
+    };
+    playing = requestAnimationFrame(frame);
+  }
+  function stop(): void {
+    cancelAnimationFrame(playing);
+    playing = 0;
+    play.textContent = "▶ Play";
+  }
+
+  return {
+    update,
+    pause: stop,
+    resume() {
+      // What was on its way when the page was hidden has arrived.
+      if (progress < 2) showAt(2);
+    }
+  };
+}

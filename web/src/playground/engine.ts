@@ -118,7 +118,18 @@ export interface Propagation {
 /** From, to, and how many values, both ends included. */
 export type Axis = [from: number, to: number, count: number];
 
-/** Over a grid, sigma_b2 by rows and sigma_w2 within them: `chi1[row * sigma_w2[2] + column]`. NaN where the variance
+/** What theory expects of a plain net by its depth. */
+export interface Fate {
+  init: string;
+  /** Of a middle layer: fan_in Var W and Var b; null where weights are not drawn so. */
+  sigma_w2: Num;
+  sigma_b2: Num;
+  /** Of nets of depth 1, 2, …: log10 of the gradient at layer 1 over that at the last; null where it is refused. */
+  gradient_log10: Num[]|null;
+  refused: string|null;
+}
+
+/** Over a grid, sigma_b by rows and sigma_w within them: `chi1[row * sigma_w[2] + column]`. NaN where the variance
  * grows without bound. */
 export interface Phases {
   chi1: Float32Array;
@@ -262,7 +273,8 @@ export class Engine {
   /** What theory expects to go wrong. */
   warnings(net: PropagateOptions): Promise<string[]> { return this.ask("warnings", net); }
   propagate(net: PropagateOptions): Promise<Propagation> { return this.ask("propagate", net); }
-  phase(of: {activation: string; sigma_w2: Axis; sigma_b2: Axis}): Promise<Phases> { return this.ask("phase", of); }
+  phase(of: {activation: string; sigma_w: Axis; sigma_b: Axis}): Promise<Phases> { return this.ask("phase", of); }
+  fates(of: {activation: string; inits: string[]; depth: number; width: number}): Promise<Fate[]> { return this.ask("fates", of); }
 
   open(options: TrainOptions): Promise<Session> { return this.ask("open", options); }
   /** Trains on; `measure` asks for the metrics of all samples afterwards. */
