@@ -48,7 +48,7 @@ void add_counts(const Node<S>& output, const double* largest_slope, UnitShares& 
   const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
   for (auto* list : {&sums.zero, &sums.positive, &sums.magnitude}) list->resize(static_cast<std::size_t>(units));
   if (largest_slope) sums.flat.resize(static_cast<std::size_t>(units));
-  const auto count = [&]<int width>(Index unit, std::integral_constant<int, width>) {
+  const auto count = [&](Index unit, auto width) {
     Counts<S, width> counts;
     counts.add(output.value + unit, slopes ? slopes + unit : nullptr, samples, units, limit);
     for (int lane = 0; lane < width; ++lane) {
