@@ -137,14 +137,6 @@ void Progress::update(std::int64_t done, const std::string& note) {
             << duration(share > 0 ? elapsed / share - elapsed : INFINITY) << " left  " << note << std::flush;
 }
 
-std::string shell_quoted(const std::string& word) {
-  const auto plain = [](unsigned char c) { return std::isalnum(c) || std::strchr("_-+=:,./@%", c); };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
-}
-
 std::string rerun_command(const CLI::App& app, const Global& global) {
   constexpr std::array<std::string_view, 20> free = {
       "--help",      "--seed",   "--json",      "--quiet",       "--progress",  "--threads",    "--jobs",

@@ -1,6 +1,7 @@
 // What the subcommands share: global options, printing, and how an error ends the program.
 #pragma once
 
+#include <evengrad/core/command_words.hpp>
 #include <evengrad/experiments/terminal_writer.hpp>
 
 #include <CLI/CLI.hpp>
@@ -32,9 +33,6 @@ int interrupted();
 /// Refuses what CLI11 would take for a number of this command's options: nothing at all, octal and hexadecimal digits,
 /// and whole numbers beyond 64 bits, which it would cut off.
 void check_numbers(CLI::App& command);
-
-/// The word as a shell reads it back.
-std::string shell_quoted(const std::string& word);
 
 /// The command that gives the same results again: every option that was given and is not about files, output or speed.
 std::string rerun_command(const CLI::App& app, const Global& global);
