@@ -22,22 +22,6 @@ constexpr double sure = 0.8;  // a forecast beyond this, or below 1 less it, is 
 constexpr double even_chance_at = 7.25;  // decades of the gradient
 constexpr double steepness = 0.6;        // a decade
 
-// The loss of the best answer that ignores the input: the entropy of the classes, or the variance of the targets.
-double constant_answer_loss(const Dataset<float>& data) {
-  if (data.task == Task::regression) {
-    const Matrix<double> y = data.targets.cast<double>();
-    return (y.rowwise() - y.colwise().mean()).array().square().mean();
-  }
-  std::vector<double> count(static_cast<std::size_t>(data.classes), 0);
-  for (const std::int32_t label : data.labels) ++count[static_cast<std::size_t>(label)];
-  double entropy = 0;
-  for (const double n : count) {
-    const double p = n / static_cast<double>(data.size());
-    if (p > 0) entropy -= p * std::log(p);
-  }
-  return entropy;
-}
-
 // Hidden units that are exactly 0 for every one of these inputs.
 double silent_share(Mlp<float>& net, const Matrix<float>& inputs) {
   Tape<float> tape({.recording = false});

@@ -207,6 +207,7 @@ void Trainer<S>::count_step(const Seen& seen, Index samples, double learning_rat
   progress_.samples += samples;
   const StepReport done{progress_.step, epoch() + 1, seen.loss, learning_rate};
   if (observer_) observer_->after_step(done);
+  if (on_loss) on_loss(done);
   if (on_step) on_step(done);
 }
 
@@ -333,6 +334,24 @@ void Trainer<S>::restore(const TrainingState& state) {
   progress_ = state.progress;
 }
 
+template <Real S>
+double constant_answer_loss(const Dataset<S>& data) {
+  if (data.task == Task::regression) {
+    const Matrix<double> y = data.targets.template cast<double>();
+    return (y.rowwise() - y.colwise().mean()).array().square().mean();
+  }
+  std::vector<double> count(static_cast<std::size_t>(data.classes), 0);
+  for (const std::int32_t label : data.labels) ++count[static_cast<std::size_t>(label)];
+  double entropy = 0;
+  for (const double n : count) {
+    const double p = n / static_cast<double>(data.size());
+    if (p > 0) entropy -= p * std::log(p);
+  }
+  return entropy;
+}
+
+template double constant_answer_loss(const Dataset<float>&);
+template double constant_answer_loss(const Dataset<double>&);
 template class Trainer<float>;
 template class Trainer<double>;
 

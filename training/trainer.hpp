@@ -83,6 +83,10 @@ Index required_outputs(const Dataset<S>& data, const std::string& loss) {
   return one_logit ? 1 : data.outputs();
 }
 
+/// The loss of the best answer that ignores the input: the entropy of the classes, or the variance of the targets.
+template <Real S>
+double constant_answer_loss(const Dataset<S>& data);
+
 /// Looks on while a trainer trains, and changes nothing.
 template <Real S>
 class TrainingObserver {
@@ -108,6 +112,8 @@ class Trainer {
 
   /// Called between the backward pass of a step and its update, with what both passes made.
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients;
+  /// Called after each step with its loss; must not look at the net, which may be one of several in a vector.
+  std::function<void(const StepReport&)> on_loss;
   /// Called after each step and each epoch; an epoch's hook returns false to stop there. state() may be taken in both.
   std::function<void(const StepReport&)> on_step;
   std::function<bool(const EpochReport&)> on_epoch;
