@@ -52,9 +52,9 @@ export function math(tag: string, ...rest: Rest): MathMLElement {
   return build(document.createElementNS("http://www.w3.org/1998/Math/MathML", tag) as MathMLElement, [], rest);
 }
 
-/** Gives a text to the reader as a file. */
-export function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], {type}));
+/** Gives a text or bytes to the reader as a file. */
+export function download(name: string, type: string, content: BlobPart): void {
+  const url = URL.createObjectURL(new Blob([content], {type}));
   const link = h("a", {href: url, download: name.replace(/[^\w.-]+/g, "-")});
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

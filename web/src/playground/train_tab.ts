@@ -1,15 +1,284 @@
-// A network that trains.
+// A network that trains, or two from the same seed in lockstep.
 import {h} from "../dom";
-import type {Tab} from "./tab";
+import {number} from "../format";
+import {button, select, toggle} from "./controls";
+import {DataPanel} from "./data_panel";
+import type {Lists} from "./engine";
+import {NetPanel} from "./net_panel";
+import type {Host, Mounted, State, Tab} from "./tab";
+import {defaults, drawn, most, ownDefaults, reset, type Side} from "./train_options";
+
+/** Steps a frame; below 1, a step every so many frames. */
+const speeds = ["1/30", "1/6", "1", "4", "16", "64"];
+/** On the way to the step that the address asks for: looks, and the most steps between two. */
+const looks = 24, chunk = 500;
+
+/** Nets that go wrong in ways worth seeing, as changes of the defaults. */
+const stories: {name: string; changes: Record<string, string>}[] = [
+  {name: "Large rate kills ReLUs", changes: {activation: "relu", optimizer: "sgd", lr: "1"}}, {
+    name: "Deep sigmoid stands still",
+    changes: {activation: "sigmoid", init: "xavier", optimizer: "sgd", lr: "0.1", hidden: "8,8,8,8,8,8"}
+  },
+  {name: "Equal weights stay equal", changes: {init: "constant(0.5)", hidden: "8,8"}},
+  {name: "Huge weights saturate tanh", changes: {activation: "tanh", init: "normal(3)"}}, {
+    name: "Small weights against He’s",
+    changes: {activation: "relu", hidden: "8,8,8,8,8", init: "normal(0.1)", compare: "1", "b.init": "he"}
+  },
+  {name: "Sigmoid against GELU", changes: {activation: "sigmoid", compare: "1", "b.activation": "gelu"}}
+];
 
 export const trainTab: Tab = {
   id: "train",
   title: "Train",
-  question: "Does it learn?",
-  hint: "Build a network, press play, and watch where units die.",
-  defaults: {},
-  mount(into) {
-    into.append(h("p", "This tab is being written."));
-    return {update: () => {}, pause: () => {}, resume: () => {}};
-  }
+  question: "Does it learn, and if not, why?",
+  hint: "Press play. Every unit shows what it computes; dead ones are marked as they die and as they wake.",
+  defaults,
+  mount
 };
+
+function mount(into: HTMLElement, host: Host): Mounted {
+  const stage = h("div.train", h("p", "The engine is starting …"));
+  into.append(stage);
+  let train: Train|undefined;
+  let state: State = defaults;
+  let hidden = false;
+  host.engine.list().then(
+      lists => {
+        train = new Train(stage, host, lists);
+        if (hidden) train.pause();
+        train.update(state);
+      },
+      (error: Error) =>
+          stage.replaceChildren(h("p.notice", {role: "alert"}, `The engine did not start: ${error.message}.`)));
+  return {
+    update(next) {
+      state = next;
+      train?.update(next);
+    },
+    pause() {
+      hidden = true;
+      train?.pause();
+    },
+    resume() {
+      hidden = false;
+      train?.resume();
+    }
+  };
+}
+
+class Train {
+  private readonly data: DataPanel;
+  private readonly nets = h("div.nets");
+  private readonly panels: Partial<Record<Side, NetPanel>> = {};
+  private readonly playButton: HTMLButtonElement;
+  private readonly counter = h("output.counter", {"aria-label": "Steps so far"});
+  private readonly summary = h("p.summary");
+  private readonly speed;
+  private readonly compare;
+  private state: State = defaults;
+  private playing = false;
+  private visible = true;
+  private busy = false;
+  private turn = 0;
+  private frame = 0;
+  /** Openings and restarts, one after another; no step is trained meanwhile, so that two nets stay in lockstep. */
+  private changes: Promise<void> = Promise.resolve();
+  private changing = 0;
+
+  constructor(private readonly into: HTMLElement, private readonly host: Host, private readonly lists: Lists) {
+    this.playButton = button("", () => this.toggle(), {class: "play"});
+    this.speed = select(
+        {label: "Steps a frame", options: speeds, value: defaults["speed"]!, change: speed => host.set({speed})});
+    this.compare =
+        toggle({label: "Compare two", value: false, change: on => host.set({compare: on ? "1" : "", steps: "0"})});
+    this.data = new DataPanel({
+      engine: host.engine,
+      lists,
+      set: changes => host.set(changes),
+      announce: text => host.announce(text),
+      sketch: points => this.all().forEach(panel => panel.sketch(points)),
+      csv: () => this.panels.a!.csv()
+    });
+    const seed = () => host.set({seed: String((Number(this.state["seed"]) || 0) + 1), steps: "0"});
+    into.replaceChildren(
+        h("div.transport", {role: "group", "aria-label": "Training"}, this.playButton,
+            button("Step", () => void this.single(), {title: "Train one step"}),
+            button("Reset", () => void this.restart(), {title: "Back to step 0 with the same weights"}),
+            button(
+                "New weights", seed, {title: "The next seed: other weights, and as on the command line other samples"}),
+            this.counter, this.speed.element, this.compare.element),
+        h("div.stories", h("span", "See it fail:"),
+            stories.map(({name, changes}) => button(name, () => this.story(changes), {class: "chip"}))),
+        h("div.workbench", this.data.element, this.nets), this.summary);
+    into.addEventListener("keydown", event => {
+      const target = event.target as HTMLElement;
+      if (event.key !== " " || target.closest("button, input, select, textarea, summary, .sheet")) return;
+      event.preventDefault();
+      this.toggle();
+    });
+    this.showPlay();
+  }
+
+  private all(): NetPanel[] { return [this.panels.a, this.panels.b].filter(panel => panel !== undefined); }
+
+  update(state: State): void {
+    this.state = state;
+    this.speed.set(speeds.includes(state["speed"]!) ? state["speed"]! : defaults["speed"]!);
+    this.compare.set(state["compare"] !== "");
+    this.data.update(state);
+    this.into.classList.toggle("drawing", state["data"] === drawn);
+    this.into.classList.toggle("comparing", state["compare"] !== "");
+    void this.change(() => this.follow(state));
+  }
+
+  private async change(task: () => Promise<void>): Promise<void> {
+    this.nets.setAttribute("aria-busy", String(++this.changing > 0));
+    this.changes = this.changes.then(task).catch((error: Error) => this.host.notice(error.message));
+    await this.changes;
+    this.nets.setAttribute("aria-busy", String(--this.changing > 0));
+    this.ask();
+  }
+
+  private async follow(state: State): Promise<void> {
+    if (state !== this.state) return;
+    const comparing = state["compare"] !== "";
+    if (!this.panels.a) this.add("a");
+    if (comparing && !this.panels.b) this.add("b");
+    if (!comparing && this.panels.b) {
+      this.panels.b.end();
+      this.panels.b.element.remove();
+      delete this.panels.b;
+    }
+    const begun = await Promise.all(this.all().map(panel => panel.update(state, comparing)));
+    if (state !== this.state) return;
+    // In lockstep: what one of them begins anew, both do.
+    if (begun.some(Boolean) && !begun.every(Boolean))
+      await Promise.all(this.all().filter((_, i) => !begun[i]).map(panel => panel.restart()));
+    if (!this.playing) await this.reach(Math.floor(Number(state["steps"])));
+  }
+
+  private add(side: Side): void {
+    const panel = new NetPanel({
+      side,
+      lists: this.lists,
+      engine: this.host.newEngine(),
+      set: changes => this.host.set(changes),
+      announce: text => this.host.announce(text),
+      checkFormula: text => this.host.engine.theory(text),
+      pen: () => this.data.pen(),
+      redraw: () => this.ask()
+    });
+    this.panels[side] = panel;
+    this.nets.append(panel.element);
+  }
+
+  /** Goes to the step that the address asks for. */
+  private async reach(step: number): Promise<void> {
+    if (!(step >= 0 && step <= most.steps)) {
+      this.host.notice(`steps is “${this.state["steps"]!.slice(0, 20)}”, expected 0 to ${number(most.steps)}.`);
+      step = 0;
+    }
+    const state = this.state;
+    if (this.all().some(panel => panel.step > step && !panel.broken))
+      await Promise.all(this.all().map(panel => panel.restart()));
+    const stride = Math.min(chunk, Math.ceil(step / looks));
+    while (state === this.state && this.all().some(panel => panel.session && panel.step < step && !panel.broken)) {
+      await Promise.all(
+          this.all().map(panel => panel.advance(Math.min(stride, step - panel.step), panel.step + stride >= step)));
+      this.ask();
+    }
+    if (state === this.state) await this.settle();
+  }
+
+  private toggle(): void {
+    this.playing = !this.playing;
+    this.showPlay();
+    if (this.playing)
+      this.ask();
+    else
+      void this.stop();
+  }
+  private showPlay(): void {
+    this.playButton.replaceChildren(
+        h("span", {"aria-hidden": "true"}, this.playing ? "❚❚" : "▶"), this.playing ? " Pause" : " Play");
+  }
+
+  /** Waits for the frame's training and tells the address where it stands. */
+  private async stop(): Promise<void> {
+    this.playing = false;
+    this.showPlay();
+    await this.idle();
+    if (this.playing) return;
+    this.host.set({steps: String(this.panels.a?.step ?? 0)});
+    this.host.announce(this.all().map(panel => panel.summary()).join(" "));
+  }
+  private async idle(): Promise<void> {
+    while (this.busy) await new Promise(done => setTimeout(done, 5));
+  }
+  private async settle(): Promise<void> {
+    await Promise.all(this.all().map(panel => panel.settle()));
+    const commands = this.all().map(panel => panel.command).filter(Boolean);
+    this.host.command([...new Set(commands)].join(" && "));
+    this.showSummary();
+    this.ask();
+  }
+  private async single(): Promise<void> {
+    if (this.playing) return this.stop();
+    await this.idle();
+    this.host.set({steps: String((this.panels.a?.step ?? 0) + 1)});
+  }
+  private async restart(): Promise<void> {
+    await this.change(async () => void (await Promise.all(this.all().map(panel => panel.restart()))));
+    this.host.set({steps: "0"});
+  }
+  private story(changes: Record<string, string>): void {
+    this.playing = true;
+    this.showPlay();
+    this.host.set(
+        {...ownDefaults, ...reset("b"), compare: "", data: "spirals", samples: "", noise: "", ...changes, steps: "0"});
+  }
+
+  // ---- frames ---------------------------------------------------------------------------------------------------
+
+  private ask(): void {
+    if (!this.frame && this.visible) this.frame = requestAnimationFrame(() => this.show());
+  }
+  private show(): void {
+    this.frame = 0;
+    ++this.turn;
+    const {a, b} = this.panels;
+    a?.draw(this.turn, b ?? null);
+    b?.draw(this.turn, a ?? null);
+    if (this.turn % 4 === 0 || !this.playing) this.counter.textContent = `step ${number(a?.step ?? 0)} · epoch ${number(a?.epoch ?? 0)}`;
+    if (this.turn % 30 === 0) this.showSummary();
+    if (this.playing && !this.busy && !this.changing) void this.train();
+    if (this.playing || this.all().some(panel => panel.unfinished)) this.ask();
+  }
+  private async train(): Promise<void> {
+    const speed = speeds.includes(this.state["speed"]!) ? this.state["speed"]! : defaults["speed"]!;
+    const [steps, frames = 1] = speed.split("/").map(Number) as [number, number?];
+    if (this.turn % frames !== 0) return;
+    if (this.all().every(panel => panel.broken || !panel.session) || (this.panels.a?.step ?? 0) >= most.steps)
+      return this.stop();
+    this.busy = true;
+    try {
+      await Promise.all(this.all().map(panel => panel.advance(steps)));
+    } catch (error) {
+      this.playing = false;
+      this.showPlay();
+      this.host.notice((error as Error).message);
+    }
+    this.busy = false;
+  }
+  private showSummary(): void { this.summary.textContent = this.all().map(panel => panel.summary()).join(" "); }
+
+  pause(): void {
+    this.visible = false;
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+  }
+  resume(): void {
+    this.visible = true;
+    this.ask();
+  }
+}

@@ -1,0 +1,157 @@
+// What a net that trains is asked to be: the address's text as the engine's options, checked as far as the page itself
+// could come to harm; the engine checks the rest.
+import {split} from "./activation_text";
+import type {TrainOptions, Value} from "./engine";
+import {decodePoints, pointsCsv} from "./drawn_data";
+import type {State} from "./tab";
+
+/** Of the data and the chance, which two nets side by side have in common. */
+const shared = {
+  data: "spirals",
+  samples: "",
+  noise: "",
+  "test-fraction": "",
+  points: "",
+  csv: "",
+  seed: "1"
+};
+
+/** Of one net; the second one's begin with "b." and are empty where it does as the first. */
+export const ownDefaults = {
+  hidden: "8,8,8",
+  activation: "gelu",
+  init: "auto",
+  optimizer: "adam",
+  lr: "0.01",
+  "batch-size": "32",
+  "weight-decay": "0",
+  dropout: "0",
+  norm: "none",
+  residual: "",
+  "warmup-steps": "0",
+  "clip-norm": "",
+  "label-smoothing": "0"
+};
+/** What the engine does where nothing is said, so that commands stay short. */
+const unasked: Record<string, string> = {
+  "weight-decay": "0",
+  dropout: "0",
+  norm: "none",
+  "warmup-steps": "0",
+  "label-smoothing": "0"
+};
+export type OwnKey = keyof typeof ownDefaults;
+export const ownKeys = Object.keys(ownDefaults) as OwnKey[];
+
+export type Side = "a"|"b";
+export const keyOf = (side: Side, key: OwnKey) => side === "a" ? key : `b.${key}`;
+
+export const defaults: State = {
+  ...shared,
+  ...ownDefaults,
+  ...Object.fromEntries(ownKeys.map(key => [`b.${key}`, ""])),
+  compare: "",
+  speed: "4",
+  steps: "0"
+};
+
+/** The names of data that are no generator's. */
+export const drawn = "drawn", pasted = "pasted";
+
+export const most = {
+  layers: 10,
+  units: 32,
+  samples: 5000,
+  csv: 20_000,
+  steps: 200_000
+};
+
+export function own(state: State, side: Side, key: OwnKey): string {
+  return (side === "b" && state[`b.${key}`]) || state[key]!;
+}
+
+/** What changes the data or a net, so that its training begins anew. */
+export function signature(state: State, side: Side): string {
+  return JSON.stringify([...Object.keys(shared).map(key => state[key]), ...ownKeys.map(key => own(state, side, key))]);
+}
+
+/** Changes that make every setting of one net the given one's, or the default. */
+export function reset(side: Side): Record<string, string> {
+  return Object.fromEntries(ownKeys.map(key => [keyOf(side, key), side === "a" ? ownDefaults[key] : ""]));
+}
+
+export function hiddenOf(text: string): number[] {
+  if (text === "none" || text === "") return [];
+  const widths = text.split(",").map(Number);
+  const usable = (w: number) => Number.isInteger(w) && w >= 1 && w <= most.units;
+  if (!/^\d+(,\d+)*$/.test(text) || !widths.every(usable) || widths.length > most.layers) {
+    throw new Error(`hidden is “${text.slice(0, 40)}”, expected up to ${most.layers} widths from 1 to ${
+        most.units} with commas, as 8,8, or none; the command line trains wider nets`);
+  }
+  return widths;
+}
+
+/** One a layer, of a list or of one for all. */
+export function activationsOf(text: string, layers: number): string[] {
+  const names = split(text);
+  return names.length === 1 ? Array<string>(layers).fill(names[0]!) : names;
+}
+
+/** One name where all layers have the same. */
+export function joined(activations: readonly string[]): string {
+  return new Set(activations).size === 1 ? activations[0]! : activations.join(",");
+}
+
+/** \throws Error with what is wrong, for a reader. */
+export function trainOptions(state: State, side: Side): TrainOptions {
+  const options: Record<string, Value> = {};
+  for (const key of ["test-fraction", "seed"])
+    if (state[key]) options[key.replace("-", "_")] = state[key]!;
+  for (const key of ownKeys) {
+    const value = own(state, side, key);
+    // adamw decays without being asked to, so that none has to be said.
+    const said = value !== "" &&
+        (value !== unasked[key] || (key === "weight-decay" && own(state, side, "optimizer") === "adamw"));
+    if (said) options[key.replaceAll("-", "_")] = value;
+  }
+  const hidden = hiddenOf(own(state, side, "hidden"));
+  options["hidden"] = hidden.length ? hidden.join(",") : "none";
+  if (hidden.length === 0) options["activation"] = split(own(state, side, "activation"))[0] ?? "";
+  if (options["residual"]) options["residual"] = true;
+  if (state["data"] === drawn) {
+    const points = decodePoints(state["points"]!);
+    if (points.length < 4) throw new Error("draw at least 4 points, of two classes or more");
+    if (new Set(points.map(p => p.label)).size < 2) throw new Error("draw points of a second class too");
+    return {...options, data: `${drawn}.csv`, csv: pointsCsv(points)};
+  }
+  if (state["data"] === pasted) {
+    const csv = state["csv"]!;
+    if (!csv.trim()) throw new Error("paste the rows of a CSV file");
+    if (csv.length > most.csv)
+      throw new Error(`the CSV has ${csv.length} characters, at most ${
+          most.csv} fit into the address; the command line reads files of any size`);
+    return {...options, data: `${pasted}.csv`, csv};
+  }
+  for (const key of ["samples", "noise"])
+    if (state[key]) options[key] = state[key]!;
+  if (Number(state["samples"]) > most.samples)
+    throw new Error(
+        `samples is ${state["samples"]!.slice(0, 20)}, at most ${most.samples} are shown; the command line draws more`);
+  return {...options, data: state["data"]!};
+}
+
+export interface Remedy {
+  text: string;
+  changes: Partial<Record<OwnKey, string>>;
+}
+
+/** The options that a finding says to try, as changes of the state: those that this page has. */
+export function remedies(advice: string): Remedy[] {
+  return [...advice.matchAll(/--([a-z-]+)(?: ([\w.()=+-]+))?/g)].flatMap(([text, name, value]) => {
+    if (!ownKeys.includes(name as OwnKey)) return [];
+    const key = name as OwnKey;
+    const needsValue = key !== "residual";
+    if (needsValue && !value) return [];
+    return [{text: needsValue ? text : `--${name}`, changes: {[key]: needsValue ? value! : "1"}}];
+  });
+}

@@ -1,0 +1,287 @@
+// The tab Train in headless Chromium: it learns, says what goes wrong, and can be built again from its address.
+import assert from "node:assert/strict";
+import { after, before, test as nodeTest } from "node:test";
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { downloaded, launch, until } from "./browser.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const built = process.env.PLAYGROUND ?? new URL("../dist/playground.html", import.meta.url);
+const text = existsSync(built) ? await readFile(built, "utf8") : "";
+const skip = text ? false : "dist/playground.html is not built (cmake --preset wasm)";
+const test = (name, run) => nodeTest(name, { skip }, run);
+let browser;
+before(async () => text && (browser = await launch()));
+after(() => browser?.close());
+
+const settled = (page) => until(page, () => {
+  const nets = document.querySelector(".nets");
+  return nets?.getAttribute("aria-busy") === "false" && [...nets.querySelectorAll(".net")].length > 0;
+});
+
+/** The page at an address of the tab, when it stands still. */
+async function open(address, options) {
+  const { page, messages } = await browser.open(null, { text, ...options });
+  await page.evaluate((hash) => history.replaceState(null, "", hash), `#train?${new URLSearchParams(address)}`);
+  await page.reload();
+  await settled(page);
+  return { page, messages };
+}
+async function go(page, address) {
+  const before = await page.locator(".summary").innerText();
+  await page.evaluate((hash) => (location.hash = hash), `#train?${new URLSearchParams(address)}`);
+  await until(page, (text) => document.querySelector(".summary").textContent !== text, before);
+  await settled(page);
+}
+const state = async (page) => Object.fromEntries(new URLSearchParams((await page.evaluate(() => location.hash)).split("?")[1]));
+/** The address is written a little later than what it says. */
+const addressHas = (page, key, value) => until(page, ([key, value]) => (new URLSearchParams(location.hash.split("?")[1]).get(key) ?? "") === value, [key, value]);
+const digests = (page) => page.locator(".digest").allInnerTexts();
+const right = async (page) => Number((await page.locator(".summary").innerText()).match(/([\d.]+) % of the test samples/)[1]);
+const chosen = (page, role, name) => page.getByRole(role, { name, exact: true }).inputValue();
+
+test("the default net learns the spirals", async () => {
+  const { page, messages } = await open({ steps: 0 });
+  assert.ok((await right(page)) < 80, "before training it can only guess");
+  await go(page, { steps: 1000 });
+  assert.match(await page.locator(".summary").innerText(), /^After 1000 steps/);
+  assert.ok((await right(page)) >= 97);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
+test("play, pause, step and reset", async () => {
+  const { page } = await open({});
+  const step = async () => Number((await page.locator(".counter").innerText()).match(/step ([\d\s]+)/)[1].replace(/\s/g, ""));
+  await page.getByRole("button", { name: "Step" }).click();
+  await addressHas(page, "steps", "1");
+  await settled(page);
+  const [first] = await digests(page);
+  await page.getByRole("button", { name: "Play" }).click();
+  await until(page, () => Number(document.querySelector(".counter").textContent.match(/step (\d+)/)[1]) > 20);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await settled(page);
+  await addressHas(page, "steps", String(await step()));
+  await page.getByRole("button", { name: "Reset" }).click();
+  await addressHas(page, "steps", "");
+  await settled(page);
+  assert.equal(await step(), 0);
+  await page.getByRole("button", { name: "Step" }).click();
+  await addressHas(page, "steps", "1");
+  await settled(page);
+  assert.deepEqual(await digests(page), [first], "the same weights again");
+  await page.getByRole("button", { name: "New weights" }).click();
+  await addressHas(page, "seed", "2");
+  await settled(page);
+  assert.notDeepEqual(await digests(page), [first]);
+  await page.context().close();
+});
+
+test("a large rate kills ReLU units, the finding names them, and its button mends it", async () => {
+  const { page } = await open({ activation: "relu", optimizer: "sgd", lr: "1", init: "he", steps: 400 });
+  const summary = await page.locator(".summary").innerText();
+  assert.ok(Number(summary.match(/(\d+) of 24 units silent/)[1]) > 4, summary);
+  assert.ok(Number(summary.match(/(\d+) fell silent so far/)[1]) > 0, summary);
+  const finding = page.locator(".finding", { hasText: "silent units" });
+  assert.match(await finding.innerText(), /of the units of hidden layer \d/);
+  const remedy = finding.getByRole("button").first();
+  const [, key, value] = (await remedy.innerText()).match(/--(\S+) (\S+)/);
+  await remedy.click();
+  await addressHas(page, key, value);
+  await page.context().close();
+});
+
+test("two nets of one seed and equal settings have equal weights, others differ", async () => {
+  const { page } = await open({ compare: 1, steps: 60 });
+  const [a, b] = await digests(page);
+  assert.match(a, /^[0-9a-f]{16,}$/);
+  assert.equal(a, b);
+  await go(page, { compare: 1, steps: 60, "b.init": "he" });
+  const [c, d] = await digests(page);
+  assert.equal(c, a);
+  assert.notEqual(d, a);
+  assert.equal(await page.locator("[data-side=b] .differs select").inputValue(), "he");
+  assert.match(await page.locator("[data-side=a] .differs-text").innerText(), /initializer/);
+  await page.getByRole("button", { name: "Make equal to A" }).click();
+  await addressHas(page, "b.init", "");
+  await page.context().close();
+});
+
+test("the address restores everything", async () => {
+  const address = {
+    data: "moons", samples: "300", noise: "0.2", hidden: "5,3", activation: "relu,x*sigmoid(2*x)", init: "lecun", optimizer: "momentum",
+    lr: "0.03", "batch-size": "16", "weight-decay": "0.001", dropout: "0.1", norm: "layer", seed: "7", steps: "40",
+  };
+  const { page, messages } = await open(address);
+  const before = await digests(page);
+  assert.deepEqual(await state(page), address);
+  assert.equal(await chosen(page, "combobox", "Initializer"), "lecun");
+  assert.equal(await chosen(page, "combobox", "Learning rate"), "0.03");
+  assert.equal(await chosen(page, "textbox", "Layer 2: f(x) ="), "x*sigmoid(2*x)");
+  assert.equal(await page.locator("[aria-label='Layer 1: units']").innerText(), "5");
+  await page.reload();
+  await settled(page);
+  assert.deepEqual(await digests(page), before);
+  const command = await page.locator(".proof .command code").innerText();
+  for (const part of ["--data moons", "--hidden 5,3", "--optimizer momentum", "--steps 40", "--seed 7"]) assert.ok(command.includes(part), command);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
+test("what is wrong in the address is refused with a reason and does no harm", async () => {
+  const { page, messages } = await open({});
+  const wrong = [
+    [{ hidden: "9999" }, /hidden is “9999”/],
+    [{ hidden: "<img src=x>" }, /hidden is/],
+    [{ lr: "-1" }, /learning rate .* got -1/],
+    [{ activation: "nonsense" }, /nonsense/],
+    [{ init: "he(", steps: "3" }, /he\(/],
+    [{ data: "mnist" }, /mnist/i],
+    [{ data: "teacher" }, /8 inputs/],
+    [{ samples: "1e9" }, /samples/],
+    [{ data: "drawn", points: "AAAB!AAA" }, /drawn point 1/],
+    [{ data: "drawn", points: "AAA" }, /was cut/],
+    [{ data: "drawn" }, /at least 4 points/],
+  ];
+  for (const [address, reason] of wrong) {
+    await page.evaluate((hash) => (location.hash = hash), `#train?${new URLSearchParams(address)}`);
+    await until(page, (source) => new RegExp(source, "i").test(document.querySelector(".net .notice")?.textContent), reason.source);
+    await settled(page);
+  }
+  await page.evaluate(() => (location.hash = "#train?steps=1e99&nonsense=1"));
+  await until(page, () => /steps is|no setting/.test(document.querySelector("#tab-train > .notice").textContent));
+  await go(page, { steps: 5 });
+  assert.match(await page.locator(".summary").innerText(), /^After 5 steps/);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
+test("layers and units come and go with a click", async () => {
+  const { page } = await open({});
+  await page.getByRole("button", { name: "Layer 2: one unit more" }).click();
+  await addressHas(page, "hidden", "8,9,8");
+  await page.getByRole("button", { name: "Network A: add a layer" }).click();
+  await addressHas(page, "hidden", "8,9,8,8");
+  await settled(page);
+  assert.equal(await page.locator(".units button").count(), 33);
+  await page.getByRole("button", { name: "Layer 1: remove" }).click();
+  await addressHas(page, "hidden", "9,8,8");
+  await page.getByLabel("Layer 3: activation").selectOption("relu");
+  await addressHas(page, "activation", "gelu,gelu,relu");
+  await settled(page);
+  await page.getByLabel("Layer 1: activation").selectOption("formula…");
+  const box = page.getByLabel("Layer 1: f(x) =");
+  await box.fill("x*$");
+  await until(page, () => document.querySelector(".pointer pre")?.textContent === "  ^");
+  await box.fill("x*sigmoid(x)");
+  await box.press("Enter");
+  await addressHas(page, "activation", "x*sigmoid(x),gelu,relu");
+  await page.context().close();
+});
+
+test("data are drawn by hand, kept in the address and given back as CSV", async () => {
+  const { page, messages } = await open({ data: "drawn" });
+  const sheet = page.locator(".sheet");
+  const stroke = async (from, to) => {
+    const box = await sheet.boundingBox();
+    const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+    await page.mouse.move(...at(from));
+    await page.mouse.down();
+    await page.mouse.move(...at(to), { steps: 20 });
+    await page.mouse.up();
+  };
+  await stroke([0.1, 0.3], [0.9, 0.3]);
+  await page.getByRole("button", { name: "Class b" }).click();
+  await stroke([0.1, 0.7], [0.9, 0.7]);
+  await until(page, () => new URLSearchParams(location.hash.split("?")[1]).get("points")?.length > 100);
+  await settled(page);
+  const { points } = await state(page);
+  const count = points.length / 4;
+  assert.match(await page.locator(".pen-box .note").innerText(), new RegExp(`^${count} points, 2 classes`));
+  await go(page, { data: "drawn", points, steps: 400 });
+  assert.equal(await right(page), 100);
+  const { name, text: csv } = await downloaded(page, () => page.getByRole("button", { name: "Data as CSV" }).click());
+  assert.equal(name, "drawn.csv");
+  assert.equal(csv.trim().split("\n").length, count + 1);
+  await sheet.focus();
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await until(page, (length) => new URLSearchParams(location.hash.split("?")[1]).get("points")?.length > length, points.length);
+  await page.getByRole("button", { name: "Undo stroke" }).click();
+  await addressHas(page, "points", points);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
+test("a CSV is pasted, or refused with its line and the reason", async () => {
+  const { page } = await open({});
+  await page.getByRole("button", { name: "pasted" }).click();
+  const box = page.getByLabel(/Rows of a CSV file/);
+  const use = async (rows) => {
+    await box.fill(rows);
+    await page.getByRole("button", { name: "Use these rows" }).click();
+  };
+  await use("x1,x2,label\n0,1,a\n1,0\n1,1,b\n");
+  await until(page, () => /line 3/.test(document.querySelector(".net .notice").textContent));
+  await use("x1,x2,label\n0,1,a\n1,0,b\n1,oops,b\n");
+  await until(page, () => /line 4.*oops/s.test(document.querySelector(".net .notice").textContent));
+  await use(`u,v,label\n${Array.from({ length: 40 }, (_, i) => `${i % 7},${i % 5},${i % 7 > 3 ? "high" : "low"}`).join("\n")}\n`);
+  await until(page, () => document.querySelector(".net .notice").hidden);
+  await settled(page);
+  await go(page, { ...(await state(page)), steps: 300 });
+  assert.equal(await right(page), 100);
+  await page.context().close();
+});
+
+test("weights, data and charts are files", async () => {
+  const { page } = await open({ steps: 30 });
+  const weights = await downloaded(page, () => page.getByRole("button", { name: "Weights as safetensors" }).click());
+  assert.match(weights.name, /^network-a-step-30\.safetensors$/);
+  assert.match(weights.text, /"layers\.0\.weight"/);
+  const chart = await downloaded(page, () => page.getByRole("button", { name: "SVG of: Loss" }).click());
+  assert.match(chart.text, /^<svg .*<path/s);
+  const numbers = await downloaded(page, () => page.getByRole("button", { name: "CSV of: Loss" }).click());
+  assert.match(numbers.text, /^step,training,test\r\n0,/);
+  await page.context().close();
+});
+
+test("the keyboard plays, and reads units", async () => {
+  const { page } = await open({ steps: 20 });
+  const unit = page.locator(".units button").first();
+  await unit.focus();
+  assert.match(await page.locator(".unit-text").innerText(), /^Layer 1, unit 1: /);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowRight");
+  assert.match(await page.locator(".unit-text").innerText(), /^Layer 2, unit 2: /);
+  assert.match(await page.locator(".units button:focus").getAttribute("aria-label"), /^Layer 2, unit 2: alive/);
+  const chart = page.locator(".live-surface").first();
+  await chart.focus();
+  await page.keyboard.press("End");
+  assert.match(await page.locator(".live .tip:not([hidden])").first().innerText(), /step 20/);
+  await page.context().close();
+});
+
+for (const [width, height] of [[1280, 800], [390, 844]]) {
+  for (const scheme of ["light", "dark"]) {
+    for (const [name, address] of Object.entries({
+      one: { steps: 300 },
+      two: { compare: 1, activation: "relu", "b.activation": "sigmoid", "b.lr": "0.3", "b.optimizer": "sgd", steps: 200 },
+    })) {
+      test(`nothing to complain about for ${name} at ${width} px, ${scheme}`, async () => {
+        const { page, messages } = await open(address, { width, height, scheme });
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
+        assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).slice(0, 3)}`), []);
+        assert.deepEqual(messages, []);
+        if (process.env.SCREENSHOTS) {
+          await mkdir(process.env.SCREENSHOTS, { recursive: true });
+          await page.screenshot({ path: `${process.env.SCREENSHOTS}/train-${name}-${width}-${scheme}.png` });
+          await page.screenshot({ path: `${process.env.SCREENSHOTS}/train-${name}-${width}-${scheme}-all.png`, fullPage: true });
+        }
+        await page.context().close();
+      });
+    }
+  }
+}
