@@ -178,8 +178,9 @@ NetTheory predict(const NetOptions& net) {
   return theory;
 }
 
-std::vector<double> gradient_by_depth(const Activation& activation, const Initializer& initializer, Index depth) {
-  const NetOptions net{.activation = activation, .initializer = initializer, .depth = depth};
+std::vector<double> gradient_by_depth(const Activation& activation, const Initializer& initializer, Index depth,
+                                      Index width) {
+  const NetOptions net{.activation = activation, .initializer = initializer, .depth = depth, .width = width};
   const std::vector<LayerDraws> all_draws = net.draws();
   std::vector<double> logs;
   Moments f;

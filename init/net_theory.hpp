@@ -66,9 +66,11 @@ struct NetTheory {
 NetTheory predict(const NetOptions& net);
 
 /// log10 of the gradient ratio, layer 1 over the last, that predict() says of the plain nets of depth 1, ..., `depth`
-/// with these two: in a hundredth of its time, since nothing is asked of pairs of inputs. Infinite or NaN from where
-/// the signal or the gradient leaves double or theory is silent.
-std::vector<double> gradient_by_depth(const Activation& activation, const Initializer& initializer, Index depth);
+/// with these two: in a hundredth of its time, since nothing is asked of pairs of inputs. The width matters where an
+/// initializer does not scale with it. Infinite or NaN from where the signal or the gradient leaves double or theory is
+/// silent.
+std::vector<double> gradient_by_depth(const Activation& activation, const Initializer& initializer, Index depth,
+                                      Index width = 256);
 
 /// Adds the bands; none where layer_norm is set. For a few inputs the law of a random net of finite width needs no
 /// weight matrix: W H is normal given H, and W' U is, given both, a known part within the span of H and a fresh normal

@@ -190,13 +190,15 @@ TEST(GradientByDepth, IsTheRatioThatEachDepthHas) {
   for (const auto& [f, init] :
        {std::pair("tanh", "xavier"), std::pair("gelu", "pytorch"), std::pair("sigmoid", "matched"),
         std::pair("softplus", "playground"), std::pair("silu", "backward")}) {
-    const std::vector<double> logs = gradient_by_depth(activation(f), initializer(init), 12);
-    ASSERT_EQ(logs.size(), 12u);
-    for (const Index depth : {1, 2, 5, 12}) {
-      NetOptions alone = net(f, init, depth);
-      alone.inputs = 4;
-      EXPECT_NEAR(logs[static_cast<std::size_t>(depth - 1)], std::log10(predict(alone).gradient_ratio.value), 1e-11)
-          << f << ' ' << init << ' ' << depth;
+    for (const Index width : {16, 256}) {
+      const std::vector<double> logs = gradient_by_depth(activation(f), initializer(init), 12, width);
+      ASSERT_EQ(logs.size(), 12u);
+      for (const Index depth : {1, 2, 5, 12}) {
+        NetOptions alone = net(f, init, depth, width);
+        alone.inputs = 4;
+        EXPECT_NEAR(logs[static_cast<std::size_t>(depth - 1)], std::log10(predict(alone).gradient_ratio.value), 1e-11)
+            << f << ' ' << init << ' ' << depth << ' ' << width;
+      }
     }
   }
 }
