@@ -1,7 +1,9 @@
-// The switch between the system's colours, light and dark; the choice outlives the page where it may.
+// The switch between the system's colours, light and dark; the choice outlives the page where it may. What has drawn
+// with computed colours, as a canvas does, draws again on the document's event "evengrad-theme".
 import {h} from "./dom";
 
 const themes = ["auto", "light", "dark"] as const;
+const tell = () => document.dispatchEvent(new Event("evengrad-theme"));
 
 export function themeSwitch(): HTMLElement {
   const root = document.documentElement;
@@ -10,7 +12,9 @@ export function themeSwitch(): HTMLElement {
     root.dataset.theme = theme;
     button.textContent = theme === "auto" ? "◐ Auto" : theme === "light" ? "☀ Light" : "☾ Dark";
     button.setAttribute("aria-label", `Colours: ${theme}. Change`);
+    tell();
   };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
   let current = "auto";
   try {
     current = localStorage.getItem("evengrad-theme") ?? "auto";

@@ -8,14 +8,16 @@ export function split(list: string): string[] {
   for (const letter of list) {
     if (letter === "(") depth++;
     if (letter === ")") depth--;
-    if (letter === "," && depth <= 0) parts.push("");
-    else parts[parts.length - 1] += letter;
+    if (letter === "," && depth <= 0)
+      parts.push("");
+    else
+      parts[parts.length - 1] += letter;
   }
   return parts.map(part => part.trim()).filter(Boolean);
 }
 
 /** The built-in that a text names, alone or with parameters; undefined for a formula. */
-export function builtIn(text: string, known: readonly ActivationInfo[]): ActivationInfo|undefined {
+export function builtIn(text: string, known: readonly ActivationInfo[]): ActivationInfo | undefined {
   const name = /^\s*([a-z_0-9]+)\s*(?:\([^x]*\)\s*)?$/.exec(text)?.[1];
   return known.find(info => info.name === name || info.aliases.includes(name ?? ""));
 }

@@ -22,15 +22,19 @@ export function readAddress(hash: string, tabs: readonly Tab[]): Place {
   const place = tab ?? tabs[0]!;
   const state: Record<string, string> = {...place.defaults};
   for (const [key, value] of tab ? new URLSearchParams(rest.join("?")) : []) {
-    if (!Object.hasOwn(place.defaults, key)) problems.push(`${place.title} has no setting ${quoted(key)}.`);
-    else if (value.length > longest) problems.push(`The value of ${key} is too long.`);
-    else state[key] = value;
+    if (!Object.hasOwn(place.defaults, key))
+      problems.push(`${place.title} has no setting ${quoted(key)}.`);
+    else if (value.length > longest)
+      problems.push(`The value of ${key} is too long.`);
+    else
+      state[key] = value;
   }
   return {tab: place, state, problems};
 }
 
 export function writeAddress(tab: Tab, state: State): string {
   const changed = Object.entries(state).filter(([key, value]) => tab.defaults[key] !== value);
-  const query = new URLSearchParams(changed).toString().replaceAll("%2C", ",").replaceAll("%28", "(").replaceAll("%29", ")");
+  const query =
+      new URLSearchParams(changed).toString().replaceAll("%2C", ",").replaceAll("%28", "(").replaceAll("%29", ")");
   return `#${tab.id}${query ? `?${query}` : ""}`;
 }

@@ -14,7 +14,13 @@ export function button(label: Child, press: () => void, attributes: Attributes =
 
 /** A choice of one; options with groups are shown under their headings. */
 export function select({label, options, value, change}: {
-  label: string; options: (string|{group: string; options: string[]})[]; value: string; change: (value: string) => void;
+  label: string; options: (string |
+                     {
+                       group: string;
+                       options: string[]
+                     })[];
+  value: string;
+  change: (value: string) => void;
 }): Control<string> {
   const option = (name: string) => h("option", {value: name}, name);
   const box = h("select", {change: () => change(box.value)},
@@ -43,7 +49,8 @@ export interface SliderOptions {
   change: (value: number) => void;
 }
 
-export function slider({label, lowest, highest, value, step, log, say = number, change}: SliderOptions): Control<number> {
+export function slider(
+    {label, lowest, highest, value, step, log, say = number, change}: SliderOptions): Control<number> {
   const [to, from] = log ? [Math.log, Math.exp] : [Number, Number];
   const shown = h("output");
   const range = h("input", {
@@ -74,8 +81,8 @@ export function slider({label, lowest, highest, value, step, log, say = number, 
   return {element: h("label.field.slider", h("span", label, shown), range), set};
 }
 
-export function toggle({label, value, change}: {label: string; value: boolean; change: (value: boolean) => void}):
-    Control<boolean> {
+export function toggle(
+    {label, value, change}: {label: string; value: boolean; change: (value: boolean) => void}): Control<boolean> {
   const box = h("input", {type: "checkbox", change: () => change(box.checked)});
   box.checked = value;
   return {element: h("label.toggle", box, h("span", label)), set: next => void (box.checked = next)};
@@ -96,14 +103,17 @@ export function numberBox({label, lowest, highest, whole, value, change}: Number
   const box = h("input", {type: "text", inputmode: "decimal", autocomplete: "off", "aria-describedby": problem.id});
   box.addEventListener("change", () => {
     const typed = Number(box.value);
-    const usable = box.value.trim() !== "" && typed >= lowest && typed <= highest && (!whole || Number.isInteger(typed));
+    const usable =
+        box.value.trim() !== "" && typed >= lowest && typed <= highest && (!whole || Number.isInteger(typed));
     refuse(usable ? "" : `${whole ? "A whole number" : "A number"} from ${number(lowest)} to ${number(highest)}`);
     if (usable) change(typed);
   });
   function refuse(text: string): void {
     problem.textContent = text;
-    if (text) box.setAttribute("aria-invalid", "true");
-    else box.removeAttribute("aria-invalid");
+    if (text)
+      box.setAttribute("aria-invalid", "true");
+    else
+      box.removeAttribute("aria-invalid");
   }
   const set = (next: number) => {
     if (document.activeElement === box && !box.hasAttribute("aria-invalid")) return;
@@ -138,7 +148,7 @@ export function formulaBox({label, value, placeholder, check, change}: FormulaOp
     "aria-describedby": problem.id,
     input: () => void look(false),
     change: () => void look(true),
-    scroll: () => (place.style.translate = `${-box.scrollLeft}px`)
+    scroll: () => (place.style.translate = `${- box.scrollLeft}px`)
   });
   let asked = 0;
   async function look(done: boolean): Promise<void> {
@@ -159,10 +169,12 @@ export function formulaBox({label, value, placeholder, check, change}: FormulaOp
   }
   function say(message?: string, at?: number): void {
     problem.hidden = !message;
-    if (message) box.setAttribute("aria-invalid", "true");
-    else box.removeAttribute("aria-invalid");
+    if (message)
+      box.setAttribute("aria-invalid", "true");
+    else
+      box.removeAttribute("aria-invalid");
     place.textContent = at === undefined ? "" : `${" ".repeat(at)}^`;
-    place.style.translate = `${-box.scrollLeft}px`;
+    place.style.translate = `${- box.scrollLeft}px`;
     const where = at === undefined ? "" : `Character ${at + 1}: `;
     reason.replaceChildren(h("span.hidden", where), message ?? "");
   }

@@ -15,7 +15,7 @@ export interface Shown {
 export interface Input {
   mean: number;
   std: number;
-  samples: Curve|undefined;
+  samples: Curve;
   /** The share that comes out as exactly 0. */
   zero: number;
   /** max |f'|, in units of which a slope is small. */
@@ -40,7 +40,11 @@ export interface StageOptions {
 /** A slope is gone, and a unit saturated there, below this share of the largest: as the engine's probe has it. */
 export const goneSlope = 1e-3;
 
-const margin = {left: 30, right: 84, top: 22};
+const margin = {
+  left: 30,
+  right: 84,
+  top: 22
+};
 const ticksHeight = 26;
 const densityHeight = 92;
 const bottom = 30;
@@ -106,13 +110,14 @@ export class CurveStage {
   private readonly z: Handle;
   private readonly mean: Handle;
   private readonly std: Handle;
-  private state: StageState|undefined;
+  private state: StageState | undefined;
   private width = 0;
   private height = 0;
   private unit = 1;
   private top = 1;
-  private drawn: SVGSVGElement|undefined;
-  private moving: {line: SVGElement; out: SVGElement; tangent: SVGElement; label: SVGElement; dots: [SVGElement, SVGElement][]}|undefined;
+  private drawn: SVGSVGElement | undefined;
+  private moving:
+      {line: SVGElement; out: SVGElement; tangent: SVGElement; dots: [SVGElement, SVGElement][]} | undefined;
 
   constructor(options: StageOptions) {
     const inputs = {lowest: -50, highest: 50, step: 0.01};
@@ -153,7 +158,7 @@ export class CurveStage {
     }).observe(this.frame);
   }
 
-  get svg(): SVGSVGElement|undefined { return this.drawn; }
+  get svg(): SVGSVGElement | undefined { return this.drawn; }
 
   show(state: StageState): void {
     const before = this.state;
@@ -161,8 +166,10 @@ export class CurveStage {
     if (!this.width) return;
     const same = before && before.curves === state.curves && before.focus === state.focus &&
         before.reach === state.reach && before.input === state.input && this.drawn;
-    if (!same) this.draw();
-    else this.move();
+    if (!same)
+      this.draw();
+    else
+      this.move();
   }
 
   private toX(px: number): number { return (px - margin.left) / this.unit - this.state!.reach; }
@@ -184,7 +191,8 @@ export class CurveStage {
     const py = (y: number) => this.py(y);
     const line = (x1: number, y1: number, x2: number, y2: number, stroke: string, more = {}) =>
         svg("line", {x1, y1, x2, y2, stroke, ...more});
-    const words = (x: number, y: number, text: string, more = {}) => svg("text", {x, y, fill: "var(--muted)", ...more}, text);
+    const words = (x: number, y: number, text: string, more = {}) =>
+        svg("text", {x, y, fill: "var(--muted)", ...more}, text);
 
     const step = reach <= 6 ? 1 : reach <= 12 ? 2 : reach <= 30 ? 5 : 10;
     const grid: SVGElement[] = [];
@@ -213,36 +221,38 @@ export class CurveStage {
 
     const front = curves[focus];
     const density = front ? this.density(base, px, front.color, input) : [];
-    const outputs = front && input.samples ? this.outputs(right + 8, low, front.color, input) : [];
+    const outputs = front ? this.outputs(right + 8, low, front.color, input) : [];
     const dot = (fill: string, stroke: string) => svg("circle", {r: 5, fill, stroke, "stroke-width": 2});
     this.moving = {
       line: line(0, margin.top, 0, base, "var(--ink)", {"stroke-dasharray": "2 3"}),
       out: line(0, 0, right + 8, 0, "var(--ink)", {"stroke-dasharray": "2 3"}),
       tangent: line(0, 0, 0, 0, "var(--ink)", {"stroke-width": 1.6, "clip-path": `url(#${clip})`}),
-      label: words(0, floor + 16, "", {fill: "var(--ink)", "font-weight": 700}),
       dots: curves.map(c => [dot(c.color, "var(--paper)"), dot("var(--paper)", c.color)])
     };
     const dots = this.moving.dots.flat();
-    const drawing = svg("svg", {
-      width: this.width,
-      height: total,
-      viewBox: `0 0 ${this.width} ${total}`,
-      class: "plot",
-      role: "img",
-      "aria-label": "Curves of the chosen activations, solid, and of their slopes, dashed; below, the density of the inputs."
-    },
-        svg("clipPath", {id: clip}, svg("rect", {x: margin.left, y: margin.top, width: plot, height: this.height})), grid,
-        words(this.width, 11, "what comes out", {"text-anchor": "end"}), words(margin.left, 11, "f solid, slope dashed"), density, outputs, lines,
-        this.moving.line, this.moving.out, this.moving.tangent, dots) as SVGSVGElement;
+    const drawing =
+        svg("svg", {
+          width: this.width,
+          height: total,
+          viewBox: `0 0 ${this.width} ${total}`,
+          class: "plot",
+          role: "img",
+          "aria-label":
+              "Curves of the chosen activations, solid, and of their slopes, dashed; below, the density of the inputs."
+        },
+            svg("clipPath", {id: clip}, svg("rect", {x: margin.left, y: margin.top, width: plot, height: this.height})),
+            grid, words(this.width, 11, "what comes out", {"text-anchor": "end"}),
+            words(margin.left, 11, "f solid, slope dashed"), density, outputs, lines, this.moving.line, this.moving.out,
+            this.moving.tangent, dots) as SVGSVGElement;
     this.drawn = drawing;
     this.frame.replaceChildren(drawing);
     const edges = {lowest: -reach, highest: reach};
     this.z.limit({...edges, step: reach / 200});
     this.mean.limit({...edges, step: 0.05});
-    const density0 = bell(input.mean, input.mean, input.std) * this.densityScale(input);
-    this.mean.place(px(input.mean), base - density0, input.mean);
-    const side = base - density0 * Math.exp(-0.5);
-    this.std.place(px(Math.min(reach, input.mean + input.std)), side, input.std);
+    const density0 = bell(0, 0, input.std) * this.densityScale(input);
+    const inside = (x: number) => px(Math.max(-reach, Math.min(reach, x)));
+    this.mean.place(inside(input.mean), base - density0, input.mean);
+    this.std.place(inside(input.mean + input.std), base - density0 * Math.exp(-0.5), input.std);
     this.move();
   }
 
@@ -262,20 +272,19 @@ export class CurveStage {
     const outline = xs.map((x, i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${y(x).toFixed(1)}`).join("");
     const area = (from: number, to: number) => {
       const inside = xs.filter(x => x > from && x < to);
-      return `M${px(from).toFixed(1)} ${base}${[from, ...inside, to].map(x => `L${px(x).toFixed(1)} ${y(x).toFixed(1)}`).join("")}L${px(to).toFixed(1)} ${base}Z`;
+      const over = [from, ...inside, to].map(x => `L${px(x).toFixed(1)} ${y(x).toFixed(1)}`).join("");
+      return `M${px(from).toFixed(1)} ${base}${over}L${px(to).toFixed(1)} ${base}Z`;
     };
     const gone: SVGElement[] = [];
-    if (samples) {
-      const last = samples.x.length - 1;
-      let from = NaN;
-      for (let i = 0; i <= last; i++) {
-        const flat = Math.abs(samples.slope[i]!) < goneSlope * steepest;
-        if (flat && Number.isNaN(from)) from = samples.x[i]!;
-        if (Number.isNaN(from) || (flat && i < last)) continue;
-        const [a, b] = [Math.max(-reach, from), Math.min(reach, samples.x[i]!)];
-        if (b > a) gone.push(svg("path", {d: area(a, b), fill: "var(--gone)", "data-mark": "gone"}));
-        from = NaN;
-      }
+    const last = samples.x.length - 1;
+    let from = NaN;
+    for (let i = 0; i <= last; i++) {
+      const flat = Math.abs(samples.slope[i]!) < goneSlope * steepest;
+      if (flat && Number.isNaN(from)) from = samples.x[i]!;
+      if (Number.isNaN(from) || (flat && i < last)) continue;
+      const [a, b] = [Math.max(-reach, from), Math.min(reach, samples.x[i]!)];
+      if (b > a) gone.push(svg("path", {d: area(a, b), fill: "var(--gone)", "data-mark": "gone"}));
+      from = NaN;
     }
     const right = px(reach);
     return [
@@ -293,7 +302,7 @@ export class CurveStage {
     const room = margin.right - 10;
     const size = 3;
     const bins = Math.floor(this.height / size);
-    const mass = pushForward(samples!, mean, std, low, low + (bins * size) / this.unit, bins);
+    const mass = pushForward(samples, mean, std, low, low + (bins * size) / this.unit, bins);
     const scale = (room * 0.62 * Math.min(1, std)) / (0.4 * (size / this.unit));
     const bars = mass.map((share, i) => {
       const width = Math.min(room, share * scale);
@@ -302,7 +311,8 @@ export class CurveStage {
     });
     const atom = zero < 0.01 ? [] : [
       svg("rect", {x, y: this.py(0) - 2, width: room, height: 4, fill: color}),
-      svg("text", {x: x + room, y: this.py(0) + 16, "text-anchor": "end", fill: "var(--ink)", "font-weight": 600}, `${number(100 * zero, 2)} % are 0`)
+      svg("text", {x: x + room, y: this.py(0) + 16, "text-anchor": "end", fill: "var(--ink)", "font-weight": 600},
+          `${number(100 * zero, 2)} % are 0`)
     ];
     return [...bars.filter(bar => bar !== null), ...atom];
   }
@@ -313,7 +323,8 @@ export class CurveStage {
     const put = (element: SVGElement, values: Record<string, number>) => {
       for (const [name, value] of Object.entries(values)) element.setAttribute(name, value.toFixed(1));
     };
-    const hide = (element: SVGElement, hidden: boolean) => element.setAttribute("visibility", hidden ? "hidden" : "visible");
+    const hide = (element: SVGElement, hidden: boolean) =>
+        element.setAttribute("visibility", hidden ? "hidden" : "visible");
     const x = this.px(z);
     const floor = margin.top + this.height;
     const inside = (y: number) => y >= margin.top && y <= floor;

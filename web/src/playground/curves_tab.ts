@@ -5,10 +5,12 @@ import {h, svg} from "../dom";
 import {exportTools} from "../figure";
 import {number, percent} from "../format";
 import {formula} from "../mathml";
+
 import {builtIn, parameterValues, shellWord, split, withParameters} from "./activation_text";
+
 import {button, formulaBox, slider, type Control} from "./controls";
 import {at, CurveStage, type Input, type Shown} from "./curve_stage";
-import type {ActivationInfo, Curve, Engine, Theory} from "./engine";
+import type {ActivationInfo, Curve, Engine, Shares, Theory} from "./engine";
 import {latest} from "./latest";
 import type {Host, Mounted, State, Tab} from "./tab";
 
@@ -45,9 +47,10 @@ function mount(into: HTMLElement, host: Host): Mounted {
   const sampler = new Sampler(host.engine);
   let known: ActivationInfo[] = [];
   let state: State = curvesTab.defaults;
-  let shown: {wanted: Wanted; curves: Shown[]; input: Input}|undefined;
-  let theory: Theory|undefined;
+  let shown: {wanted: Wanted; curves: Shown[]; input: Input} | undefined;
   let sweep = 0;
+  let opened = false;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   const stage = new CurveStage({
     moveZ: z => {
@@ -76,14 +79,13 @@ function mount(into: HTMLElement, host: Host): Mounted {
   const readout = h("table.readout", h("caption.hidden", "Value and slope at z"));
   const card = h("div.facts", {"aria-live": "off"});
   into.append(h("div.curves", h("div.picker", box.element, gallery),
-      h("div.stage", h("div.bar", legend, h("span.push", play, closer, wider)), stage.element, shares,
-          exportTools({
-            title: "Activations and their slopes",
-            file: "curves",
-            legend: () => (shown?.curves ?? []).map(c => ({name: c.name, color: c.color, kind: "line"})),
-            data: csvData,
-            svg: () => stage.svg
-          })),
+      h("div.stage", h("div.bar", legend, h("span.push", play, closer, wider)), stage.element, shares, exportTools({
+        title: "Activations and their slopes",
+        file: "curves",
+        legend: () => (shown?.curves ?? []).map(c => ({name: c.name, color: c.color, kind: "line"})),
+        data: csvData,
+        svg: () => stage.svg
+      })),
       h("aside.side", readout, sliders, card)));
 
   const draw = latest((wanted: Wanted) => sampler.sample(wanted), (got, wanted) => {
@@ -95,15 +97,15 @@ function mount(into: HTMLElement, host: Host): Mounted {
     fillLegend();
     fillSliders();
     sayShares(got.shares);
+    const first = !sweep && !opened;
+    opened = true;
     place();
-    think(curves[focus]?.name ?? "");
+    think(curves[focus]!.name);
+    // Once, so that one sees what can be dragged.
+    if (first && state.z === curvesTab.defaults.z && !calm.matches) startSweep(Number(state.z));
   }, error => host.notice(error.message));
-  const think = latest((name: string) => (name ? thinker.theory(name) : Promise.reject(new Error("nothing is chosen"))),
-      (answer: Theory) => {
-        theory = answer;
-        fillFacts();
-      },
-      () => card.replaceChildren());
+  const think = latest((name: string) => thinker.theory(name),
+      (answer: Theory, name) => fillFacts(name, answer), () => card.replaceChildren());
 
   void host.engine.list().then(lists => {
     known = lists.activations;
@@ -125,7 +127,10 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const changed = Object.keys(next).some(key => key !== "z" && next[key] !== before[key]);
     if (shown && !changed) return place();
     const names = [...new Set(split(next.activation!))].slice(0, most);
-    if (!names.length) names.push(...split(curvesTab.defaults.activation!));
+    if (!names.length) {
+      host.notice("The address names no activation.");
+      names.push(...split(curvesTab.defaults.activation!));
+    }
     const focus = Math.max(0, names.indexOf(next.focus!));
     draw({
       names,
@@ -144,7 +149,9 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const z = numberOf("z", -100, 100);
     stage.show({curves: shown.curves, focus: shown.wanted.focus, reach: shown.wanted.reach, z, input: shown.input});
     readout.replaceChildren(readout.firstElementChild!,
-        h("thead", h("tr", h("th", {scope: "col"}, `z = ${number(z)}`), h("th", {scope: "col"}, "value"), h("th", {scope: "col"}, "slope"))),
+        h("thead",
+            h("tr", h("th", {scope: "col"}, `z = ${number(z)}`), h("th", {scope: "col"}, "value"),
+                h("th", {scope: "col"}, "slope"))),
         h("tbody", shown.curves.map(({name, color, curve}) => {
           const point = at(curve, z);
           return h("tr", h("th", {scope: "row", "--swatch": color}, h("i", {"aria-hidden": "true"}), name),
@@ -167,14 +174,17 @@ function mount(into: HTMLElement, host: Host): Mounted {
   }
   function hide(name: string): void {
     const names = split(state.activation!).filter(other => other !== name);
-    if (names.length) host.set({activation: names.join(","), focus: state.focus === name ? names.at(-1)! : state.focus!});
+    if (names.length)
+      host.set({activation: names.join(","), focus: state.focus === name ? names.at(-1)! : state.focus!});
   }
 
   function fillLegend(): void {
     const {curves, wanted} = shown!;
-    legend.replaceChildren(...curves.map(({name, color}, i) => h("span.chip", {"--swatch": color},
-        button([h("i", {"aria-hidden": "true"}), name], () => host.set({focus: name}), {"aria-pressed": String(i === wanted.focus)}),
-        curves.length > 1 ? button("×", () => hide(name), {"aria-label": `Remove ${name}`}) : null)));
+    legend.replaceChildren(
+        ...curves.map(({name, color}, i) => h("span.chip", {"--swatch": color},
+                          button([h("i", {"aria-hidden": "true"}), name], () => host.set({focus: name}),
+                              {"aria-pressed": String(i === wanted.focus)}),
+                          curves.length > 1 ? button("×", () => hide(name), {"aria-label": `Remove ${name}`}) : null)));
   }
 
   function fillGallery(): void {
@@ -183,7 +193,8 @@ function mount(into: HTMLElement, host: Host): Mounted {
           svg("path", {d: "M-4.2 0H4.2M0 -2.4V1.5", stroke: "var(--line)", "stroke-width": 0.08}));
       void host.engine.curve({activation: info.name, from: -4, to: 4, points: 81}).then(({x, value}) => {
         const points = Array.from(x, (v, i) => `${v.toFixed(2)} ${(-value[i]!).toFixed(3)}`);
-        picture.append(svg("path", {d: `M${points.join("L")}`, fill: "none", stroke: "currentColor", "stroke-width": 0.26}));
+        picture.append(
+            svg("path", {d: `M${points.join("L")}`, fill: "none", stroke: "currentColor", "stroke-width": 0.26}));
       }, () => {});
       return h("button", {
         type: "button",
@@ -191,10 +202,13 @@ function mount(into: HTMLElement, host: Host): Mounted {
         "--swatch": activationColor(info.name),
         click: () => {
           const chosen = split(state.activation!).find(text => builtIn(text, known) === info);
-          if (chosen) hide(chosen);
-          else show(info.name);
+          if (chosen)
+            hide(chosen);
+          else
+            show(info.name);
         }
-      }, picture, h("span", info.name));
+      },
+          picture, h("span", info.name));
     }));
   }
   function pressGallery(names: string[]): void {
@@ -204,7 +218,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
     }
   }
 
-  let slid: {info: ActivationInfo; controls: Control<number>[]}|undefined;
+  let slid: {info: ActivationInfo; controls: Control<number>[]} | undefined;
   function fillSliders(): void {
     const name = shown!.curves[shown!.wanted.focus]?.name ?? "";
     const info = builtIn(name, known);
@@ -234,37 +248,43 @@ function mount(into: HTMLElement, host: Host): Mounted {
     sliders.replaceChildren(...controls.map(control => control.element));
   }
 
-  function sayShares(of: {negative: number; zero: number; saturated: number}|undefined): void {
+  function sayShares(of: Shares): void {
     const name = shown!.curves[shown!.wanted.focus]?.name ?? "";
-    const item = (share: number, words: string, gone = false) => h("li", {class: gone ? "gone" : null}, h("b", percent(share)), ` ${words}`);
-    shares.replaceChildren();
-    if (!of) return;
+    const item = (share: number, words: string, gone = false) =>
+        h("li", {class: gone ? "gone" : null}, h("b", percent(share)), ` ${words}`);
     shares.replaceChildren(h("span", `Of these inputs to ${name}:`),
         h("ul", item(of.negative, "are negative"), item(of.zero, "come out as exactly 0"),
             item(of.saturated, "lie where the slope is gone", true)));
   }
 
-  function fillFacts(): void {
-    const t = theory!;
-    const info = builtIn(t.activation, known);
+  function fillFacts(name: string, t: Theory): void {
+    const info = builtIn(name, known);
     const {critical} = t;
-    const point = critical === null ? "No scale of the weights keeps both the signal and its gradient at every depth."
-                                    : ["Both signal and gradient keep their size at every depth at ", formula("sigma_w^2"), ` = ${number(critical.sigma_w2, 5)}, `,
-          formula("sigma_b^2"), ` = ${number(critical.sigma_b2, 4)} (${critical.class.replaceAll("_", " ")}).`];
-    card.replaceChildren(h("div.fact", h("h2", t.activation), h("p.formula", {tabindex: 0}, formula("f(x)"), " = ", formula(t.formula)),
-        info?.notes ? h("p.where", info.notes) : null,
-        h("table.gains", h("caption", "Five numbers that are called its gain"),
-            h("tbody", gains.map(g => h("tr", h("th", {scope: "row"}, g.name.replaceAll("_", " ")),
-                h("td", g.formula ? formula(g.formula) : "its table"),
-                h("td.number", {"data-gain": g.name}, number(t.gains[g.name], 5)))))),
-        h("h3", "Critical point"), h("p", point), h("h3", "Start it with"),
-        h("p", h("b", t.recommended.init), `: ${t.recommended.reason}.`),
-        h("p.links", button("See it through 30 layers →", () => host.go("depth", {activation: t.activation, init: t.recommended.init})),
-            button("Train with it →", () => host.go("train", {activation: t.activation})))));
+    const point =
+        critical === null ? "No scale of the weights keeps both the signal and its gradient at every depth." : [
+          "Both signal and gradient keep their size at every depth at ", formula("sigma_w^2"),
+          ` = ${number(critical.sigma_w2, 5)}, `, formula("sigma_b^2"),
+          ` = ${number(critical.sigma_b2, 4)} (${critical.class.replaceAll("_", " ")}).`
+        ];
+    card.replaceChildren(
+        h("div.fact", h("h2", name), h("p.formula", {tabindex: 0}, formula("f(x)"), " = ", formula(t.formula)),
+            info?.notes ? h("p.where", info.notes) : null,
+            h("table.gains", h("caption", "Five numbers that are called its gain"),
+                h("tbody",
+                    gains.map(g => h("tr", h("th", {scope: "row"}, g.name.replaceAll("_", " ")),
+                                  h("td", g.formula ? formula(g.formula) : "its table"),
+                                  h("td.number", {"data-gain": g.name}, number(t.gains[g.name], 5)))))),
+            h("h3", "Critical point"), h("p.critical", {"data-sigma-w2": critical?.sigma_w2}, point),
+            h("h3", "Start it with"), h("p", h("b", t.recommended.init), `: ${t.recommended.reason}.`),
+            h("p.links",
+                button("See it through 30 layers →",
+                    () => host.go("depth", {activation: name, init: t.recommended.init})),
+                button("Train with it →", () => host.go("train", {activation: name})))));
   }
 
-  function csvData(): {columns: string[]; rows: (string|number)[][]} {
-    const rows = (shown?.curves ?? []).flatMap(({name, curve}) => Array.from(curve.x, (x, i) => [name, x, curve.value[i]!, curve.slope[i]!]));
+  function csvData(): {columns: string[]; rows: (string | number)[][]} {
+    const rows = (shown?.curves ??
+        []).flatMap(({name, curve}) => Array.from(curve.x, (x, i) => [name, x, curve.value[i]!, curve.slope[i]!]));
     return {columns: ["activation", "z", "value", "slope"], rows};
   }
 
@@ -275,19 +295,21 @@ function mount(into: HTMLElement, host: Host): Mounted {
     host.set({reach: String(next), z: String(z)});
   }
 
-  /** z runs from the left to the right, once, from where it is. */
-  function startSweep(): void {
+  /** z runs to the right, from where it is or, if it is there already, from the left. */
+  function startSweep(end = Number(state.reach)): void {
     let last = performance.now();
     let z = Number(state.z);
     const reach = Number(state.reach);
-    if (z >= reach) z = -reach;
+    if (z >= end) z = -reach;
     play.textContent = "❚❚ Pause";
     const frame = (now: number) => {
-      z += ((now - last) / 1000) * reach * 0.3;
+      z += (Math.max(0, now - last) / 1000) * reach * 0.4;
       last = now;
-      host.set({z: String(Number(Math.min(reach, z).toFixed(3)))});
-      if (z < reach) sweep = requestAnimationFrame(frame);
-      else stopSweep();
+      host.set({z: String(Number(Math.min(end, z).toFixed(2)))});
+      if (z < end)
+        sweep = requestAnimationFrame(frame);
+      else
+        stopSweep();
     };
     sweep = requestAnimationFrame(frame);
   }
@@ -300,13 +322,20 @@ function mount(into: HTMLElement, host: Host): Mounted {
   return {update, pause: stopSweep, resume: () => {}};
 }
 
+interface Sampled {
+  curves: {name: string; curve: Curve}[];
+  input: Input;
+  shares: Shares;
+  problems: string[];
+}
+
 /** Samples what the stage draws, and keeps curves that it may draw again. */
 class Sampler {
   private readonly kept = new Map<string, Curve>();
   constructor(private readonly engine: Engine) {}
 
-  async sample({names, focus, reach, mean, std}: Wanted) {
-    const problems: string[] = [];
+  /** What the engine refuses is left out and said; where that is all, the defaults stand in. */
+  async sample({names, focus, reach, mean, std}: Wanted, problems: string[] = []): Promise<Sampled> {
     const tried = await Promise.all(names.map(async name => {
       try {
         return {name, curve: await this.curve(name, -reach, reach, 801)};
@@ -316,14 +345,20 @@ class Sampler {
       }
     }));
     const curves = tried.filter(one => one !== undefined);
-    const front = curves.find(c => c.name === names[focus]) ?? curves[0];
-    const input: Input = {mean, std, samples: undefined, zero: 0, steepest: 1};
-    if (!front) return {curves, input, shares: undefined, problems};
+    if (!curves.length) {
+      return this.sample({names: split(curvesTab.defaults.activation!), focus: 1, reach, mean, std}, problems);
+    }
+    const front = curves.find(c => c.name === names[focus]) ?? curves[0]!;
     const [shares, samples] = await Promise.all([
       this.engine.shares({activation: front.name, mean, std}),
       this.curve(front.name, mean - 5 * std, mean + 5 * std, 1001)
     ]);
-    return {curves, input: {...input, samples, zero: shares.zero, steepest: steepestOf(front.curve, samples)}, shares, problems};
+    return {
+      curves,
+      input: {mean, std, samples, zero: shares.zero, steepest: steepestOf(front.curve, samples)},
+      shares,
+      problems
+    };
   }
 
   private async curve(activation: string, from: number, to: number, points: number): Promise<Curve> {

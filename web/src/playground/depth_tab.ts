@@ -33,25 +33,26 @@ interface Wanted {
   scale: number;
   depth: number;
   width: number;
-  biasStd: number|undefined;
+  biasStd: number | undefined;
   seed: number;
 }
 
 function mount(into: HTMLElement, host: Host): Mounted {
   const measurer = host.newEngine();
   let state: State = depthTab.defaults;
-  let wanted: Wanted|undefined;
-  let net: Propagation|undefined;
-  let curve: Curve|undefined;
+  let wanted: Wanted | undefined;
+  let net: Propagation | undefined;
+  let curve: Curve | undefined;
   let fates: Fate[] = [];
   let names: string[] = [];
-  let list: InitList|undefined;
+  let list: InitList | undefined;
   let layer = 1;
   let playing = 0;
   let progress = 2;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  const activation = select({label: "Activation", options: [], value: "", change: value => host.set({activation: value})});
+  const activation =
+      select({label: "Activation", options: [], value: "", change: value => host.set({activation: value})});
   const box = formulaBox({
     label: "or a formula in x",
     value: "",
@@ -59,9 +60,17 @@ function mount(into: HTMLElement, host: Host): Mounted {
     check: text => host.engine.curve({activation: text, from: -4, to: 4, points: 9}),
     change: (text, done) => done && host.set({activation: text})
   });
-  const depth = slider({label: "Depth, layers", lowest: 2, highest: deepest, step: 1, value: 30, change: v => host.set({depth: String(v)})});
+  const depth = slider({
+    label: "Depth, layers",
+    lowest: 2,
+    highest: deepest,
+    step: 1,
+    value: 30,
+    change: v => host.set({depth: String(v)})
+  });
   const widths = [8, 16, 32, 64, 128, 256];
-  const width = select({label: "Width, units", options: widths.map(String), value: "64", change: v => host.set({width: v})});
+  const width =
+      select({label: "Width, units", options: widths.map(String), value: "64", change: v => host.set({width: v})});
   const bias = slider({
     label: "Biases, σ_b",
     lowest: 0,
@@ -92,6 +101,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
     step: 0.005,
     value: 2,
     "aria-label": "Time: forward through the layers, then backward",
+    "aria-valuetext": "all has arrived",
     input() {
       stop();
       showAt(Number(time.value));
@@ -100,27 +110,34 @@ function mount(into: HTMLElement, host: Host): Mounted {
   const card = h("div.fact.layer-card");
   const phase = new PhaseDiagram((sigma_w, sigma_b) => {
     const base = baseOf();
-    if (base) host.set({scale: String(Number((sigma_w / Math.sqrt(base.w2)).toPrecision(5))), "bias-std": String(sigma_b)});
+    if (base) host.set({scale: String(Number((sigma_w / base.w).toPrecision(5))), "bias-std": String(sigma_b)});
   });
   const lists = h("div.picker");
   const byDepth = h("div.by-depth");
-  const reset = button("Reset", () => host.set({scale: "1", "bias-std": ""}), {"aria-label": "Reset the scales to the initializer’s"});
-  into.append(h("div.depth",
-      lists, h("div.stage", h("div.settings", activation.element, box.element, depth.element, width.element), h("div.outcome", verdicts, h("div.scale", scale.element, reset)),
-          sentence, stage.element, h("div.player", play, time),
-          h("p.legend-line", h("i.measured"), "measured ", h("i.theory"), "theory, and its band at this width ", h("i.shade"), "each layer’s histogram"),
-          exportTools({
-            title: "Signal and gradient by layer",
-            file: "depth",
-            legend: () => [{name: "signal", color: "var(--signal)", kind: "line"}, {name: "gradient", color: "var(--gradient)", kind: "line"},
-                           {name: "theory", color: "var(--ink)", kind: "dashed"}],
-            data: () => stageData(net),
-            svg: () => stage.svg
-          })),
-      h("aside.side", h("div.fact", h("h2", "Order and chaos"),
-            h("p.where", "Blue: gradients vanish. Orange: they explode. On the line they keep their size. The ring is the critical point; drag your net."),
-            phase.element, bias.element),
-          card)),
+  const reset = button(
+      "Reset", () => host.set({scale: "1", "bias-std": ""}), {"aria-label": "Reset the scales to the initializer’s"});
+  into.append(
+      h("div.depth", lists,
+          h("div.stage", h("div.settings", activation.element, box.element, depth.element, width.element),
+              h("div.outcome", verdicts, h("div.scale", scale.element, reset)), sentence, stage.element,
+              h("div.player", play, time),
+              h("p.legend-line", h("i.measured"), "measured ", h("i.theory"), "theory, and its band at this width ",
+                  h("i.shade"), "each layer’s histogram"),
+              exportTools({
+                title: "Signal and gradient by layer",
+                file: "depth",
+                legend: () => [{name: "signal", color: "var(--signal)", kind: "line"},
+                    {name: "gradient", color: "var(--gradient)", kind: "line"},
+                    {name: "theory", color: "var(--ink)", kind: "dashed"}],
+                data: () => stageData(net),
+                svg: () => stage.svg
+              })),
+          h("aside.side",
+              h("div.fact", h("h2", "Order and chaos"),
+                  h("p.where",
+                      "Left of the line gradients vanish, right of it they explode. The ring is the critical point. Drag your net."),
+                  phase.element, bias.element),
+              card)),
       byDepth);
 
   const measure = latest((w: Wanted) => measurer.propagate(options(w)), (answer: Propagation, w) => {
@@ -135,19 +152,21 @@ function mount(into: HTMLElement, host: Host): Mounted {
     if (fresh && !calm.matches) start();
   }, error => host.notice(error.message));
   let lastInit = "";
-  const fate = latest(({activation: f, depth: _, width: units}: {activation: string; depth: number; width: number}) =>
-          host.engine.fates({activation: f, inits: names, depth: deepest, width: units}),
+  const fate = latest(({activation: f, init, width: units}: Wanted) => host.engine.fates(
+                          {activation: f, inits: [...new Set([...names, init])], depth: deepest, width: units}),
       (answer: Fate[]) => {
         fates = answer;
         showFates();
         if (wanted) follow();
-      }, error => host.notice(error.message));
+      },
+      error => host.notice(error.message));
   const map = latest((f: string) => host.engine.phase({activation: f, sigma_w: [...axes.w], sigma_b: [...axes.b]}),
       (answer: Phases) => phase.show(answer), () => {});
-  const shape = latest((f: string) => host.engine.curve({activation: f, from: -4, to: 4, points: 161}), (answer: Curve) => {
-    curve = answer;
-    look(layer);
-  }, () => {});
+  const shape =
+      latest((f: string) => host.engine.curve({activation: f, from: -4, to: 4, points: 161}), (answer: Curve) => {
+        curve = answer;
+        look(layer);
+      }, () => {});
 
   void host.engine.list().then(known => {
     names = known.initializers.map(one => one.name);
@@ -188,25 +207,28 @@ function mount(into: HTMLElement, host: Host): Mounted {
       map(wanted.activation);
       shape(wanted.activation);
     }
-    if (before?.activation !== wanted.activation || before.width !== wanted.width) fate(wanted);
+    const known = fates.some(one => one.init === wanted!.init);
+    if (before?.activation !== wanted.activation || before.width !== wanted.width || !known)
+      fate(wanted);
     else {
       showFates();
       follow();
     }
   }
 
-  /** Variances of weights and biases that the chosen initializer draws in a middle layer. */
-  function baseOf(): {w2: number; b2: number}|undefined {
+  /** Scales of the weights and biases that the chosen initializer draws in a middle layer. */
+  function baseOf(): {w: number; b: number} | undefined {
     const own = fates.find(one => one.init === wanted?.init);
-    return own && own.sigma_w2 !== null && own.sigma_w2 > 0 ? {w2: own.sigma_w2, b2: own.sigma_b2 ?? 0} : undefined;
+    return own?.sigma_w2 ? {w: Math.sqrt(own.sigma_w2), b: Math.sqrt(own.sigma_b2 ?? 0)} : undefined;
   }
 
   /** Another scale than the initializer's own is drawn with Gaussian weights of that scale. */
-  function options({activation: f, init, scale: factor, depth: layers, width: units, biasStd, seed}: Wanted): PropagateOptions {
+  function options(
+      {activation: f, init, scale: factor, depth: layers, width: units, biasStd, seed}: Wanted): PropagateOptions {
     const base = baseOf();
     const digits = (x: number) => String(Number(x.toPrecision(6)));
     const own = factor === 1 || !base;
-    const scaled = own ? init : `gaussian(sigma_w=${digits(Math.sqrt(base.w2) * factor)}, sigma_b=${digits(Math.sqrt(base.b2))})`;
+    const scaled = own ? init : `gaussian(sigma_w=${digits(base.w * factor)}, sigma_b=${digits(base.b)})`;
     return {
       activation: f,
       init: scaled,
@@ -222,9 +244,9 @@ function mount(into: HTMLElement, host: Host): Mounted {
   /** What depends on the initializer's own scales, once they are known. */
   function follow(): void {
     const base = baseOf();
-    const biasStd = wanted!.biasStd ?? Math.sqrt(base?.b2 ?? 0);
+    const biasStd = wanted!.biasStd ?? base?.b ?? 0;
     bias.set(biasStd);
-    phase.place(base ? {w: Math.sqrt(base.w2) * wanted!.scale, b: biasStd} : null);
+    phase.place(base ? {w: base.w * wanted!.scale, b: biasStd} : null);
     scale.element.hidden = !base;
     measure(wanted!);
   }
@@ -268,18 +290,19 @@ function mount(into: HTMLElement, host: Host): Mounted {
   function say(): void {
     const [first, last] = [net!.layers[0]!, net!.layers.at(-1)!];
     const signal = Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
-    verdicts.replaceChildren(...verdict("Signal at the last layer", signal, "of the first layer’s"),
-        ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, "of the last layer’s"));
-    sentence.textContent = `With ${net!.init}, ${prose(net!.conclusion)}.`;
+    verdicts.replaceChildren(...verdict("Signal at the last layer", signal, "of layer 1’s"),
+        ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, `of layer ${net!.layers.length}’s`));
+    const words = prose(net!.conclusion);
+    sentence.textContent = `${words[0]!.toUpperCase()}${words.slice(1)}.`;
   }
   function verdict(name: string, ratio: number, of: string): HTMLElement[] {
     const log = Math.log10(ratio);
-    const [word, kind] = !(ratio > 0) || !Number.isFinite(log) ? ["gone", "fades"]
-        : log < -4                                           ? ["vanishes", "fades"]
-        : log < -1                                           ? ["fades", "fades"]
-        : log > 4                                            ? ["explodes", "grows"]
-        : log > 1                                            ? ["grows", "grows"]
-                                                             : ["keeps its size", "stays"];
+    const [word, kind] = !(ratio > 0) || !Number.isFinite(log) ? ["gone", "fades"] :
+        log < -4                                               ? ["vanishes", "fades"] :
+        log < -1                                               ? ["fades", "fades"] :
+        log > 4                                                ? ["explodes", "grows"] :
+        log > 1                                                ? ["grows", "grows"] :
+                                                                 ["holds", "stays"];
     const size = !Number.isFinite(log) ? number(ratio) : Math.abs(log) < 3 ? number(ratio, 2) : power(Math.round(log));
     return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size} ${of}`))];
   }
@@ -289,7 +312,8 @@ function mount(into: HTMLElement, host: Host): Mounted {
     time.value = String(next);
     const layers = stage.depth;
     const at = Math.ceil((next < 1 ? next : 2 - next) * layers);
-    time.setAttribute("aria-valuetext", next >= 2 ? "all has arrived" : `${next < 1 ? "forward" : "backward"}, layer ${Math.max(1, at)}`);
+    time.setAttribute("aria-valuetext",
+        next >= 2 ? "all has arrived" : `${next < 1 ? "forward" : "backward"}, layer ${Math.max(1, at)}`);
     stage.play(next);
     if (next < 2) look(Math.max(1, Math.min(layers, at)));
   }
@@ -300,8 +324,10 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const frame = (now: number) => {
       const next = Math.min(2, Math.max(0, ((now - begun) / (seconds * 1000)) * 2));
       showAt(next);
-      if (next < 2) playing = requestAnimationFrame(frame);
-      else stop();
+      if (next < 2)
+        playing = requestAnimationFrame(frame);
+      else
+        stop();
     };
     playing = requestAnimationFrame(frame);
   }

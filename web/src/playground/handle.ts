@@ -49,7 +49,10 @@ export function handle(options: HandleOptions): Handle {
 
   function move(nextX: number, nextY: number): void {
     const [toX, toY] = [rounded(clamp(nextX, alongX), alongX), alongY ? rounded(clamp(nextY, alongY), alongY) : nextY];
-    if (toX !== x || toY !== y) options.change(toX, toY);
+    if (toX === x && toY === y) return;
+    // The next key may come before place() does.
+    [x, y] = [toX, toY];
+    options.change(x, y);
   }
   element.addEventListener("keydown", event => {
     const way: Record<string, [number, number]> = {

@@ -15,7 +15,13 @@ const full = 12;
 
 export class InitList {
   readonly element = h("fieldset.inits", h("legend", h("span", "Initializer"), h("span", "gradient at layer 1")));
-  private readonly rows = new Map<string, {radio: HTMLInputElement; bar: HTMLElement; text: HTMLElement; row: HTMLElement}>();
+  private readonly rows = new Map < string, {
+    radio: HTMLInputElement;
+    bar: HTMLElement;
+    text: HTMLElement;
+    row: HTMLElement
+  }
+  > ();
 
   constructor(names: string[], change: (name: string) => void) {
     const rest = names.filter(name => !groups.some(([, members]) => members.includes(name)));

@@ -3,7 +3,7 @@
 /** A function that asks. `show` gets each answer with its question; a failure goes to `fail`. */
 export function latest<Q, A>(ask: (question: Q) => Promise<A>, show: (answer: A, question: Q) => void,
     fail: (error: Error, question: Q) => void): (question: Q) => void {
-  let waiting: {question: Q}|undefined;
+  let waiting: {question: Q} | undefined;
   let busy = false;
   async function run(): Promise<void> {
     busy = true;

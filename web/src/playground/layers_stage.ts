@@ -13,7 +13,11 @@ const lanes = [
 ] as const;
 type Lane = (typeof lanes)[number];
 
-const margin = {left: 46, right: 16, top: 20};
+const margin = {
+  left: 46,
+  right: 16,
+  top: 20
+};
 const axisHeight = 30;
 /** Of one shaded cell, in powers of ten. */
 const cell = 0.125;
@@ -30,7 +34,8 @@ function log(row: PropagatedLayer, {name, root}: Lane, field: Field): number {
 }
 
 /** Share of a layer's numbers whose log10 |v| lies below `s`. */
-function shareBelow(histograms: Histograms, layer: number, total: number, rmsLog: number, lane: Lane): (s: number) => number {
+function shareBelow(histograms: Histograms, layer: number, total: number, rmsLog: number, lane: Lane): (s: number) =>
+    number {
   const {bins, lowest, highest, counts} = histograms;
   const size = (highest - lowest) / bins;
   const count = (i: number) => counts[layer * bins + i]!;
@@ -82,14 +87,14 @@ export class LayersStage {
   private readonly cursor;
   private readonly observer: ResizeObserver;
   private width = 0;
-  private net: Propagation|undefined;
+  private net: Propagation | undefined;
   private layer = 1;
   /** 0 … 1 forward, 1 … 2 backward; at 2 all has arrived. */
   private progress = 2;
-  private clips: [SVGElement, SVGElement]|undefined;
-  private pulse: SVGElement|undefined;
-  private mark: SVGElement|undefined;
-  private drawn: SVGSVGElement|undefined;
+  private clips: [SVGElement, SVGElement] | undefined;
+  private pulse: SVGElement | undefined;
+  private mark: SVGElement | undefined;
+  private drawn: SVGSVGElement | undefined;
   private laneHeight = 0;
 
   constructor(events: StageEvents) {
@@ -112,7 +117,7 @@ export class LayersStage {
     this.observer.observe(this.frame);
   }
 
-  get svg(): SVGSVGElement|undefined { return this.drawn; }
+  get svg(): SVGSVGElement | undefined { return this.drawn; }
   get depth(): number { return this.net?.layers.length ?? 1; }
 
   show(net: Propagation): void {
@@ -144,7 +149,7 @@ export class LayersStage {
   private draw(): void {
     const net = this.net;
     if (!net || this.width < 100) return;
-    this.laneHeight = Math.round(Math.max(130, Math.min(178, this.width * 0.32)));
+    this.laneHeight = Math.round(Math.max(130, Math.min(164, this.width * 0.32)));
     const height = this.laneTop(1) + this.laneHeight + 8;
     const right = this.width - margin.right;
     this.clips = [svg("rect", {}), svg("rect", {})];
@@ -164,8 +169,10 @@ export class LayersStage {
     });
     const ticks = Math.max(1, Math.ceil(this.depth / Math.max(4, this.width / 55)));
     const between = this.laneTop(0) + this.laneHeight + 17;
-    const numbers = net.layers.filter(row => row.layer === 1 || row.layer % ticks === 0).map(row => svg("text",
-        {x: this.px(row.layer), y: between, "text-anchor": "middle", fill: "var(--muted)"}, String(row.layer)));
+    const numbers =
+        net.layers.filter(row => row.layer === 1 || row.layer % ticks === 0)
+            .map(row => svg("text", {x: this.px(row.layer), y: between, "text-anchor": "middle", fill: "var(--muted)"},
+                     String(row.layer)));
     this.drawn = svg("svg", {
       width: this.width,
       height,
@@ -174,7 +181,8 @@ export class LayersStage {
       role: "img",
       "aria-label": `Root mean square of signal and gradient in each of ${this.depth} layers, measured and by theory.`
     },
-        content, numbers, svg("text", {x: 2, y: between, fill: "var(--muted)"}, "layer"), this.mark, this.pulse) as SVGSVGElement;
+                     content, numbers, svg("text", {x: 2, y: between, fill: "var(--muted)"}, "layer"), this.mark,
+                     this.pulse) as SVGSVGElement;
     this.frame.replaceChildren(this.drawn);
     this.move();
   }
@@ -183,7 +191,8 @@ export class LayersStage {
     const step = [1, 2, 3, 4, 6, 10].find(s => (high - low) / s <= this.laneHeight / 30) ?? 12;
     const result: SVGElement[] = [];
     for (let e = Math.ceil(low / step) * step; e <= high; e += step) {
-      result.push(svg("line", {x1: margin.left, x2: right, y1: py(e), y2: py(e), stroke: e ? "var(--grid)" : "var(--faint)"}),
+      result.push(
+          svg("line", {x1: margin.left, x2: right, y1: py(e), y2: py(e), stroke: e ? "var(--grid)" : "var(--faint)"}),
           svg("text", {x: margin.left - 7, y: py(e), dy: "0.32em", "text-anchor": "end", fill: "var(--muted)"},
               e === 0 ? "1" : power(e)));
     }
@@ -212,8 +221,8 @@ export class LayersStage {
       let before = below(low);
       for (let s = low; s < high; s += cell) {
         const now = below(s + cell);
-        shades.add(Math.min(1, Math.sqrt((now - before) / 0.16)) * 0.62, this.px(l + 0.5) + gap / 2, py(s + cell), this.step - gap,
-            py(s) - py(s + cell) + 0.4);
+        shades.add(Math.min(1, Math.sqrt((now - before) / 0.16)) * 0.62, this.px(l + 0.5) + gap / 2, py(s + cell),
+            this.step - gap, py(s) - py(s + cell) + 0.4);
         before = now;
       }
     }
@@ -223,25 +232,39 @@ export class LayersStage {
   private curves(layers: PropagatedLayer[], lane: Lane, py: (v: number) => number): SVGElement[] {
     const line = (field: Field, from = layers) => {
       let pen = "M";
-      return from.map(row => {
-        const v = log(row, lane, field);
-        if (!Number.isFinite(v)) return (pen = "M", "");
-        const text = `${pen}${this.px(row.layer).toFixed(1)} ${py(v).toFixed(1)}`;
-        pen = "L";
-        return text;
-      }).join("");
+      return from
+          .map(row => {
+            const v = log(row, lane, field);
+            if (!Number.isFinite(v)) return (pen = "M", "");
+            const text = `${pen}${this.px(row.layer).toFixed(1)} ${py(v).toFixed(1)}`;
+            pen = "L";
+            return text;
+          })
+          .join("");
     };
     // The band of theory at this width, where one is known.
-    const banded = layers.filter(row => Number.isFinite(log(row, lane, "_theory_low") + log(row, lane, "_theory_high")));
+    const banded =
+        layers.filter(row => Number.isFinite(log(row, lane, "_theory_low") + log(row, lane, "_theory_high")));
     const back = line("_theory_low", [...banded].reverse()).replace("M", "L");
     const band = banded.length > 1 ? `${line("_theory_high", banded)}${back}Z` : "";
-    const dots = this.step < 5 ? [] : layers.filter(row => Number.isFinite(log(row, lane, ""))).map(row => svg("circle",
-        {cx: this.px(row.layer), cy: py(log(row, lane, "")), r: Math.min(3.2, this.step / 3), fill: lane.color}));
+    const dots =
+        this.step < 5 ? [] : layers.filter(row => Number.isFinite(log(row, lane, ""))).map(row => svg("circle", {
+          cx: this.px(row.layer),
+          cy: py(log(row, lane, "")),
+          r: Math.min(3.2, this.step / 3),
+          fill: lane.color
+        }));
     return [
       svg("path", {d: band, fill: "var(--ink)", "fill-opacity": 0.13, "data-mark": "band"}),
       svg("path", {d: line(""), fill: "none", stroke: lane.color, "stroke-width": 2.2, "data-mark": "measured"}),
-      ...dots,
-      svg("path", {d: line("_theory"), fill: "none", stroke: "var(--ink)", "stroke-width": 1.3, "stroke-dasharray": "3 4", "data-mark": "theory"})
+      ...dots, svg("path", {
+        d: line("_theory"),
+        fill: "none",
+        stroke: "var(--ink)",
+        "stroke-width": 1.3,
+        "stroke-dasharray": "3 4",
+        "data-mark": "theory"
+      })
     ];
   }
 
@@ -250,7 +273,8 @@ export class LayersStage {
     const room = this.width - margin.left - margin.right;
     const [forward, backward] = [Math.min(1, this.progress), Math.max(0, this.progress - 1)];
     const put = (rect: SVGElement, x: number, y: number, width: number) => {
-      for (const [name, v] of Object.entries({x, y, width, height: this.laneHeight})) rect.setAttribute(name, v.toFixed(1));
+      for (const [name, v] of Object.entries({x, y, width, height: this.laneHeight}))
+        rect.setAttribute(name, v.toFixed(1));
     };
     put(this.clips[0], margin.left - 5, this.laneTop(0), forward * room + 10);
     put(this.clips[1], margin.left - 5 + (1 - backward) * room, this.laneTop(1), backward * room + 10);
@@ -265,7 +289,10 @@ export class LayersStage {
 }
 
 /** What the stage shows, as a table. */
-export function stageData(net: Propagation|undefined): {columns: string[]; rows: (number|Num)[][]} {
+export function stageData(net: Propagation | undefined): {columns: string[]; rows: (number | Num)[][]} {
   const columns = lanes.flatMap(({name}) => fields.map(field => `${name}${field}`));
-  return {columns: ["layer", ...columns], rows: (net?.layers ?? []).map(row => [row.layer, ...columns.map(c => row[c] ?? null)])};
+  return {
+    columns: ["layer", ...columns],
+    rows: (net?.layers ?? []).map(row => [row.layer, ...columns.map(c => row[c] ?? null)])
+  };
 }

@@ -7,9 +7,17 @@ import {handle} from "./handle";
 import {Shades} from "./shades";
 
 /** Of sigma_w and sigma_b: from, to, values. */
-export const axes = {w: [0, 4, 81], b: [0, 2, 41]} as const;
+export const axes = {
+  w: [0, 4, 81],
+  b: [0, 2, 41]
+} as const;
 
-const margin = {left: 34, right: 8, top: 8, bottom: 36};
+const margin = {
+  left: 44,
+  right: 8,
+  top: 8,
+  bottom: 36
+};
 /** chi1 at which colours are full: gradients then change by half their size a layer. */
 const full = Math.log(4);
 
@@ -19,9 +27,9 @@ export class PhaseDiagram {
   private readonly point;
   private width = 0;
   private height = 0;
-  private phases: Phases|undefined;
-  private at: {w: number; b: number}|null = null;
-  private drawn: SVGSVGElement|undefined;
+  private phases: Phases | undefined;
+  private at: {w: number; b: number} | null = null;
+  private drawn: SVGSVGElement | undefined;
 
   constructor(change: (sigma_w: number, sigma_b: number) => void) {
     const [w, b] = [axes.w, axes.b];
@@ -30,10 +38,8 @@ export class PhaseDiagram {
       class: "grip",
       x: {lowest: 0.02, highest: w[1], step: 0.02},
       y: {lowest: b[0], highest: b[1], step: 0.02},
-      at: (px, py) => ({
-        x: ((px - margin.left) / this.roomX) * w[1],
-        y: ((margin.top + this.roomY - py) / this.roomY) * b[1]
-      }),
+      at: (px, py) =>
+          ({x: ((px - margin.left) / this.roomX) * w[1], y: ((margin.top + this.roomY - py) / this.roomY) * b[1]}),
       say: (x, y) => `sigma w ${number(x)}, sigma b ${number(y)}`,
       change
     });
@@ -48,7 +54,7 @@ export class PhaseDiagram {
     }).observe(this.frame);
   }
 
-  get svg(): SVGSVGElement|undefined { return this.drawn; }
+  get svg(): SVGSVGElement | undefined { return this.drawn; }
   private get roomX(): number { return this.width - margin.left - margin.right; }
   private get roomY(): number { return this.height - margin.top - margin.bottom; }
   private px(w: number): number { return margin.left + (w / axes.w[1]) * this.roomX; }
@@ -59,7 +65,7 @@ export class PhaseDiagram {
     this.draw();
   }
   /** Null for an initializer whose weights have no such scale. */
-  place(at: {w: number; b: number}|null): void {
+  place(at: {w: number; b: number} | null): void {
     this.at = at;
     this.move();
   }
@@ -86,35 +92,59 @@ export class PhaseDiagram {
         const [y0, y1] = [Math.max(0, r - 0.5) * cellY, Math.min(rows - 1, r + 0.5) * cellY];
         const [x, y] = [margin.left + x0, margin.top + this.roomY - y1];
         const [width, height] = [x1 - x0 + 0.3, y1 - y0 + 0.3];
-        if (!Number.isFinite(chi)) unbounded += `M${x.toFixed(1)} ${y.toFixed(1)}h${width.toFixed(1)}v${height.toFixed(1)}h${(-width).toFixed(1)}z`;
-        else (chi < 1 ? ordered : chaotic).add(Math.min(1, Math.abs(Math.log(chi)) / full), x, y, width, height);
+        if (!Number.isFinite(chi))
+          unbounded +=
+              `M${x.toFixed(1)} ${y.toFixed(1)}h${width.toFixed(1)}v${height.toFixed(1)}h${(-width).toFixed(1)}z`;
+        else
+          (chi < 1 ? ordered : chaotic).add(Math.min(1, Math.abs(Math.log(chi)) / full), x, y, width, height);
       }
     }
-    const label = (x: number, y: number, text: string, more = {}) => svg("text", {x, y, fill: "var(--muted)", ...more}, text);
+    const label = (x: number, y: number, text: string, more = {}) =>
+        svg("text", {x, y, fill: "var(--muted)", ...more}, text);
     const floor = margin.top + this.roomY;
     const {critical} = phases;
     const inView = critical && Math.sqrt(critical.sigma_w2) <= axes.w[1] && Math.sqrt(critical.sigma_b2) <= axes.b[1];
-    const ring = inView
-        ? svg("circle", {cx: this.px(Math.sqrt(critical.sigma_w2)), cy: this.py(Math.sqrt(critical.sigma_b2)), r: 5.5,
-                         fill: "none", stroke: "var(--ink)", "stroke-width": 1.8, "data-mark": "critical"})
-        : null;
-    this.drawn = svg("svg", {
-      width: this.width,
-      height: this.height,
-      viewBox: `0 0 ${this.width} ${this.height}`,
-      class: "plot",
-      role: "img",
-      "aria-label": "Phase diagram: small weights are ordered, gradients vanish; large ones chaotic, gradients explode."
-    },
-        svg("rect", {x: margin.left, y: margin.top, width: this.roomX, height: this.roomY, fill: "var(--heat-middle)"}),
-        ordered.drawn("var(--heat-under)", "var(--heat-middle)"), chaotic.drawn("var(--heat-over)", "var(--heat-middle)"),
-        svg("path", {d: unbounded, fill: "var(--none)"}),
-        svg("path", {d: this.contour(phases.chi1), fill: "none", stroke: "var(--ink)", "stroke-width": 1.6, "data-mark": "edge"}), ring,
-        [0, 1, 2, 3, 4].map(w => label(this.px(w), floor + 14, number(w), {"text-anchor": "middle"})),
-        [0, 0.5, 1, 1.5, 2].map(b => label(margin.left - 6, this.py(b), number(b), {"text-anchor": "end", dy: "0.32em"})),
-        label(margin.left + this.roomX / 2, floor + 30, "σ_w, scale of the weights", {"text-anchor": "middle"}),
-        svg("text", {transform: `translate(9 ${margin.top + this.roomY / 2}) rotate(-90)`, "text-anchor": "middle", fill: "var(--muted)"},
-            "σ_b, of the biases")) as SVGSVGElement;
+    const ring = inView ? svg("circle", {
+      cx: this.px(Math.sqrt(critical.sigma_w2)),
+      cy: this.py(Math.sqrt(critical.sigma_b2)),
+      r: 5.5,
+      fill: "none",
+      stroke: "var(--ink)",
+      "stroke-width": 1.8,
+      "data-mark": "critical"
+    }) :
+                          null;
+    this.drawn =
+        svg("svg", {
+          width: this.width,
+          height: this.height,
+          viewBox: `0 0 ${this.width} ${this.height}`,
+          class: "plot",
+          role: "img",
+          "aria-label":
+              "Phase diagram: small weights are ordered, gradients vanish; large ones chaotic, gradients explode."
+        },
+            svg("rect",
+                {x: margin.left, y: margin.top, width: this.roomX, height: this.roomY, fill: "var(--heat-middle)"}),
+            ordered.drawn("var(--heat-under)", "var(--heat-middle)"),
+            chaotic.drawn("var(--heat-over)", "var(--heat-middle)"), svg("path", {d: unbounded, fill: "var(--none)"}),
+            svg("path", {
+              d: this.contour(phases.chi1),
+              fill: "none",
+              stroke: "var(--ink)",
+              "stroke-width": 1.6,
+              "data-mark": "edge"
+            }),
+            ring, [0, 1, 2, 3, 4].map(w => label(this.px(w), floor + 14, number(w), {"text-anchor": "middle"})),
+            [0, 0.5, 1, 1.5, 2].map(
+                b => label(margin.left - 6, this.py(b), number(b), {"text-anchor": "end", dy: "0.32em"})),
+            label(margin.left + this.roomX / 2, floor + 30, "σ_w, scale of the weights", {"text-anchor": "middle"}),
+            svg("text", {
+              transform: `translate(10 ${margin.top + this.roomY / 2}) rotate(-90)`,
+              "text-anchor": "middle",
+              fill: "var(--muted)"
+            },
+                "σ_b, of the biases")) as SVGSVGElement;
     this.frame.replaceChildren(this.drawn);
     this.move();
   }

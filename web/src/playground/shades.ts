@@ -10,7 +10,8 @@ export class Shades {
   add(share: number, x: number, y: number, width: number, height: number): void {
     const level = Math.min(levels, Math.round(share * levels));
     if (!(level > 0)) return;
-    this.paths[level - 1] += `M${x.toFixed(1)} ${y.toFixed(1)}h${width.toFixed(1)}v${height.toFixed(1)}h${(-width).toFixed(1)}z`;
+    this.paths[level - 1] +=
+        `M${x.toFixed(1)} ${y.toFixed(1)}h${width.toFixed(1)}v${height.toFixed(1)}h${(-width).toFixed(1)}z`;
   }
 
   drawn(color: string, paper = "var(--paper)"): SVGElement[] {

@@ -1,8 +1,10 @@
 // What stays while tabs change: the way between them, the address, sharing, colours, the command line, messages.
 import {commandLine, h} from "../dom";
 import {themeSwitch} from "../theme";
+
 import {readAddress, writeAddress} from "./address";
 import {Engine} from "./engine";
+
 import type {Host, Mounted, State, Tab} from "./tab";
 
 interface Panel {
@@ -24,8 +26,8 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
   const panels = tabs.map(panel);
   const links = tabs.map(tab => h("a", {href: `#${tab.id}`}, tab.title));
   const share = h("button.quiet", {type: "button", click: copyAddress}, "Copy link");
-  let current: Panel|undefined;
-  let writing: ReturnType<typeof setTimeout>|undefined;
+  let current: Panel | undefined;
+  let writing: ReturnType<typeof setTimeout> | undefined;
 
   root.append(h("a.skip", {href: "#main", click: skip}, "Skip to the playground"),
       h("header.top", h("a.brand", {href: `#${tabs[0]!.id}`}, "evengrad ", h("span", "playground")),
@@ -33,8 +35,10 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
       h("main", {id: "main", tabindex: -1}, panels.map(p => p.section)), live);
   addEventListener("hashchange", open);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) current?.mounted?.pause();
-    else current?.mounted?.resume();
+    if (document.hidden)
+      current?.mounted?.pause();
+    else
+      current?.mounted?.resume();
   });
   open();
 
@@ -54,8 +58,10 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
       current?.mounted?.pause();
       panels.forEach((p, i) => {
         p.section.hidden = p !== next;
-        if (p === next) links[i]!.setAttribute("aria-current", "page");
-        else links[i]!.removeAttribute("aria-current");
+        if (p === next)
+          links[i]!.setAttribute("aria-current", "page");
+        else
+          links[i]!.removeAttribute("aria-current");
       });
       current = next;
       document.title = `${place.tab.title} · evengrad playground`;
@@ -64,8 +70,10 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
     // A plain link to a tab goes on with what it last showed.
     const plain = !location.hash.includes("?") && !first;
     if (!plain) next.state = place.state;
-    if (first) next.mounted = place.tab.mount(next.body, hostOf(next));
-    else next.mounted!.resume();
+    if (first)
+      next.mounted = place.tab.mount(next.body, hostOf(next));
+    else
+      next.mounted!.resume();
     say(next, place.problems.join(" "));
     next.mounted!.update(next.state);
     if (plain) writeNow(next);
@@ -91,11 +99,16 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
         open();
       },
       command: text => p.command.replaceChildren(h("p", "The same on the command line"), commandLine(text)),
-      notice: text => say(p, text),
+      notice: text => add(p, text),
       announce: text => (live.textContent = text),
     };
   }
 
+  /** Beside what is said already; all of it goes when the state changes. */
+  function add(p: Panel, text: string): void {
+    const said = p.notice.textContent!;
+    if (!said.includes(text)) say(p, `${said} ${text}`.trim());
+  }
   function say(p: Panel, text: string): void {
     p.notice.textContent = text;
     p.notice.hidden = !text;

@@ -15,7 +15,7 @@ export interface Host {
   go(tab: string, state?: Record<string, string>): void;
   /** The command that reproduces what is shown. */
   command(text: string): void;
-  /** Something that went wrong or that the reader should know, above the tab; "" takes it away. */
+  /** Something that went wrong or that the reader should know, above the tab until its state changes. */
   notice(text: string): void;
   /** Told to screen readers when they have time. */
   announce(text: string): void;
