@@ -64,14 +64,41 @@ struct Lanes {
     std::memcpy(&r.v, p, sizeof r.v);
     return r;
   }
-  /// The first `count` < size lanes from memory, zero in the others.
+  /// The first `count` <= size lanes from memory, zero in the others.
   static Lanes load(const S* p, Index count) {
+#if EVENGRAD_VECTOR_BYTES == 64
+    if constexpr (sizeof(S) == 4) return Lanes((Vector)_mm512_maskz_loadu_ps(first<__mmask16>(count), p));
+    else return Lanes((Vector)_mm512_maskz_loadu_pd(first<__mmask8>(count), p));
+#elif EVENGRAD_VECTOR_BYTES == 32
+    if constexpr (sizeof(S) == 4) return Lanes((Vector)_mm256_maskload_ps(p, first(count)));
+    else return Lanes((Vector)_mm256_maskload_pd(p, first(count)));
+#else
+    if (count == size) return load(p);
     Lanes r(0.0);
-    std::memcpy(&r.v, p, static_cast<std::size_t>(count) * sizeof(S));
+    for (Index i = 0; i < count; ++i) r.v[i] = p[i];
     return r;
+#endif
   }
   void store(S* p) const { std::memcpy(p, &v, sizeof v); }
-  void store(S* p, Index count) const { std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(S)); }
+  void store(S* p, Index count) const {
+#if EVENGRAD_VECTOR_BYTES == 64
+    if constexpr (sizeof(S) == 4) _mm512_mask_storeu_ps(p, first<__mmask16>(count), (__m512)v);
+    else _mm512_mask_storeu_pd(p, first<__mmask8>(count), (__m512d)v);
+#else
+    if (count == size) return store(p);
+    // Pieces of constant size: AVX2's masked store takes tens of cycles on some machines, memcpy() is a call.
+    S all[size];
+    store(all);
+    const S* from = all;
+    if constexpr (size == 8) {
+      if (count & 4) std::memcpy(p, from, 4 * sizeof(S)), p += 4, from += 4;
+    }
+    if constexpr (size >= 4) {
+      if (count & 2) std::memcpy(p, from, 2 * sizeof(S)), p += 2, from += 2;
+    }
+    if (count & 1) *p = *from;
+#endif
+  }
   S operator[](Index lane) const { return v[lane]; }
 
   BitVector bits() const { return (BitVector)v; }
@@ -95,6 +122,22 @@ struct Lanes {
 
   /// a where the mask is set, else b.
   friend Lanes where(Mask<S> mask, Lanes a, Lanes b) { return mask.v ? a.v : b.v; }
+
+ private:
+  // The mask of the first `count` lanes. Masks keep what is loaded and stored in part in registers: with memcpy() the
+  // products took up to 1.3 times as long.
+#if EVENGRAD_VECTOR_BYTES == 64
+  template <class M>
+  static M first(Index count) {
+    return static_cast<M>((1u << count) - 1);
+  }
+#elif EVENGRAD_VECTOR_BYTES == 32
+  static __m256i first(Index count) {
+    static constexpr Bits<S> set_then_clear[16] = {-1, -1, -1, -1, sizeof(S) == 4 ? -1 : 0, sizeof(S) == 4 ? -1 : 0,
+                                                   sizeof(S) == 4 ? -1 : 0, sizeof(S) == 4 ? -1 : 0};
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(set_then_clear + size - count));
+  }
+#endif
 };
 
 template <Real S>

@@ -28,17 +28,17 @@ void for_row_tiles(ThreadPool& pool, Index rows, Index cols, Index work, Body&& 
   }
 }
 
-// out (M, N) = left (M, K) * right (K, N); the strides of right choose between a matrix and its transpose.
+// out (M, N) = left (M, K) * right (K, N).
 template <Real S>
-void multiply_matrices(ThreadPool& pool, Arena& arena, kernels::Left<S> left, Index m, Index k, Index n, const S* right,
-                       Index row_stride, Index col_stride, Target<S> out) {
+void multiply_matrices(ThreadPool& pool, Arena& arena, kernels::Left<S> left, Index m, Index k, Index n,
+                       kernels::Right<S> right, Target<S> out) {
   const auto& kernel = kernels::kernels<S>();
   const Arena::Mark mark = arena.mark();
-  S* packed = arena.allocate<S>(static_cast<std::size_t>(kernel.packed_size(k, n)));
-  kernel.pack(right, k, n, row_stride, col_stride, packed);
+  const kernels::Panels<S> panels =
+      kernel.pack(right, m, k, n, arena.allocate<S>(static_cast<std::size_t>(kernel.packed_size(k, n))));
   for_row_tiles(pool, m, n, m * k * n, [&](Index begin, Index end) {
     const kernels::Left<S> rows{left.data + begin * left.row_stride, left.row_stride, left.col_stride};
-    kernel.product(rows, k, packed, {nullptr, out.accumulate}, {out.data + begin * n, end - begin, n, n});
+    kernel.product(rows, k, panels, {nullptr, out.accumulate}, {out.data + begin * n, end - begin, n, n});
   });
   arena.release(mark);
 }
@@ -65,11 +65,11 @@ void Affine<S>::forward(Forward<S>& step) {
 
   Arena& arena = step.arena();
   const Arena::Mark mark = arena.mark();
-  S* packed = arena.allocate<S>(static_cast<std::size_t>(kernel.packed_size(in, out)));
-  kernel.pack(weight.data(), in, out, 1, in, packed);
+  const kernels::Panels<S> panels = kernel.pack(
+      {weight.data(), 1, in}, batch, in, out, arena.allocate<S>(static_cast<std::size_t>(kernel.packed_size(in, out))));
   for_row_tiles(step.pool(), batch, out, batch * in * out, [&](Index begin, Index end) {
     const Index at = begin * out, count = (end - begin) * out;
-    kernel.product({x.data() + begin * in, in, 1}, in, packed, {bias, false}, {y + at, end - begin, out, out});
+    kernel.product({x.data() + begin * in, in, 1}, in, panels, {bias, false}, {y + at, end - begin, out, out});
     if (z) std::copy_n(y + at, count, z + at);
     if (activated) (*f)(y + at, y + at, d ? d + at : nullptr, count);
   });
@@ -84,25 +84,24 @@ void Affine<S>::pull(Pull<S>& step) const {
   const auto& kernel = kernels::kernels<S>();
   const ConstMap<S> x = step.input(0), weight = step.input(1), gradient = step.gradient();
   const Index batch = x.rows(), in = x.cols(), out = weight.rows();
-  // dL/dz (B, O)
-  const S* gz = gradient.data();
-  if (derivative) {
-    S* product = step.scratch(batch * out);
-    kernel.multiply(gradient.data(), derivative, product, batch * out, false);
-    gz = product;
+  // dL/dz (B, O), and db (O), the sums of its columns
+  const S* gz = derivative ? step.scratch(batch * out) : gradient.data();
+  const bool wants_bias = has_bias && step.wants(2);
+  const Target<S> bias = wants_bias ? step.target(2) : Target<S>{};
+  if (derivative && wants_bias) {
+    kernel.multiply_and_sum({gradient.data(), batch, out, out}, derivative, const_cast<S*>(gz), bias.data,
+                            bias.accumulate);
+  } else if (derivative) {
+    kernel.multiply(gradient.data(), derivative, const_cast<S*>(gz), batch * out, false);
+  } else if (wants_bias) {
+    kernel.column_sums({gz, batch, out, out}, bias.data, bias.accumulate);
   }
   if (step.wants(1)) {  // dW (O, I) = gz^T x: the sum over the batch runs in its order
-    S* transposed = step.scratch(batch * out);
-    kernel.transpose({gz, batch, out, out}, transposed, batch);
-    multiply_matrices<S>(step.pool(), step.arena(), {transposed, batch, 1}, out, batch, in, x.data(), in, 1,
-                         step.target(1));
-  }
-  if (has_bias && step.wants(2)) {
-    const Target<S> to = step.target(2);
-    kernel.column_sums({gz, batch, out, out}, to.data, to.accumulate);
+    multiply_matrices<S>(step.pool(), step.arena(), {gz, 1, out}, out, batch, in, {x.data(), in, 1}, step.target(1));
   }
   if (step.wants(0)) {  // dx (B, I) = gz W
-    multiply_matrices<S>(step.pool(), step.arena(), {gz, out, 1}, batch, out, in, weight.data(), in, 1, step.target(0));
+    multiply_matrices<S>(step.pool(), step.arena(), {gz, out, 1}, batch, out, in, {weight.data(), in, 1},
+                         step.target(0));
   }
 }
 
@@ -149,8 +148,8 @@ Var<S> activate(const Var<S>& x, const Activation& f) {
 template <Real S>
 void MatMul<S>::forward(Forward<S>& step) {
   const ConstMap<S> a = step.input(0), b = step.input(1);
-  multiply_matrices<S>(step.pool(), step.arena(), {a.data(), a.cols(), 1}, a.rows(), a.cols(), b.cols(), b.data(),
-                       b.cols(), 1, {step.output().data(), false});
+  multiply_matrices<S>(step.pool(), step.arena(), {a.data(), a.cols(), 1}, a.rows(), a.cols(), b.cols(),
+                       {b.data(), b.cols(), 1}, {step.output().data(), false});
 }
 
 template <Real S>
@@ -158,10 +157,10 @@ void MatMul<S>::pull(Pull<S>& step) const {
   const ConstMap<S> a = step.input(0), b = step.input(1), gradient = step.gradient();
   const Index m = a.rows(), k = a.cols(), n = b.cols();
   if (step.wants(0)) {  // dA = g B^T
-    multiply_matrices<S>(step.pool(), step.arena(), {gradient.data(), n, 1}, m, n, k, b.data(), 1, n, step.target(0));
+    multiply_matrices<S>(step.pool(), step.arena(), {gradient.data(), n, 1}, m, n, k, {b.data(), 1, n}, step.target(0));
   }
   if (step.wants(1)) {  // dB = A^T g
-    multiply_matrices<S>(step.pool(), step.arena(), {a.data(), 1, k}, k, m, n, gradient.data(), n, 1, step.target(1));
+    multiply_matrices<S>(step.pool(), step.arena(), {a.data(), 1, k}, k, m, n, {gradient.data(), n, 1}, step.target(1));
   }
 }
 

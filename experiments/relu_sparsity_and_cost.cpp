@@ -234,7 +234,7 @@ void Run::products() {
     lefts.push_back(std::move(left));
   }
   std::vector<float> packed(static_cast<std::size_t>(k.packed_size(n, n)));
-  k.pack(right.data(), n, n, n, 1, packed.data());
+  const kernels::Panels<float> panels = k.pack({right.data(), n, 1}, plan_.tokens, n, n, packed.data());
   Matrix<float> out(plan_.tokens, n);
   // All work on one copy, so that it lies in the same place of memory.
   Matrix<float> work = lefts.front();
@@ -242,7 +242,7 @@ void Run::products() {
   for (const Matrix<float>& left : lefts) {
     actions.push_back([&] {
       work = left;
-      k.product({work.data(), n, 1}, n, packed.data(), {}, {out.data(), plan_.tokens, n, n});
+      k.product({work.data(), n, 1}, n, panels, {}, {out.data(), plan_.tokens, n, n});
     });
   }
   for (const Matrix<float>& left : lefts) {

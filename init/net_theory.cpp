@@ -291,10 +291,10 @@ Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index
 Matrix<float> product(const Matrix<float>& a, const Matrix<float>& b, bool transposed) {
   const auto& k = kernels::kernels<float>();
   std::vector<float> packed(static_cast<std::size_t>(k.packed_size(b.rows(), b.cols())));
-  k.pack(b.data(), b.rows(), b.cols(), b.cols(), 1, packed.data());
   Matrix<float> out(transposed ? a.cols() : a.rows(), b.cols());
   const kernels::Left<float> left{a.data(), transposed ? 1 : a.cols(), transposed ? a.cols() : 1};
-  k.product(left, b.rows(), packed.data(), {}, {out.data(), out.rows(), out.cols(), out.cols()});
+  const auto panels = k.pack({b.data(), b.cols(), 1}, out.rows(), b.rows(), b.cols(), packed.data());
+  k.product(left, b.rows(), panels, {}, {out.data(), out.rows(), out.cols(), out.cols()});
   return out;
 }
 

@@ -30,12 +30,34 @@ void multiply(const S* a, const S* b, S* out, Index count, bool accumulate) {
   }
 }
 
+// out[c] = (from zero or from what is there) + sum over r of term(r, c, load, store). A few rows at a time, so that the
+// sums are fetched rarely and rows are read along.
+template <Real S, class Term>
+void sum_columns(Index rows, Index cols, S* out, bool accumulate, Term term) {
+  constexpr Index at_a_time = 8;
+  for (Index begin = 0; begin == 0 || begin < rows; begin += at_a_time) {
+    const Index end = rows - begin < at_a_time ? rows : begin + at_a_time;
+    for_each_vector<S>(cols, [=](Index c, auto load, auto store) {
+      Lanes<S> sum = begin > 0 || accumulate ? load(out + c) : Lanes<S>(0.0);
+      for (Index r = begin; r < end; ++r) sum += term(r, c, load, store);
+      store(sum, out + c);
+    });
+  }
+}
+
 template <Real S>
 void column_sums(View<const S> in, S* out, bool accumulate) {
-  for_each_vector<S>(in.cols, [=](Index c, auto load, auto store) {
-    Lanes<S> sum = accumulate ? load(out + c) : Lanes<S>(0.0);
-    for (Index r = 0; r < in.rows; ++r) sum += load(in.data + r * in.stride + c);
-    store(sum, out + c);
+  sum_columns<S>(in.rows, in.cols, out, accumulate,
+                 [=](Index r, Index c, auto load, auto) { return load(in.data + r * in.stride + c); });
+}
+
+template <Real S>
+void multiply_and_sum(View<const S> a, const S* b, S* out, S* sums, bool accumulate) {
+  sum_columns<S>(a.rows, a.cols, sums, accumulate, [=](Index r, Index c, auto load, auto store) {
+    const Index i = r * a.stride + c;
+    const Lanes<S> product = load(a.data + i) * load(b + i);
+    store(product, out + i);
+    return product;
   });
 }
 
@@ -63,6 +85,7 @@ template <Real S>
 void add_elementwise(Table<S>& table) {
   table.multiply = multiply<S>;
   table.column_sums = column_sums<S>;
+  table.multiply_and_sum = multiply_and_sum<S>;
   table.softmax_rows = softmax_rows<S>;
 }
 

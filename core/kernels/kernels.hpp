@@ -22,12 +22,30 @@ struct View {
   Index nets = 1;
 };
 
-/// How the left factor of a product is read: element (m, k) at data[m * row_stride + k * col_stride].
+/// The left factor of a product: element (m, k) at data[m * row_stride + k * col_stride]. One of the strides is 1.
 template <Real S>
 struct Left {
   const S* data;
   Index row_stride;
   Index col_stride;
+};
+
+/// The right factor: element (k, n) at data[k * row_stride + n * col_stride]. One of the strides is 1.
+template <Real S>
+struct Right {
+  const S* data;
+  Index row_stride;
+  Index col_stride;
+};
+
+/// The right factor in panels of a few vectors' columns, as products read it: row k of panel i at
+/// data[i * step + k * stride]; the last panel, with the columns left over, lies elsewhere and has a stride of its own.
+template <Real S>
+struct Panels {
+  const S* data;
+  Index step;
+  Index stride;
+  const S* last;
 };
 
 /// What a product's chains start from.
@@ -42,15 +60,14 @@ struct Table {
   /// Name of the instruction set.
   const char* name;
 
-  /// Elements that pack() writes for a (k, n) right factor.
+  /// Room that pack() needs for a (k, n) right factor.
   Index (*packed_size)(Index k, Index n);
 
-  /// Lays the right factor, element (k, n) at data[k * row_stride + n * col_stride], out in panels as wide as a few
-  /// vectors, zero beyond the last column. One of the strides is 1.
-  void (*pack)(const S* data, Index k, Index n, Index row_stride, Index col_stride, S* packed);
+  /// Lays the right factor (k, n) of a product with m rows out in panels, in `packed` unless it can be read where it is.
+  Panels<S> (*pack)(Right<S> right, Index m, Index k, Index n, S* packed);
 
   /// out(m, n) = start + sum over k, in ascending order, of left(m, k) * right(k, n).
-  void (*product)(Left<S> left, Index k, const S* packed, Start<S> start, View<S> out);
+  void (*product)(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out);
 
   /// out(c, r) = in(r, c).
   void (*transpose)(View<const S> in, S* out, Index out_stride);
@@ -60,6 +77,9 @@ struct Table {
 
   /// out[c] = sum over r, in ascending order, of in(r, c), or added to what is there.
   void (*column_sums)(View<const S> in, S* out, bool accumulate);
+
+  /// out(r, c) = a(r, c) * b(r, c), all with a's stride, and their column_sums() in the same pass.
+  void (*multiply_and_sum)(View<const S> a, const S* b, S* out, S* sums, bool accumulate);
 
   /// p(r, :) = softmax(z(r, :)); log_sum[r] = log sum_c exp(z(r, c)), computed from the row's maximum.
   void (*softmax_rows)(View<const S> z, S* p, double* log_sum);

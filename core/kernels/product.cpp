@@ -1,4 +1,4 @@
-// Matrix products. The right factor is packed into panels a few vectors wide; a micro-kernel keeps a block of outputs in
+// Matrix products. The right factor is read in panels a few vectors wide; a micro-kernel keeps a block of outputs in
 // registers and walks down k with one multiply-add chain per output.
 #include <evengrad/core/kernels/table.hpp>
 #include <evengrad/core/kernels/transpose.hpp>
@@ -12,6 +12,8 @@ constexpr int panel_vectors = 2;
 constexpr int block_rows = EVENGRAD_VECTOR_BYTES == 64 ? 12 : 6;
 // Steps of k between two visits to the outputs: a panel of this height stays in the first-level cache.
 constexpr Index k_block = 256;
+// Bytes of a right factor that is read where it lies: it stays in the first-level cache.
+constexpr Index direct_bytes = 32 * 1024;
 
 template <Real S>
 constexpr Index panel_width = panel_vectors * Lanes<S>::size;
@@ -25,6 +27,13 @@ Index packed_size(Index k, Index n) {
 template <Real S>
 void pack_rows(const S* data, Index k, Index width, Index row_stride, S* panel) {
   using L = Lanes<S>;
+  if (width == panel_width<S>) {
+    for (Index i = 0; i < k; ++i, data += row_stride, panel += panel_width<S>) {
+#pragma GCC unroll 4
+      for (Index j = 0; j < panel_width<S>; j += L::size) L::load(data + j).store(panel + j);
+    }
+    return;
+  }
   for (Index i = 0; i < k; ++i, data += row_stride, panel += panel_width<S>) {
     for (Index j = 0; j < panel_width<S>; j += L::size) {
       const Index left = width - j;
@@ -38,59 +47,83 @@ void pack_rows(const S* data, Index k, Index width, Index row_stride, S* panel) 
 template <Real S>
 void pack_transposed(const S* data, Index k, Index width, Index col_stride, S* panel) {
   using L = Lanes<S>;
-  for (Index j = 0; j < panel_width<S>; j += L::size) {
+  for (Index j = 0; j < width; j += L::size) {
+    const Index cols = width - j < L::size ? width - j : L::size;
     for (Index i = 0; i < k; i += L::size) {
       const Index steps = k - i < L::size ? k - i : L::size;
-      L block[L::size];
-#pragma GCC unroll 16
-      for (Index r = 0; r < L::size; ++r) {
-        const S* row = data + (j + r) * col_stride + i;
-        block[r] = j + r >= width ? L(0.0) : steps == L::size ? L::load(row) : L::load(row, steps);
-      }
-      transpose_block<S>(block);
-      for (Index r = 0; r < steps; ++r) block[r].store(panel + (i + r) * panel_width<S> + j);
+      transpose_to(data + j * col_stride + i, col_stride, cols, steps, panel + i * panel_width<S> + j, panel_width<S>);
     }
   }
 }
 
 template <Real S>
-void pack(const S* data, Index k, Index n, Index row_stride, Index col_stride, S* packed) {
-  for (Index column = 0; column < n; column += panel_width<S>, packed += panel_width<S> * k) {
-    const Index width = n - column < panel_width<S> ? n - column : panel_width<S>;
-    if (col_stride == 1) {
-      pack_rows(data + column, k, width, row_stride, packed);
+Panels<S> pack(Right<S> right, Index m, Index k, Index n, S* packed) {
+  const Index left_over = n % panel_width<S>, whole = n - left_over;
+  if (right.col_stride == 1 && (m <= block_rows || k * right.row_stride * Index{sizeof(S)} <= direct_bytes)) {
+    if (left_over > 0) pack_rows(right.data + whole, k, left_over, right.row_stride, packed);
+    return {right.data, panel_width<S>, right.row_stride, packed};
+  }
+  S* panel = packed;
+  for (Index column = 0; column < n; column += panel_width<S>, panel += panel_width<S> * k) {
+    const Index width = column < whole ? panel_width<S> : left_over;
+    if (right.col_stride == 1) {
+      pack_rows(right.data + column, k, width, right.row_stride, panel);
     } else {
-      pack_transposed(data + column * col_stride, k, width, col_stride, packed);
+      pack_transposed(right.data + column * right.col_stride, k, width, right.col_stride, panel);
     }
   }
+  return {packed, panel_width<S> * k, panel_width<S>, packed + whole * k};
 }
 
-// out (rows x width, width <= vectors * lanes) = start + left * panel over `k` steps.
-template <Real S, int rows, int vectors>
-void block(Left<S> left, Index k, const S* panel, Start<S> start, S* out, Index out_stride, Index width) {
+// out (rows x width, width <= vectors * lanes) = start + left * panel over `k` steps. The left factor's element (r, i) is
+// left[r * left_stride + i], or left[i * left_stride + r] where it is transposed.
+template <Real S, int rows, int vectors, bool transposed>
+void block(const S* left, Index left_stride, Index k, const S* panel, Index panel_stride, Start<S> start, S* out,
+           Index out_stride, Index width) {
   using L = Lanes<S>;
+  const Index tail = width - (vectors - 1) * L::size;
+  const auto load = [tail](const S* from, int v) {
+    return v < vectors - 1 ? L::load(from + v * L::size) : L::load(from + v * L::size, tail);
+  };
   L sum[rows][vectors];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) sum[r][v] = L(0.0);
+  }
+  if (start.accumulate) {
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] = load(out + r * out_stride, v);
+    }
+  } else if (start.row) {
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const S* from = start.accumulate ? out + r * out_stride : start.row;
-      const Index left_over = width - v * L::size;
-      sum[r][v] = !from                  ? L(0.0)
-                  : left_over >= L::size ? L::load(from + v * L::size)
-                                         : L::load(from + v * L::size, left_over);
+      const L bias = load(start.row, v);
+#pragma GCC unroll 16
+      for (int r = 0; r < rows; ++r) sum[r][v] = bias;
     }
   }
-  const S* a = left.data;
-  for (Index i = 0; i < k; ++i, a += left.col_stride, panel += panel_width<S>) {
+  // Rows in groups of three, which one pointer and the stride address: a pointer a row does not fit into registers.
+  const S* group[(rows + 2) / 3];
+#pragma GCC unroll 16
+  for (int j = 0; j < (rows + 2) / 3; ++j) group[j] = left + 3 * j * left_stride;
+  for (Index i = 0; i < k; ++i, panel += panel_stride) {
     L b[vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) b[v] = L::load(panel + v * L::size);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
-      const L factor(a[r * left.row_stride]);
+      const L factor(transposed ? left[r] : group[r / 3][r % 3 * left_stride]);
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) sum[r][v] = fma(factor, b[v], sum[r][v]);
+    }
+    if constexpr (transposed) {
+      left += left_stride;
+    } else {
+#pragma GCC unroll 16
+      for (int j = 0; j < (rows + 2) / 3; ++j) ++group[j];
     }
   }
 #pragma GCC unroll 16
@@ -98,39 +131,50 @@ void block(Left<S> left, Index k, const S* panel, Start<S> start, S* out, Index 
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
       S* to = out + r * out_stride + v * L::size;
-      const Index left_over = width - v * L::size;
-      left_over >= L::size ? sum[r][v].store(to) : sum[r][v].store(to, left_over);
+      v < vectors - 1 ? sum[r][v].store(to) : sum[r][v].store(to, tail);
     }
   }
 }
 
 template <Real S>
-using Block = void (*)(Left<S>, Index, const S*, Start<S>, S*, Index, Index);
+using Block = void (*)(const S*, Index, Index, const S*, Index, Start<S>, S*, Index, Index);
 
-template <Real S, int vectors, int... rows>
+template <Real S, int vectors, bool transposed, int... rows>
 constexpr Block<S> block_of(int count, std::integer_sequence<int, rows...>) {
-  constexpr Block<S> blocks[] = {block<S, rows + 1, vectors>...};
+  constexpr Block<S> blocks[] = {block<S, rows + 1, vectors, transposed>...};
   return blocks[count - 1];
 }
 
 template <Real S>
-void product(Left<S> left, Index k, const S* packed, Start<S> start, View<S> out) {
-  using Rows = std::make_integer_sequence<int, block_rows>;
+Block<S> block_of(int rows, Index width, bool transposed) {
+  constexpr std::make_integer_sequence<int, block_rows> all;
+  if (width > Lanes<S>::size) {
+    return transposed ? block_of<S, panel_vectors, true>(rows, all) : block_of<S, panel_vectors, false>(rows, all);
+  }
+  return transposed ? block_of<S, 1, true>(rows, all) : block_of<S, 1, false>(rows, all);
+}
+
+template <Real S>
+void product(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out) {
+  const bool transposed = left.row_stride == 1 && left.col_stride != 1;
+  const Index left_stride = transposed ? left.col_stride : left.row_stride;
   // Blocks of nearly equal height, so that no block is a thin remainder.
   const Index block_count = (out.rows + block_rows - 1) / block_rows;
   for (Index k_begin = 0; k_begin == 0 || k_begin < k; k_begin += k_block) {
     const Index steps = k - k_begin < k_block ? k - k_begin : k_block;
     const Start<S> from = k_begin == 0 ? start : Start<S>{nullptr, true};
-    for (Index column = 0; column < out.cols; column += panel_width<S>) {
-      const Index width = out.cols - column < panel_width<S> ? out.cols - column : panel_width<S>;
-      const S* panel = packed + column * k + k_begin * panel_width<S>;
+    for (Index column = 0, i = 0; column < out.cols; column += panel_width<S>, ++i) {
+      const bool whole = out.cols - column >= panel_width<S>;
+      const Index width = whole ? panel_width<S> : out.cols - column;
+      const Index stride = whole ? right.stride : panel_width<S>;
+      const S* panel = (whole ? right.data + i * right.step : right.last) + k_begin * stride;
       const Start<S> here{from.row ? from.row + column : nullptr, from.accumulate};
       for (Index b = 0; b < block_count; ++b) {
         const Index row = out.rows * b / block_count;
         const int rows = static_cast<int>(out.rows * (b + 1) / block_count - row);
-        const Left<S> a{left.data + row * left.row_stride + k_begin * left.col_stride, left.row_stride, left.col_stride};
-        const auto run = width > Lanes<S>::size ? block_of<S, panel_vectors>(rows, Rows{}) : block_of<S, 1>(rows, Rows{});
-        run(a, steps, panel, here, out.data + row * out.stride + column, out.stride, width);
+        block_of<S>(rows, width, transposed)(left.data + row * left.row_stride + k_begin * left.col_stride, left_stride,
+                                             steps, panel, stride, here, out.data + row * out.stride + column,
+                                             out.stride, width);
       }
     }
   }
@@ -143,17 +187,7 @@ void transpose(View<const S> in, S* out, Index out_stride) {
     const Index rows = in.rows - row < L::size ? in.rows - row : L::size;
     for (Index col = 0; col < in.cols; col += L::size) {
       const Index cols = in.cols - col < L::size ? in.cols - col : L::size;
-      L tile[L::size];
-#pragma GCC unroll 16
-      for (Index r = 0; r < L::size; ++r) {
-        const S* from = in.data + (row + r) * in.stride + col;
-        tile[r] = r >= rows ? L(0.0) : cols == L::size ? L::load(from) : L::load(from, cols);
-      }
-      transpose_block<S>(tile);
-      for (Index c = 0; c < cols; ++c) {
-        S* to = out + (col + c) * out_stride + row;
-        rows == L::size ? tile[c].store(to) : tile[c].store(to, rows);
-      }
+      transpose_to(in.data + row * in.stride + col, in.stride, rows, cols, out + col * out_stride + row, out_stride);
     }
   }
 }

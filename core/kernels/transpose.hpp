@@ -29,5 +29,25 @@ inline void transpose_block(Lanes<S>* rows) {
   }
 }
 
+/// The block (rows, cols), each at most the number of lanes, of a matrix, into its transposed place. Whole blocks stay in
+/// registers.
+template <Real S>
+[[gnu::always_inline]] inline void transpose_to(const S* in, Index in_stride, Index rows, Index cols, S* out,
+                                                Index out_stride) {
+  using L = Lanes<S>;
+  L tile[L::size];
+  if (rows == L::size && cols == L::size) {
+#pragma GCC unroll 16
+    for (Index r = 0; r < L::size; ++r) tile[r] = L::load(in + r * in_stride);
+    transpose_block<S>(tile);
+#pragma GCC unroll 16
+    for (Index c = 0; c < L::size; ++c) tile[c].store(out + c * out_stride);
+    return;
+  }
+  for (Index r = 0; r < L::size; ++r) tile[r] = r < rows ? L::load(in + r * in_stride, cols) : L(0.0);
+  transpose_block<S>(tile);
+  for (Index c = 0; c < cols; ++c) tile[c].store(out + c * out_stride, rows);
+}
+
 }  // inline namespace EVENGRAD_ISA
 }  // namespace evengrad

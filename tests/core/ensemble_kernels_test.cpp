@@ -53,9 +53,9 @@ TYPED_TEST(EnsembleKernels, ProductsOfEachNet) {
             const Matrix<S> a = this->lane(left, net, lanes), b = this->lane(right, net, lanes);
             const Matrix<S> start = this->lane(bias, net, lanes);
             std::vector<S> packed(static_cast<std::size_t>(one.packed_size(k, n)));
-            one.pack(b.data(), k, n, 1, k, packed.data());
+            const kernels::Panels<S> panels = one.pack({b.data(), 1, k}, m, k, n, packed.data());
             Matrix<S> expected(m, n);
-            one.product({a.data(), k, 1}, k, packed.data(), {biased ? start.data() : nullptr, false},
+            one.product({a.data(), k, 1}, k, panels, {biased ? start.data() : nullptr, false},
                         {expected.data(), m, n, n});
             EXPECT_EQ(this->lane(out, net, lanes), expected) << m << " x " << k << " x " << n;
           }

@@ -43,11 +43,12 @@ Matrix<S> run(const Table<S>& table, const Product<S>& p, const Matrix<S>& a, co
   std::vector<S> packed(static_cast<std::size_t>(table.packed_size(p.k, p.n)) + 1, untouched<S>);
   const Matrix<S> right = p.right_transposed ? Matrix<S>(b.transpose()) : b;
   const Matrix<S> left = p.left_transposed ? Matrix<S>(a.transpose()) : a;
-  table.pack(right.data(), p.k, p.n, p.right_transposed ? 1 : p.n, p.right_transposed ? p.k : 1, packed.data());
+  const kernels::Panels<S> panels = table.pack({right.data(), p.right_transposed ? 1 : p.n, p.right_transposed ? p.k : 1},
+                                               p.m, p.k, p.n, packed.data());
   EXPECT_EQ(packed.back(), untouched<S>);
   Matrix<S> out = Matrix<S>::Constant(p.m, p.n + p.out_gap, untouched<S>);
   if (p.accumulate) out.leftCols(p.n) = before;
-  table.product({left.data(), p.left_transposed ? 1 : p.k, p.left_transposed ? p.m : 1}, p.k, packed.data(),
+  table.product({left.data(), p.left_transposed ? 1 : p.k, p.left_transposed ? p.m : 1}, p.k, panels,
                 {p.bias ? bias.data() : nullptr, p.accumulate}, {out.data(), p.m, p.n, p.n + p.out_gap});
   EXPECT_TRUE((out.rightCols(p.out_gap).array() == untouched<S>).all());
   return out.leftCols(p.n);
@@ -202,6 +203,27 @@ TYPED_TEST(KernelsTest, ColumnSumsRunInAscendingOrder) {
         }
         EXPECT_EQ(out(0, cols), untouched<S>);
         EXPECT_EQ(on_top(0, cols), untouched<S>);
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, MultiplyAndSumIsBothInOne) {
+  using S = TypeParam;
+  for (const Table<S>* table : tables<S>()) {
+    SCOPED_TRACE(table->name);
+    for (Index rows : {0, 1, 7, 8, 9, 40}) {
+      for (Index cols : {1, 4, 7, 16, 35}) {
+        const Matrix<S> a = random_matrix<S>(rows, cols, 1), b = random_matrix<S>(rows, cols, 2);
+        for (const bool accumulate : {false, true}) {
+          Matrix<S> product = Matrix<S>::Constant(rows + 1, cols, untouched<S>), expected = product;
+          Matrix<S> sums = random_matrix<S>(1, cols, 3), expected_sums = sums;
+          table->multiply_and_sum({a.data(), rows, cols, cols}, b.data(), product.data(), sums.data(), accumulate);
+          table->multiply(a.data(), b.data(), expected.data(), rows * cols, false);
+          table->column_sums({expected.data(), rows, cols, cols}, expected_sums.data(), accumulate);
+          EXPECT_TRUE(same_bits(product, expected));
+          EXPECT_TRUE(same_bits(sums, expected_sums));
+        }
       }
     }
   }
