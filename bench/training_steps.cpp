@@ -2,11 +2,14 @@
 //
 //   training_steps --benchmark_filter=spiral        names: toy, spiral, mnist_small, mnist_gelu, deep_tanh
 //
-// Arguments of each: threads, then dtype (32 or 64 bits).
+// Arguments of each: threads, then dtype (32 or 64 bits). The counter `share` is the share of the peak of multiply-adds
+// (peak.hpp) of as many cores. --isa=avx2 runs what a machine with no more than that runs.
 #include <evengrad/evengrad.hpp>
 
-#include <benchmark/benchmark.h>
+#include "isa_option.hpp"
+#include "peak.hpp"
 
+#include <benchmark/benchmark.h>
 
 namespace {
 
@@ -60,12 +63,16 @@ void run(benchmark::State& state, const Workload& work) {
     in = static_cast<double>(widths[i]);
   }
   state.counters["FLOP/s"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
+  const double peak = bench::peak_flops(best_isa(), static_cast<int>(state.range(0)));
+  state.counters["share"] =
+      benchmark::Counter(flop / (state.range(1) == 32 ? peak : peak / 2), benchmark::Counter::kIsIterationInvariantRate);
   state.counters["tape_bytes"] = static_cast<double>(tape.memory());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  bench::take_isa_option(argc, argv);
   for (const Workload& work : workloads) {
     benchmark::RegisterBenchmark(work.name, [&work](benchmark::State& state) {
       state.range(1) == 32 ? run<float>(state, work) : run<double>(state, work);

@@ -3,18 +3,30 @@
 #include <evengrad/core/kernels/ensemble.hpp>
 #include <evengrad/core/kernels/kernels.hpp>
 
+#include <algorithm>
+
 namespace evengrad {
+
+namespace {
+Isa limit = Isa::avx512;
+}
+
+void limit_isa(Isa most) { limit = most; }
+
+const char* name_of(Isa isa) {
+  return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline";
+}
 
 Isa best_isa() {
 #if defined(EVENGRAD_DISPATCH)
-  static const Isa isa = [] {
+  static const Isa best = [] {
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
     return avx2 && avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::baseline;
   }();
-  return isa;
+  return std::min(best, limit);
 #else
   return Isa::baseline;
 #endif
