@@ -364,7 +364,9 @@ export class NetPanel {
   /** A sheet to draw on: what is there does not make a data set yet. */
   private empty(): void {
     if (this.session) void this.options.engine.close(this.session.session);
-    this.session = this.look = this.fine = null;
+    this.session = this.look = this.fine = this.last = null;
+    this.step = this.epoch = 0;
+    this.history.clear();
     this.boundary.paint(null, {kind: "classes"});
     try {
       this.sketch(decodePoints(this.state["points"]!));
