@@ -108,8 +108,8 @@ export class NetPanel {
   constructor(private readonly options: Options) {
     const {side, lists} = options;
     const name = `Network ${side.toUpperCase()}`;
-    this.numbers.append(
-        h("div", h("dt", "Training loss"), this.values.train), h("div", h("dt", "Test loss"), this.values.test));
+    this.numbers.append(h("div", h("dt", "Training: loss, right"), this.values.train),
+        h("div", h("dt", "Test: loss, right"), this.values.test));
     this.network = new NetworkView({
       name,
       heads: layer => this.head(layer),
@@ -494,8 +494,10 @@ export class NetPanel {
     this.soil();
   }
 
-  /** Draws what is new: pictures with each frame; of charts and numbers, whose text moves the page's layout, one at a
-   * time in the frames that follow. `turn` counts the frames. */
+  /**
+   * Draws what is new: pictures with each frame; of charts and numbers, whose text moves the page's layout, one at a
+   * time in the frames that follow. `turn` counts the frames.
+   */
   draw(turn: number, other: NetPanel|null): void {
     if (!this.look || !this.session || !this.last) return;
     if (this.dirty || this.network.moving) this.network.draw(this.look);
@@ -506,9 +508,12 @@ export class NetPanel {
     this.dirty = false;
     if (this.due === 0) return;
     --this.due;
-    if (turn % 2 === 0) this.drawChart((turn / 2) % 4, other);
-    else if (turn % 8 === 1) this.showNumbers();
-    else if (turn % 8 === 5 && performance.now() - this.findingsAt > 500) this.showFindings(false);
+    if (turn % 2 === 0)
+      this.drawChart((turn / 2) % 4, other);
+    else if (turn % 8 === 1)
+      this.showNumbers();
+    else if (turn % 8 === 5 && performance.now() - this.findingsAt > 500)
+      this.showFindings(false);
   }
 
   private paintBoundary(): void {
@@ -656,7 +661,7 @@ export class NetPanel {
 /** A loss, and the share that is right. */
 function measured(of: Metrics|null): (string|HTMLElement)[] {
   const right = of?.accuracy ?? null;
-  return [number(of?.loss, 2), ...(right === null ? [] : [h("small", ` ${percent(right)} right`)])];
+  return [number(of?.loss, 2), ...(right === null ? [] : [h("small", ` ${percent(right)}`)])];
 }
 
 /** The square of a drawing, in the units of the net's inputs. */

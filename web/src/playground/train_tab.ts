@@ -15,16 +15,16 @@ const looks = 24, chunk = 500;
 
 /** Nets that go wrong in ways worth seeing, as changes of the defaults. */
 const stories: {name: string; changes: Record<string, string>}[] = [
-  {name: "Large rate kills ReLUs", changes: {activation: "relu", optimizer: "sgd", lr: "1"}}, {
-    name: "Deep sigmoid stands still",
+  {name: "Large rate kills ReLU", changes: {activation: "relu", optimizer: "sgd", lr: "1"}}, {
+    name: "Deep sigmoid stalls",
     changes: {activation: "sigmoid", init: "xavier", optimizer: "sgd", lr: "0.1", hidden: "8,8,8,8,8,8"}
   },
   {name: "Equal weights stay equal", changes: {init: "constant(0.5)", hidden: "8,8"}},
-  {name: "Huge weights saturate tanh", changes: {activation: "tanh", init: "normal(3)"}}, {
-    name: "Small weights against He’s",
+  {name: "Huge weights saturate", changes: {activation: "tanh", init: "normal(3)"}}, {
+    name: "Small weights or He’s",
     changes: {activation: "relu", hidden: "8,8,8,8,8", init: "normal(0.1)", compare: "1", "b.init": "he"}
   },
-  {name: "Sigmoid against GELU", changes: {activation: "sigmoid", compare: "1", "b.activation": "gelu"}}
+  {name: "Sigmoid or GELU", changes: {activation: "sigmoid", compare: "1", "b.activation": "gelu"}}
 ];
 
 export const trainTab: Tab = {
