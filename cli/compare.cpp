@@ -8,6 +8,7 @@
 #include <evengrad/experiments/csv_writer.hpp>
 #include <evengrad/experiments/json_writer.hpp>
 #include <evengrad/experiments/terminal_writer.hpp>
+#include <evengrad/experiments/trained_map.hpp>
 
 #include <spdlog/spdlog.h>
 
@@ -26,6 +27,7 @@ struct CompareArguments {
   std::string activations, inits;
   std::string depths = "3", widths = "64", lrs = "0.001,0.003,0.01";
   std::string task;
+  std::string map, dtype = "float32";
   int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 };
 
@@ -55,12 +57,124 @@ std::string described(const CompareArguments& a) {
   return text("data ", d.name, " samples ", given(d.samples), " noise ", given(d.noise), " test fraction ",
               given(d.test_fraction), " target ", d.target, " task ", a.task, "; activations ", a.activations,
               "; inits ", a.inits, "; depths ", a.depths, "; widths ", a.widths, "; lrs ", a.lrs, "; seeds ",
-              a.options.seeds, "; optimizer ", t.optimizer.name, " weight decay ", given(t.optimizer.weight_decay),
-              " schedule ", t.schedule, "; steps ", given(t.steps), " epochs ", t.epochs, " batch size ", t.batch_size);
+              a.options.seeds, a.map.empty() ? "" : text("; map ", a.map, " ", a.dtype), "; optimizer ",
+              t.optimizer.name, " weight decay ", given(t.optimizer.weight_decay), " schedule ", t.schedule, "; steps ",
+              given(t.steps), " epochs ", t.epochs, " batch size ", t.batch_size);
+}
+
+// The data, and where results go while they come in.
+struct Run {
+  Run(CompareArguments& a, const Global& global)
+      : folder(a.results, {{"command", "compare"}, {"seed", std::to_string(global.seed)}, {"options", described(a)}}),
+        progress(global, 1000, "‰"),
+        settings{.seed = global.seed, .seeds = a.options.seeds, .jobs = a.jobs} {
+    settings.experiment = "compare";
+    settings.options = described(a);
+    settings.store = folder.store();
+    settings.stop = [] { return interrupted() != 0; };
+    settings.on_progress = [this](double share, const std::string& what) {
+      progress.update(static_cast<std::int64_t>(1000 * share), what);
+    };
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  ResultsFolder folder;
+  Progress progress;
+  ExperimentSettings settings;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+  int stopped() {
+    progress.clear();
+    spdlog::warn(folder.how_to_go_on());
+    return 128 + interrupted();
+  }
+};
+
+template <Real S>
+Split<S> read_data(CompareArguments& a, const Global& global) {
+  if (!a.task.empty()) {
+    if (a.task != "classification" && a.task != "regression") {
+      throw UsageError(unknown_name("value of --task", a.task, {"classification", "regression"}));
+    }
+    a.data.task = a.task == "classification" ? Task::classification : Task::regression;
+  }
+  a.data.seed = global.seed;
+  a.data.roots = data_roots();
+  Split<S> data = load_data<S>(a.data);
+  for (const std::string& note : data.notes) spdlog::info("{}", note);
+  return data;
+}
+
+// A letter a pixel, the highest value of the second axis on top; every so many where the terminal is narrower.
+std::string picture(const TrainedMap& map) {
+  const Index columns = map.options.x.count, rows = map.options.y.count;
+  const Index across = std::max<Index>(1, (columns + 71) / 72), down = std::max(2 * across, (rows + 23) / 24);
+  std::string lines;
+  for (Index row = (rows - 1) / down * down; row >= 0; row -= down) {
+    for (Index column = 0; column < columns; column += across) {
+      const Pixel& p = map.pixels[static_cast<std::size_t>(row * columns + column)];
+      lines += p.learned > 0 ? "█" : p.diverged > 0 ? "×" : "·";
+    }
+    lines += "\n";
+  }
+  return lines;
+}
+
+template <class T>
+T only(const char* option, const std::vector<T>& list) {
+  if (list.size() != 1) throw UsageError(text("--map: give one of ", option, ", got ", list.size()));
+  return list.front();
+}
+
+template <Real S>
+int make_map(CompareArguments& a, const Global& global, const CLI::App& app) {
+  NetworkMapOptions options{.activation = only("--activations", split_list(a.activations)),
+                            .init = a.inits.empty() ? "gaussian" : only("--inits", split_list(a.inits)),
+                            .depth = only("--depths", whole_numbers("--depths", a.depths)),
+                            .width = only("--widths", whole_numbers("--widths", a.widths)),
+                            .trainer = a.options.trainer};
+  if (app.get_option("--lrs")->count() > 0)
+    options.trainer.optimizer.learning_rate = only("--lrs", numbers("--lrs", a.lrs));
+  options.trainer.seed = global.seed;
+  const std::vector<std::string> axes = split_list(a.map);
+  if (axes.size() != 2) throw UsageError(text("--map: expected two axes, NAME=FROM:TO:PIXELS,NAME=…, got ", a.map));
+  options.x = parse_map_axis(axes[0]);
+  options.y = parse_map_axis(axes[1]);
+  const NetworkMap<S> map(options, read_data<S>(a, global).train);
+  Run run(a, global);
+  TrainedMap trained;
+  try {
+    trained = train_map(map, a.data, run.settings);
+  } catch (const Interrupted&) {
+    return run.stopped();
+  }
+  run.progress.clear();
+  const std::string document = to_json(trained, rerun_command(app, global), global.seed, run.seconds());
+  if (run.folder) run.folder.write({{"compare.pixels.csv", to_csv(pixel_table(trained))}, {"results.json", document}});
+  if (global.json) {
+    std::cout << document << std::flush;
+    return 0;
+  }
+  std::cout << picture(trained) << options.x.text() << " to the right, " << options.y.text()
+            << " upwards: █ learned, × diverged, · neither\n";
+  if (const auto fastest = fastest_pixel(trained)) {
+    std::cout << "the fastest alone  " << trained.commands[*fastest] << "\n";
+  }
+  std::cout << "seed " << global.seed << ", " << significant(run.seconds(), 3) << " s\n"
+            << trained.conclusion << std::endl;
+  return 0;
 }
 
 int compare(CompareArguments& a, const Global& global, const CLI::App& app) {
   if (a.jobs < 1) throw UsageError(text("--jobs must be at least 1, got ", a.jobs));
+  const bool wide = a.dtype == "float64";
+  if (!wide && a.dtype != "float32")
+    throw UsageError(unknown_name("value of --dtype", a.dtype, {"float32", "float64"}));
+  if (!a.map.empty()) return wide ? make_map<double>(a, global, app) : make_map<float>(a, global, app);
+  if (wide) throw UsageError("--dtype float64 needs --map");
+  if (a.inits.empty()) throw UsageError("--inits is required without --map");
   ComparisonOptions& options = a.options;
   options.activations = split_list(a.activations);
   options.initializers = split_list(a.inits);
@@ -71,54 +185,29 @@ int compare(CompareArguments& a, const Global& global, const CLI::App& app) {
   for (const std::string& name : options.activations) activation(name);
   for (const std::string& name : options.initializers) initializer(name);
   Optimizer<float> checked(options.trainer.optimizer);
-  if (!a.task.empty()) {
-    if (a.task != "classification" && a.task != "regression") {
-      throw UsageError(unknown_name("value of --task", a.task, {"classification", "regression"}));
-    }
-    a.data.task = a.task == "classification" ? Task::classification : Task::regression;
-  }
-  a.data.seed = global.seed;
-  a.data.roots = data_roots();
-  const Split<float> data = load_data<float>(a.data);
-  for (const std::string& note : data.notes) spdlog::info("{}", note);
-
-  const std::string words = described(a);
-  const ResultsFolder folder(a.results,
-                             {{"command", "compare"}, {"seed", std::to_string(global.seed)}, {"options", words}});
-  Progress progress(global, 1000, "‰");
-  ExperimentSettings settings{.seed = global.seed, .seeds = options.seeds, .jobs = a.jobs};
-  settings.experiment = "compare";
-  settings.options = words;
-  settings.store = folder.store();
-  settings.stop = [] { return interrupted() != 0; };
-  settings.on_progress = [&](double share, const std::string& what) {
-    progress.update(static_cast<std::int64_t>(1000 * share), what);
-  };
-  const auto start = std::chrono::steady_clock::now();
+  const Split<float> data = read_data<float>(a, global);
+  Run run(a, global);
   Comparison comparison;
   try {
-    comparison = compare(options, data, settings);
+    comparison = compare(options, data, run.settings);
   } catch (const Interrupted&) {
-    progress.clear();
-    spdlog::warn(folder.how_to_go_on());
-    return 128 + interrupted();
+    return run.stopped();
   }
-  progress.clear();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  const std::string document = to_json(comparison, rerun_command(app, global), global.seed, seconds.count());
+  run.progress.clear();
+  const std::string document = to_json(comparison, rerun_command(app, global), global.seed, run.seconds());
   const Report report = comparison_report(comparison);
-  if (folder) {
+  if (run.folder) {
     std::vector<std::pair<std::string, std::string>> files;
     for (const Table& table : report.tables) files.emplace_back("compare." + table.name + ".csv", to_csv(table));
     files.emplace_back("results.json", document);
-    folder.write(files);
+    run.folder.write(files);
   }
   if (global.json) {
     std::cout << document << std::flush;
     return 0;
   }
   std::cout << to_terminal(report, terminal_options()) << "\nseed " << global.seed << ", "
-            << significant(seconds.count(), 3) << " s\n"
+            << significant(run.seconds(), 3) << " s\n"
             << comparison.conclusion << std::endl;
   return 0;
 }
@@ -131,10 +220,13 @@ Command add_compare(CLI::App& program, Global& global) {
   auto a = std::make_shared<CompareArguments>();
   a->options.trainer.steps = 600;
   app->add_option("--activations", a->activations, "Names and formulas: relu,gelu,\"x*tanh(exp(x))\"")->required();
-  app->add_option("--inits", a->inits, "Initializers: xavier,he,matched,critical")->required();
+  app->add_option("--inits", a->inits, "Initializers: xavier,he,matched,critical");
   app->add_option("--depths", a->depths, "Hidden layers")->capture_default_str();
   app->add_option("--widths", a->widths, "Units a layer")->capture_default_str();
   app->add_option("--lrs", a->lrs, "Learning rates; each cell takes its best")->capture_default_str();
+  app->add_option("--map", a->map,
+                  "Every pixel a network: two axes of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log],…");
+  app->add_option("--dtype", a->dtype, "float32, or for a map float64")->capture_default_str();
   app->add_option("--seeds", a->options.seeds, "Nets a cell whose results are reported")->capture_default_str();
   app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
   app->add_option("--optimizer", a->options.trainer.optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")

@@ -29,7 +29,7 @@ namespace {
 using Json = nlohmann::json;
 using Adapter = valijson::adapters::NlohmannJsonAdapter;
 
-constexpr std::array kinds = {"run", "compare", "train"};
+constexpr std::array kinds = {"run", "compare", "map", "train"};
 
 Json parsed(std::string_view document) {
   try {

@@ -8,7 +8,7 @@
 namespace evengrad {
 
 /// The page that shows a document: that of `run --json` or `compare --json`, or a training report; the tables to
-/// explore are added to it. docs/report.schema.json describes all three. The same document gives the same bytes.
+/// explore are added to it. docs/report.schema.json describes them. The same document gives the same bytes.
 /// \throws Error naming the first thing by which the text is no such document, UsageError where this build has no page.
 std::string to_html(std::string_view document);
 

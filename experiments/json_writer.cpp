@@ -119,6 +119,26 @@ Json cell_json(const ComparisonCell& cell, const std::string& metric) {
           {"refused", built ? Json(nullptr) : Json(cell.refused)}};
 }
 
+Json axis_json(const MapAxis& axis) {
+  std::vector<double> values;
+  for (Index i = 0; i < axis.count; ++i) values.push_back(axis.at(i));
+  return {{"setting", axis.setting}, {"log", axis.log}, {"values", std::move(values)}};
+}
+
+// A list a row of pixels.
+Json by_rows(const TrainedMap& map, double (*number)(const Pixel&)) {
+  Json rows = Json::array();
+  for (std::size_t i = 0; i < map.pixels.size(); ++i) {
+    if (static_cast<Index>(i) % map.options.x.count == 0) rows.push_back(Json::array());
+    rows.back().push_back(number(map.pixels[i]));
+  }
+  return rows;
+}
+
+Json curve_json(const MapCurve& curve) {
+  return {{"name", curve.name}, {"source", curve.source}, {"x", curve.x}, {"y", curve.y}};
+}
+
 Json header() {
   const Provenance& made = provenance();
   return {{"schema_version", schema_version},
@@ -184,6 +204,44 @@ std::string to_json(const Comparison& comparison, const std::string& command, st
   }
   oracle["failures"] = comparison.failures;
   document["report"] = report_json(comparison_report(comparison));
+  return written(document);
+}
+
+std::string to_json(const TrainedMap& map, const std::string& command, std::uint64_t seed, double seconds) {
+  const NetworkMapOptions& options = map.options;
+  const TrainerOptions& trainer = options.trainer;
+  Json document = header();
+  document["kind"] = "map";
+  document["command"] = command;
+  document["data"] = map.data;
+  document["seed"] = seed;
+  document["seconds"] = seconds;
+  document["activation"] = options.activation;
+  document["init"] = options.init;
+  document["depth"] = options.depth;
+  document["width"] = options.width;
+  document["optimizer"] = trainer.optimizer.name;
+  document["lr"] = optional(trainer.optimizer.learning_rate);
+  document["steps"] = trainer.steps ? Json(*trainer.steps) : Json(nullptr);
+  document["epochs"] = trainer.steps ? Json(nullptr) : Json(trainer.epochs);
+  document["batch_size"] = trainer.batch_size;
+  document["constant_loss"] = map.constant_loss;
+  document["bar"] = map.bar;
+  document["bound"] = map.bound;
+  document["x"] = axis_json(options.x);
+  document["y"] = axis_json(options.y);
+  document["train_loss"] = by_rows(map, [](const Pixel& p) { return p.loss; });
+  document["learned"] = by_rows(map, [](const Pixel& p) { return static_cast<double>(p.learned); });
+  document["diverged"] = by_rows(map, [](const Pixel& p) { return static_cast<double>(p.diverged); });
+  document["theory"] = array(map.theory, curve_json);
+  document["conclusion"] = map.conclusion;
+  const auto fastest = fastest_pixel(map);
+  document["fastest"] = nullptr;
+  if (fastest) {
+    document["fastest"] = {{"column", static_cast<Index>(*fastest) % options.x.count},
+                           {"row", static_cast<Index>(*fastest) / options.x.count},
+                           {"command", map.commands[*fastest]}};
+  }
   return written(document);
 }
 

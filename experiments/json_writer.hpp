@@ -1,6 +1,7 @@
 #pragma once
 
 #include <evengrad/experiments/comparison.hpp>
+#include <evengrad/experiments/trained_map.hpp>
 
 namespace evengrad {
 
@@ -10,5 +11,8 @@ std::string to_json(const Results& results);
 
 /// The JSON document of `compare --json`, in the same manner. `command` is what to type to have it again.
 std::string to_json(const Comparison& comparison, const std::string& command, std::uint64_t seed, double seconds);
+
+/// The JSON document of `compare --map --json`: one list a row of pixels, from the lowest value of the axes.
+std::string to_json(const TrainedMap& map, const std::string& command, std::uint64_t seed, double seconds);
 
 }  // namespace evengrad

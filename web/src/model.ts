@@ -205,4 +205,36 @@ export interface TrainDocument extends Common {
   boundary: Boundary | null;
 }
 
-export type ReportDocument = RunDocument|CompareDocument|TrainDocument;
+interface MapSide {
+  setting: string;
+  log: boolean;
+  values: number[];
+}
+
+/** One list a row of pixels, from the lowest value of both axes. */
+export interface MapDocument extends Common {
+  kind: "map";
+  data: string;
+  activation: string;
+  init: string;
+  depth: number;
+  width: number;
+  optimizer: string;
+  lr: Num;
+  steps: number | null;
+  epochs: number | null;
+  batch_size: number;
+  constant_loss: number;
+  bar: number;
+  bound: number;
+  x: MapSide;
+  y: MapSide;
+  train_loss: Num[][];
+  learned: number[][];
+  diverged: number[][];
+  theory: {name: string; source: string; x: Num[]; y: Num[]}[];
+  conclusion: string;
+  fastest: {column: number; row: number; command: string}|null;
+}
+
+export type ReportDocument = RunDocument|CompareDocument|TrainDocument|MapDocument;

@@ -2,6 +2,7 @@
 import {comparePage} from "./compare";
 import {h} from "./dom";
 import {explorer} from "./explorer";
+import {mapPage} from "./network_map";
 import {showPage} from "./page";
 import {runPage} from "./run";
 import {trainPage} from "./train";
@@ -13,7 +14,10 @@ function show(root: HTMLElement, text: string): void {
   const doc = JSON.parse(text) as ReportDocument;
   if (doc.schema_version !== known)
     throw new Error(`The report's data have version ${doc.schema_version}; this page reads ${known}.`);
-  const page = doc.kind === "run" ? runPage(doc) : doc.kind === "compare" ? comparePage(doc) : trainPage(doc);
+  const page = doc.kind === "run" ? runPage(doc)
+      : doc.kind === "compare"    ? comparePage(doc)
+      : doc.kind === "map"        ? mapPage(doc)
+                                  : trainPage(doc);
   const tables = doc.explorer;
   if (tables?.activations.length) {
     page.sections.push({id: "explorer", title: "Explore activations", fill: into => into.append(explorer(tables))});
