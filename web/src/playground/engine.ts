@@ -237,8 +237,54 @@ export interface Look {
   findings: Finding[];
 }
 
-/** A map of nets: each pixel of a grid is one that is trained. `x` and `y` are axes as the command line takes them. */
-export type MapOptions = Record<string, Value>;
+/** The options of a map: those of `evengrad train` under its names, of nets with `depth` layers of one `width`, and
+ * `map`, two axes as `evengrad compare --map` takes them. */
+export type MapOptions = {
+  map: string; data: string; csv?: string
+}&Partial<Record<"activation"|"init"|"depth"|"width"|"lr"|"samples"|"noise"|"test_fraction"|"target"|"task"|"optimizer"|
+                 "weight_decay"|"schedule"|"epochs"|"steps"|"batch_size"|"dtype"|"seed", Value>>;
+
+/** Pixels to train together, each standing for a square of `edge` pixels from it on until finer ones are there. */
+export interface MapBatch {
+  edge: number;
+  pixels: Int32Array;
+}
+
+/** A map before it is trained. Pixels are numbered row by row, from the lowest value of both axes. */
+export interface MapPlan {
+  columns: number;
+  rows: number;
+  /** Of each training. */
+  steps: number;
+  /** The loss of the best answer that ignores the input. */
+  constant_loss: number;
+  /** Every pixel once, coarse to fine. */
+  batches: MapBatch[];
+  command: string;
+}
+
+/** A curve of theory over a map, in the units of its axes. */
+export interface MapCurve {
+  name: string;
+  source: string;
+  x: Num[];
+  y: Num[];
+}
+
+/** One pixel's network: what is its own, its command, and what becomes of it when it is trained alone. */
+export interface MapNetwork {
+  init: string;
+  depth: number;
+  lr: Num;
+  command: string;
+  /** The same for open(), in float32. */
+  train: TrainOptions;
+  /** Of each step, before its update. */
+  losses: Float64Array;
+  /** Of the training data after the last step; null where it broke. */
+  loss: Num;
+  digest: string;
+}
 
 /** Answers questions in order, in a worker of its own. */
 export class Engine {
@@ -294,10 +340,16 @@ export class Engine {
   }
   close(session: number): Promise<null> { return this.ask("close", {session}); }
 
-  /** What the map's metric says of these pixels (row * columns + column), trained side by side. */
-  map(options: MapOptions, pixels: Int32Array): Promise<Float32Array> { return this.ask("map", {options, pixels}); }
-  /** The command of the whole map, or of one pixel's net. */
-  mapCommand(options: MapOptions, pixel?: number): Promise<string> { return this.ask("map_command", {options, pixel}); }
+  /** Asks for the same options again are quick. */
+  mapPlan(options: MapOptions): Promise<MapPlan> { return this.ask("map_plan", options); }
+  mapTheory(options: MapOptions): Promise<MapCurve[]> { return this.ask("map_theory", options); }
+  /** Trains these pixels' networks side by side: loss (NaN where it broke), and the steps at which each learned and
+   * diverged (0: it did not), three numbers a pixel. */
+  map(options: MapOptions, pixels: Int32Array): Promise<Float64Array> { return this.ask("map", {...options, pixels}); }
+  /** Trains it. */
+  mapPixel(options: MapOptions, pixel: number): Promise<MapNetwork> {
+    return this.ask("map_pixel", {...options, pixel});
+  }
 
   /** Ends the worker at once; what is still asked fails. */
   end(): void {
