@@ -1,8 +1,9 @@
 // The Learn tab in a real browser: a guess, then the measurement; and the claims of the bundled run.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
-import { evengrad, inaccessible, launch, pictured, until } from "./browser.mjs";
+import { after, before } from "node:test";
+import { launch, until } from "./browser.mjs";
+import { evengrad, inaccessible, pictured, playground, test } from "./playground_page.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -11,7 +12,7 @@ after(() => browser.close());
 const revealed = (page) => until(page, () => document.querySelector("#tab-learn .outcome"));
 
 test("nothing is measured before the guess; then guess, measurement and theory stand side by side", async () => {
-  const { page, messages } = await browser.playground("#learn");
+  const { page, messages } = await playground(browser, "#learn");
   const run = page.getByRole("button", { name: "Commit and run" });
   assert.ok(await run.isDisabled());
   assert.equal(await page.locator(".outcome").count(), 0);
@@ -35,7 +36,7 @@ test("nothing is measured before the guess; then guess, measurement and theory s
 });
 
 test("every question of every story runs and says who was right", async () => {
-  const { page, messages } = await browser.playground("#learn");
+  const { page, messages } = await playground(browser, "#learn");
   for (const [story, count] of [["vanishing", 4], ["dying", 3], ["gelu", 3]]) {
     for (let question = 1; question <= count; ++question) {
       await page.evaluate((hash) => (location.hash = hash), `#learn?story=${story}&question=${question}`);
@@ -56,7 +57,7 @@ test("every question of every story runs and says who was right", async () => {
 });
 
 test("links lead to the other tabs with the state set, and none of it is refused", async () => {
-  const { page } = await browser.playground("#learn?guess=0.001");
+  const { page } = await playground(browser, "#learn?guess=0.001");
   await page.getByRole("button", { name: "Commit and run" }).click();
   await revealed(page);
   await page.getByRole("button", { name: "Watch it travel" }).click();
@@ -69,7 +70,7 @@ test("links lead to the other tabs with the state set, and none of it is refused
 test("the claims are the bundled run's, all of them, and can be filtered", async () => {
   const bundled = JSON.parse(await readFile(new URL("../src/playground/claims.json", import.meta.url), "utf8"));
   const claims = bundled.experiments.flatMap((e) => e.claims);
-  const { page, messages } = await browser.playground("#learn?story=claims");
+  const { page, messages } = await playground(browser, "#learn?story=claims");
   await page.getByRole("button", { name: /^Show all/ }).click();
   assert.equal(await page.locator("#tab-learn .claim-table tbody tr").count(), claims.length);
   const refuted = claims.filter((c) => c.verdict === "refuted");
@@ -85,7 +86,7 @@ test("the claims are the bundled run's, all of them, and can be filtered", async
 
 test("hostile addresses are refused with a message", async () => {
   for (const state of ["story=%3Cimg%3E", "question=9", "question=-1", "question=1e99", "story=nowhere&question=x"]) {
-    const { page, messages } = await browser.playground(`#learn?${state}`);
+    const { page, messages } = await playground(browser, `#learn?${state}`);
     await until(page, () => document.querySelector("#tab-learn .notice")?.textContent);
     assert.deepEqual(messages, [], state);
     await page.context().close();
@@ -94,7 +95,7 @@ test("hostile addresses are refused with a message", async () => {
 
 for (const [width, height, scheme] of [[1280, 800, "light"], [1280, 800, "dark"], [390, 844, "light"], [390, 844, "dark"]]) {
   test(`${width} px, ${scheme}: fits and has no serious accessibility finding`, async () => {
-    const { page, messages } = await browser.playground("#learn?guess=0.01", { width, height, scheme });
+    const { page, messages } = await playground(browser, "#learn?guess=0.01", { width, height, scheme });
     await page.getByRole("button", { name: "Commit and run" }).click();
     await revealed(page);
     for (const part of ["question", "claims"]) {

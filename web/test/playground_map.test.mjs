@@ -1,8 +1,9 @@
 // The Map tab in a real browser: every pixel is a network that was trained once, and the same one alone.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
-import { downloaded, evengrad, inaccessible, launch, pictured, until } from "./browser.mjs";
+import { after, before } from "node:test";
+import { downloaded, launch, until } from "./browser.mjs";
+import { evengrad, inaccessible, pictured, playground, test } from "./playground_page.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -10,7 +11,7 @@ after(() => browser.close());
 
 /** Small enough to be trained at once. */
 const small = "x=sigma_w%3D0.4:3:12&y=lr%3D0.01:100:9:log&depth=2&width=6&data=blobs&samples=60&batch_size=16&steps=30&init=gaussian(sigma_w%3D1,+sigma_b%3D0)";
-const open = (state = small, options) => browser.playground(`#map?${state}`, options);
+const open = (state = small, options) => playground(browser, `#map?${state}`, options);
 const trained = (page) => until(page, () => {
   const { trained, size } = document.querySelector("#tab-map .plane")?.dataset ?? {};
   return size > 0 && trained === size;
@@ -72,7 +73,7 @@ test("a box zooms, Back returns, the address keeps the view and restores it", as
   await page.getByRole("button", { name: "← Back" }).click();
   await until(page, () => location.hash.includes("x=sigma_w%3D0.4%3A3%3A12"));
   await page.context().close();
-  const again = await browser.playground(zoomed);
+  const again = await playground(browser, zoomed);
   await trained(again.page);
   assert.equal(await again.page.evaluate(() => location.hash), zoomed);
   await again.page.context().close();
