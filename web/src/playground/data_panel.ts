@@ -75,7 +75,7 @@ export class DataPanel {
       change: v => set({samples: String(v), steps: "0"})
     });
     this.held = slider({
-      label: "Held out for the test",
+      label: "Test share",
       lowest: 0,
       highest: 0.9,
       step: 0.05,
