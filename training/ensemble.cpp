@@ -6,6 +6,7 @@
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/loss_terms.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/optim/clip.hpp>
 
 #include <algorithm>
 #include <array>
@@ -24,10 +25,14 @@ constexpr Index most_lanes = 16;
 constexpr double gain_of_width = 24, gain_of_width_double = 14;
 constexpr Index widest = 48;
 
+// The narrowest vectors with fused multiply-adds that hold so many nets: a vector costs the same however full it is.
 template <Real S>
-const kernels::EnsembleTable<S>& ensemble_kernels() {
-  static const kernels::EnsembleTable<S>& table = *kernels::ensemble_for<S>(best_isa());
-  return table;
+const kernels::EnsembleTable<S>& ensemble_kernels(Index nets) {
+  if (best_isa() > Isa::avx2) {
+    const kernels::EnsembleTable<S>& half = *kernels::ensemble_for<S>(Isa::avx2);
+    if (nets <= half.lanes) return half;
+  }
+  return *kernels::ensemble_for<S>(best_isa());
 }
 
 }  // namespace
@@ -68,6 +73,7 @@ class Ensemble {
   template <class Term>
   void mean_of_terms(Term term);
   void backward();
+  void clip();
   void update();
   void check(const std::array<S, most_lanes>& numbers, const auto& end);
   void guard(std::size_t net, const auto& action);
@@ -82,9 +88,9 @@ class Ensemble {
     }
   }
 
-  const kernels::EnsembleTable<S>& kernel_ = ensemble_kernels<S>();
-  const Index lanes_ = kernel_.lanes;
   std::span<Trainer<S>* const> trainers_;
+  const kernels::EnsembleTable<S>& kernel_ = ensemble_kernels<S>(std::ssize(trainers_));
+  const Index lanes_ = kernel_.lanes;
   std::span<TrainOutcome> outcomes_;
   std::vector<bool> alive_;
   Optimizer<S> optimizer_;  // of the rule and its rates; the states are here
@@ -124,7 +130,6 @@ std::string Ensemble<S>::why_alone(const Trainer<S>& trainer) {
     }
   }
   const TrainerOptions& options = trainer.options_;
-  if (options.clip_norm || options.clip_value) return "gradients are clipped";
   if (options.loss == "bce" && trainer.train_.task == Task::regression) return "bce checks its targets";
   if (trainer.on_gradients || trainer.on_step || trainer.observer_) return "a hook looks into its steps";
   return layers->size() > 0 ? "" : "there are no layers";
@@ -147,7 +152,6 @@ bool Ensemble<S>::alike(const Trainer<S>& a, const Trainer<S>& b) {
   return same;
 }
 
-// A vector costs the same however many of its lanes hold a net.
 template <Real S>
 bool Ensemble<S>::pays(const Trainer<S>& trainer, Index nets) {
   Index width = 0;
@@ -157,7 +161,7 @@ bool Ensemble<S>::pays(const Trainer<S>& trainer, Index nets) {
   }
   const double gain =
       1 + (sizeof(S) == sizeof(float) ? gain_of_width : gain_of_width_double) / static_cast<double>(width);
-  return width <= widest && static_cast<double>(nets) * gain > static_cast<double>(ensemble_lanes<S>());
+  return width <= widest && static_cast<double>(nets) * gain > static_cast<double>(ensemble_kernels<S>(nets).lanes);
 }
 
 template <Real S>
@@ -253,6 +257,7 @@ void Ensemble<S>::train_epoch(const Trainer<S>& first) {
     backward();
     kernel_.check_finite(gradients_, parameters_, finite_.data());
     check(finite_, [](Trainer<S>& trainer, std::size_t) { trainer.train(); });
+    clip();
     update();
     kernel_.check_finite(weights_, parameters_, finite_.data());
     check(finite_, [&](Trainer<S>& trainer, std::size_t n) {
@@ -272,7 +277,9 @@ void Ensemble<S>::train_epoch(const Trainer<S>& first) {
   for_alive([&](std::size_t n, Trainer<S>& trainer) {
     guard(n, [&] {
       if (trainer.test_.size() > 0 || trainer.on_epoch) exchange(n, false);
-      if (!trainer.end_epoch(took.count())) leave(n, [] {});
+      const bool on = trainer.end_epoch(took.count());
+      if (trainer.on_epoch) exchange(n, true);  // the hook may have changed something
+      if (!on) leave(n, [] {});
     });
   });
 }
@@ -380,6 +387,37 @@ void Ensemble<S>::backward() {
   }
 }
 
+// As optim/clip.hpp does it for one net.
+template <Real S>
+void Ensemble<S>::clip() {
+  const TrainerOptions& options = trainers_[0]->options_;
+  const Index lanes = lanes_, count = parameters_ * lanes;
+  if (options.clip_value) {
+    for (Index i = 0; i < count; ++i) gradients_[i] = clipped(gradients_[i], static_cast<S>(*options.clip_value));
+  }
+  if (!options.clip_norm) return;
+  const auto norms_in_units_of = [&](double unit) {
+    std::array<double, most_lanes> norms{};
+    for (Index i = 0; i < count; i += lanes) {
+      for (Index n = 0; n < lanes; ++n) {
+        const double x = static_cast<double>(gradients_[i + n]) / unit;
+        norms[static_cast<std::size_t>(n)] += x * x;
+      }
+    }
+    for (double& norm : norms) norm = std::sqrt(norm) * unit;
+    return norms;
+  };
+  std::array<double, most_lanes> norms = norms_in_units_of(1), large{};
+  const auto finite = [](double norm) { return std::isfinite(norm); };
+  if (!std::all_of(norms.begin(), norms.end(), finite)) large = norms_in_units_of(large_norm);
+  for (Index n = 0; n < lanes; ++n) {
+    const auto lane = static_cast<std::size_t>(n);
+    const double factor = clip_factor(finite(norms[lane]) ? norms[lane] : large[lane], *options.clip_norm);
+    if (factor == 1) continue;
+    for (Index i = n; i < count; i += lanes) gradients_[i] = scaled(gradients_[i], factor);
+  }
+}
+
 template <Real S>
 void Ensemble<S>::update() {
   optimizer_.begin_step();
@@ -466,13 +504,25 @@ std::string why_alone(const Trainer<S>& trainer) {
 }
 
 template <Real S>
+bool alike(const Trainer<S>& a, const Trainer<S>& b) {
+  return Ensemble<S>::alike(a, b);
+}
+
+template <Real S>
+bool pays_side_by_side(const Trainer<S>& trainer, Index nets) {
+  return Ensemble<S>::pays(trainer, nets);
+}
+
+template <Real S>
 Index ensemble_lanes() {
-  return ensemble_kernels<S>().lanes;
+  return ensemble_kernels<S>(most_lanes).lanes;
 }
 
 #define EVENGRAD_INSTANTIATE(S)                                                                \
   template std::vector<TrainOutcome> train_together(std::span<Trainer<S>* const>, SideBySide); \
   template std::string why_alone(const Trainer<S>&);                                           \
+  template bool alike(const Trainer<S>&, const Trainer<S>&);                                   \
+  template bool pays_side_by_side(const Trainer<S>&, Index);                                   \
   template Index ensemble_lanes<S>();
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

@@ -31,9 +31,17 @@ std::vector<TrainOutcome> train_together(std::span<Trainer<S>* const> trainers,
                                          SideBySide when = SideBySide::where_it_pays);
 
 /// What about this trainer keeps its net out of a shared vector (a layer that is neither linear nor an activation with
-/// a name, clipping, a hook that looks into a step); empty if nothing does.
+/// a name, a hook that looks into a step); empty if nothing does.
 template <Real S>
 std::string why_alone(const Trainer<S>& trainer);
+
+/// Whether two nets that need not be alone may share vectors.
+template <Real S>
+bool alike(const Trainer<S>& a, const Trainer<S>& b);
+
+/// Whether so many nets like this one, at most ensemble_lanes(), train faster side by side than one after another.
+template <Real S>
+bool pays_side_by_side(const Trainer<S>& trainer, Index nets);
 
 /// Nets that one vector holds on this machine.
 template <Real S>

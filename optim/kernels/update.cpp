@@ -11,7 +11,7 @@ template <Real S, class Number>
 Lanes<S> lanes_of(const Rates* rates, Index nets, Number number) {
   if (nets == 1) return Lanes<S>(number(*rates));
   S each[Lanes<S>::size];
-  for (Index n = 0; n < Lanes<S>::size; ++n) each[n] = static_cast<S>(number(rates[n]));
+  for (Index n = 0; n < Lanes<S>::size; ++n) each[n] = static_cast<S>(number(rates[n % nets]));
   return Lanes<S>::load(each);
 }
 

@@ -19,7 +19,7 @@ struct Rates {
 };
 
 /// Changes w (count) from the gradient g and the state a, b (count each; null where a rule has none). With 1 net, rates
-/// is for all; else there is a net a lane of a vector, number i is of net i % nets, and each has rates of its own.
+/// is for all; else nets divides the lanes of a vector, number i is of net i % nets, and each has rates of its own.
 template <Real S>
 using Update = void (*)(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets);
 

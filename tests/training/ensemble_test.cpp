@@ -12,6 +12,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 
 namespace evengrad {
@@ -182,6 +183,26 @@ TYPED_TEST(TrainTogether, EveryOptimizer) {
   }
 }
 
+TYPED_TEST(TrainTogether, EveryWayToClip) {
+  const double huge = std::sqrt(static_cast<double>(std::numeric_limits<TypeParam>::max()));
+  for (const double scale : {1.0, huge}) {  // the squares of the gradients of some nets overflow
+    for (const auto& [norm, value] : {std::pair{0.05, 0.0}, {1e-3, 0.0}, {1e30, 0.0}, {0.0, 1e-3}, {0.05, 0.02}}) {
+      SCOPED_TRACE(text("norm ", norm, ", value ", value, ", scale ", scale));
+      Plan plan{.data = "sine"};
+      plan.net.activations = {activation("identity")};
+      plan.trainer.optimizer = {.name = "sgd", .learning_rate = 0.05};
+      if (norm > 0) plan.trainer.clip_norm = norm;
+      if (value > 0) plan.trainer.clip_value = value;
+      expect_same_as_alone<TypeParam>(plan, [&](Nets<TypeParam>& nets) {
+        for (std::size_t n = 0; n < nets.models.size(); n += 2) {
+          auto& first = dynamic_cast<Linear<TypeParam>&>(nets.models[n]->layers[0]);
+          first.weight.value *= static_cast<TypeParam>(scale);
+        }
+      });
+    }
+  }
+}
+
 TYPED_TEST(TrainTogether, SchedulesBatchesAndCounts) {
   for (const auto& [schedule, warmup, batch, shuffle] : {std::tuple{"cosine", 3, 7, true},
                                                          {"step(2,0.5)", 0, 1, true},
@@ -262,6 +283,37 @@ TYPED_TEST(TrainTogether, ReportsEveryEpochAndStopsWhereAskedTo) {
   EXPECT_EQ(by_net[0], by_net[1]);
 }
 
+TYPED_TEST(TrainTogether, ReportsEveryStep) {
+  std::vector<std::map<std::size_t, std::vector<double>>> reports(2);
+  std::size_t run = 0;
+  expect_same_as_alone<TypeParam>(Plan(), [&](Nets<TypeParam>& nets) {
+    auto& mine = reports[run++];
+    for (std::size_t n = 0; n < nets.all.size(); ++n) {
+      nets.all[n]->on_loss = [&mine, n](const StepReport& step) {
+        for (const double x :
+             {static_cast<double>(step.step), static_cast<double>(step.epoch), step.loss, step.learning_rate}) {
+          mine[n].push_back(x);
+        }
+      };
+    }
+  });
+  EXPECT_EQ(reports[0].at(0).size(), 4u * 6);
+  EXPECT_EQ(reports[0], reports[1]);
+}
+
+TYPED_TEST(TrainTogether, WhatIsChangedAfterAnEpochCounts) {
+  Plan plan;
+  plan.trainer.epochs = 3;
+  expect_same_as_alone<TypeParam>(plan, [](Nets<TypeParam>& nets) {
+    for (std::size_t n = 0; n < nets.all.size(); n += 2) {
+      nets.all[n]->on_epoch = [&nets, n](const EpochReport&) {
+        dynamic_cast<Linear<TypeParam>&>(nets.models[n]->layers[0]).weight.value *= TypeParam(0.5);
+        return true;
+      };
+    }
+  });
+}
+
 TYPED_TEST(TrainTogether, StopsBetweenTwoStepsAndGoesOn) {
   Plan plan{.nets = 3};
   plan.trainer.epochs = 4;
@@ -298,13 +350,12 @@ struct Square {
 };
 
 TEST(TrainManyNets, WhatCannotShareAVectorTrainsAlone) {
-  std::vector<Plan> plans(6);
+  std::vector<Plan> plans(5);
   plans[0].net.dropout = 0.5;
   plans[1].net.norm = Norm::layer;
   plans[2].net.residual = true;
   plans[3].net.activations = {activation("prelu")};
   plans[4].net.activations = {make_activation<Square>()};
-  plans[5].trainer.clip_norm = 0.1;
   for (const Plan& plan : plans) {
     Nets<float> alone(plan), together(plan);
     EXPECT_NE(why_alone(*together.all[0]), "");
