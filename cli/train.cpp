@@ -256,8 +256,9 @@ struct TrainRun {
       activations += 2 * layer.outputs;
     }
     const Index parameters = parameter_count<S>(model);
-    const double bytes = static_cast<double>(sizeof(S)) *
-                         static_cast<double>(4 * parameters + 2 * activations * arguments.trainer.batch_size);
+    const auto bytes_of = [](Index numbers) { return static_cast<double>(sizeof(S)) * static_cast<double>(numbers); };
+    const double arena = bytes_of(parameters + 2 * activations * arguments.trainer.batch_size);
+    const double bytes = arena + bytes_of(3 * parameters);  // weights and at most two states of the optimizer
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     say(text("\n", grouped(parameters), " parameters, about ", significant(bytes / 1e6, 3), " MB while training, ",
              grouped(trainer.total_steps()), " steps"));
@@ -273,6 +274,7 @@ struct TrainRun {
     }
     document["parameters"] = parameters;
     document["training_bytes"] = bytes;
+    document["arena_bytes"] = arena;
     document["steps"] = trainer.total_steps();
     document["seed"] = global.seed;
     if (global.json) print_json(document);
@@ -346,7 +348,7 @@ struct TrainRun {
       files.close();
       health.close();
       probe.broke(error);
-      report(nullptr, trainer.steps(), probe.record());
+      report(nullptr, trainer, probe.record());
       throw NonFiniteError(text(error.what(), " (", files.kept(), " is kept)"));
     }
     progress.clear();
@@ -354,7 +356,7 @@ struct TrainRun {
     if (result.stopped) return stop(trainer, probe);
     files.close();
     if (!arguments.save.empty()) save_model(arguments.save, model, model_data());
-    report(&result, result.steps, probe.record());
+    report(&result, trainer, probe.record());
     return 0;
   }
 
@@ -391,7 +393,8 @@ struct TrainRun {
   }
 
   // `result` is null where a NaN or an infinity ended the run.
-  void report(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
+  void report(const TrainResult* result, const Trainer<S>& trainer, const TrainingRecord& record) {
+    const std::int64_t steps = trainer.steps();
     store.set_findings(health.judge(record));
     if (!arguments.report.empty()) write_page(result, steps, record);
     if (!global.json) {
@@ -406,7 +409,9 @@ struct TrainRun {
       for (const std::string& line : health.summary(record)) say(line);
       return;
     }
-    print_json(outcome(result, steps, record));
+    Json document = outcome(result, steps, record);
+    document["arena_bytes"] = trainer.arena_bytes();
+    print_json(document);
   }
 
   Json outcome(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {

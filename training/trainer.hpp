@@ -140,6 +140,8 @@ class Trainer {
   /// Steps of a whole run.
   std::int64_t total_steps() const;
   const TrainerOptions& options() const { return options_; }
+  /// Bytes that a step's values, gradients and scratch have needed so far, all of them in one arena.
+  std::size_t arena_bytes() const { return tape_.memory(); }
   /// Samples of the test set.
   Index test_samples() const { return test_.size(); }
   /// The optimizer; its state may be changed between two steps.

@@ -9,9 +9,10 @@ using evengrad::TempFolder;
 
 namespace {
 
-// What a run is judged by: everything but how long it took.
+// What a run is judged by: everything but how long it took and what memory.
 nlohmann::json without_time(nlohmann::json document) {
   document.erase("seconds");
+  document.erase("arena_bytes");
   return document;
 }
 
@@ -170,6 +171,17 @@ TEST(Train, ExplodingRunNamesWhereItBroke) {
   EXPECT_NE(run.err.find("step "), std::string::npos) << run.err;
   EXPECT_NE(run.err.find("pass, layer layers."), std::string::npos) << run.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "m.safetensors"));
+}
+
+TEST(Train, ADryRunForetellsTheMemoryOfAStep) {
+  TempFolder folder;
+  for (const std::string net : {"--hidden 64,64 --activation gelu", "--hidden 300 --batch-size 500", "--hidden 900,900"}) {
+    const std::string line = "evengrad train --data moons --steps 3 --json " + net;
+    const double foretold = shell(folder, line + " --dry-run").json()["arena_bytes"];
+    const double needed = shell(folder, line).json()["arena_bytes"];
+    EXPECT_GT(needed, 0.4 * foretold) << net;
+    EXPECT_LT(needed, 2.5 * foretold) << net;
+  }
 }
 
 TEST(Train, DryRunTrainsNothing) {

@@ -1,4 +1,5 @@
 // A steady step asks nothing of the system. A program of its own: it replaces malloc and counts.
+#include <evengrad/activations/registry.hpp>
 #include <evengrad/core/ops.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/layers/mlp.hpp>
@@ -136,22 +137,87 @@ TEST_P(SteadyStep, OfEvaluationAllocatesNothing) {
   EXPECT_EQ(calls - before, 0);
 }
 
+// Seven batches an epoch, the last one short, for five epochs; records how often memory was asked for before each.
+struct Watched {
+  explicit Watched(const MlpOptions& shape, TrainerOptions options)
+      : net(shape), trainer(net, data(), none, [&] {
+          options.batch_size = 32;
+          options.epochs = 5;
+          return options;
+        }()) {
+    net.initialize(initializer("he"), Rng(1));
+    trainer.stop = [this] {
+      if (step < seen.size()) seen[step++] = calls;
+      return false;
+    };
+  }
+
+  static const Dataset<float>& data() {
+    static const Dataset<float> moons = load_data<float>({.name = "moons", .samples = 200, .test_fraction = 0.0}).train;
+    return moons;
+  }
+
+  // What a run needs once is there after the first epoch.
+  void expect_steady() const {
+    EXPECT_GT(seen[0], 0);
+    EXPECT_EQ(seen[8], seen[34]);
+  }
+
+  Dataset<float> none;
+  Mlp<float> net;
+  Trainer<float> trainer;
+  std::array<long, 35> seen{};
+  std::size_t step = 0;
+};
+
+// Wide enough that two threads share the work.
+const MlpOptions watched_net{
+    .inputs = 2, .hidden = {300, 300}, .outputs = 2, .activations = {make_activation(TestTanh{}, "tanh")}};
+
+TEST_P(SteadyStep, OfATrainerAllocatesNothingWithAnyOptimizer) {
+  for (const OptimizerInfo& info : optimizers()) {
+    SCOPED_TRACE(info.name);
+    TrainerOptions options{.optimizer = {.name = info.name, .learning_rate = 1e-3, .weight_decay = 0.01},
+                           .schedule = "cosine",
+                           .warmup_steps = 3,
+                           .threads = GetParam()};
+    options.clip_norm = 1;
+    options.clip_value = 0.5;
+    Watched watched(watched_net, options);
+    watched.trainer.run();
+    watched.expect_steady();
+  }
+}
+
+TEST_P(SteadyStep, OfATrainerAllocatesNothingWithAnyLayer) {
+  std::vector<MlpOptions> shapes(6, watched_net);
+  shapes[0].dropout = 0.5;
+  shapes[1].norm = Norm::layer;
+  shapes[2].norm = Norm::batch;
+  shapes[3].residual = true;
+  shapes[4].activations = {activation("prelu")};
+  shapes[5].activations = {activation("x*sigmoid(1.702*x)")};
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    SCOPED_TRACE(i);
+    Watched watched(shapes[i], {.threads = GetParam()});
+    watched.trainer.run();
+    watched.expect_steady();
+  }
+}
+
 TEST_P(SteadyStep, OfNetsSideBySideAllocatesNothing) {
-  const Dataset<float> data = load_data<float>({.name = "moons", .samples = 200, .test_fraction = 0.0}).train;
-  const Dataset<float> none;
-  const TrainerOptions options{.batch_size = 32, .epochs = 5, .threads = GetParam()};
-  Mlp<float> a({.inputs = 2, .hidden = {8}, .outputs = 2, .activations = {make_activation(TestTanh{}, "tanh")}}), b = a;
-  a.initialize(initializer("he"), Rng(1));
-  Trainer<float> first(a, data, none, options), second(b, data, none, options);
-  std::array<long, 35> seen{};  // at each step
-  first.stop = [&, step = std::size_t{0}]() mutable {
-    if (step < seen.size()) seen[step++] = calls;
-    return false;
-  };
-  std::vector<Trainer<float>*> both = {&first, &second};
-  train_together<float>(both, SideBySide::always);
-  EXPECT_GT(seen[0], 0);
-  EXPECT_EQ(seen[1], seen[34]);
+  for (const OptimizerInfo& info : optimizers()) {
+    SCOPED_TRACE(info.name);
+    TrainerOptions options{.optimizer = {.name = info.name, .learning_rate = 1e-3}, .threads = GetParam()};
+    options.clip_norm = 1;
+    MlpOptions shape = watched_net;
+    shape.hidden = {8};
+    shape.activations = {activation("tanh")};
+    Watched first(shape, options), second(shape, options);
+    std::vector<Trainer<float>*> both = {&first.trainer, &second.trainer};
+    train_together<float>(both, SideBySide::always);
+    first.expect_steady();
+  }
 }
 
 TEST_P(SteadyStep, WouldBeSeenToAllocate) {
