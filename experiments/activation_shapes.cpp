@@ -717,9 +717,9 @@ void Run::measure_training() {
     fitted.net.dropout = cell.dropout;
     fitted.trainer.optimizer.learning_rate = rate;
     fitted.trainer.steps = plan_.steps;
-    FitHooks<float> hooks{.poll = [&] { trials_.check_stop(); }};
+    FitHooks<float> hooks;
     if (cell.mask) hooks.on_start = [](Mlp<float>& net) { replace_activations(net, StochasticMask<float>()); };
-    return fit<float>(fitted, data.train, test, rng_.split("training").split(seed), hooks);
+    return fit<float>(trials_, fitted, data.train, test, rng_.split("training").split(seed), hooks);
   };
   const std::vector<Cell> cells = {{.name = "relu", .activation = "relu"},
                                    {.name = "gelu", .activation = "gelu"},

@@ -222,12 +222,12 @@ Comparison compare(const ComparisonOptions& options, const Split<float>& data, c
                       .trainer = options.trainer};
     fitted.trainer.optimizer.learning_rate = rate;
     ComparisonRecord record;
-    FitHooks<float> hooks{.poll = [&] { trials.check_stop(); }};
+    FitHooks<float> hooks;
     hooks.on_end = [&](Mlp<float>& net) { record.silent_fraction = silent_share(net, probe); };
     // Rates are chosen on rows that the results do not see, with a seed that they do not use.
     const Split<float>& rows = seed < selection_seeds ? selection : data;
     static_cast<FitRecord&>(record) =
-        fit<float>(fitted, rows.train, rows.test, rng.split("training").split(seed), hooks);
+        fit<float>(trials, fitted, rows.train, rows.test, rng.split("training").split(seed), hooks);
     record.metric = result.larger_is_better ? record.test_accuracy : record.test_loss;
     record.trains = record.loss < constant_loss / 2;
     return record;

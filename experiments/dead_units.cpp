@@ -44,13 +44,13 @@ void UnitWatch::look(std::int64_t step, Mlp<float>& net) {
   }
 }
 
-WatchRecord train_watched(const WatchOptions& options, const Dataset<float>& data, const Dataset<float>& test,
-                          const Matrix<float>& inputs, const Rng& rng, const std::function<void()>& poll) {
+WatchRecord train_watched(const Trials& trials, const WatchOptions& options, const Dataset<float>& data,
+                          const Dataset<float>& test, const Matrix<float>& inputs, const Rng& rng) {
   WatchRecord record;
   UnitWatch watch(inputs);
   Optimizer<float>* optimizer = nullptr;
   const std::int64_t steps = *options.fit.trainer.steps;
-  FitHooks<float> hooks{.poll = poll};
+  FitHooks<float> hooks;
   hooks.on_start = [&](Mlp<float>& net) {
     for (std::size_t i = 0; i + 1 < net.layers.size(); ++i) {
       auto* linear = dynamic_cast<Linear<float>*>(&net.layers[i]);
@@ -78,7 +78,7 @@ WatchRecord train_watched(const WatchOptions& options, const Dataset<float>& dat
       }
     }
   };
-  static_cast<FitRecord&>(record) = fit<float>(options.fit, data, test, rng, hooks);
+  static_cast<FitRecord&>(record) = fit<float>(trials, options.fit, data, test, rng, hooks);
   record.units = std::move(watch.history);
   return record;
 }

@@ -75,8 +75,8 @@ struct WatchRecord : FitRecord {
   }
 };
 
-/// Trains a classifier on all of `data` and looks at `inputs`. `poll` is called after each step and may throw.
-WatchRecord train_watched(const WatchOptions& options, const Dataset<float>& data, const Dataset<float>& test,
-                          const Matrix<float>& inputs, const Rng& rng, const std::function<void()>& poll);
+/// Trains a classifier on all of `data` and looks at `inputs`, as a trial of `trials`.
+WatchRecord train_watched(const Trials& trials, const WatchOptions& options, const Dataset<float>& data,
+                          const Dataset<float>& test, const Matrix<float>& inputs, const Rng& rng);
 
 }  // namespace evengrad

@@ -261,8 +261,7 @@ std::vector<Trained> Run::train(const std::string& what, const std::vector<Cell>
     trainer.warmup_steps = cell.warmup_epochs * epoch;
     trainer.batch_size = batch;
     trainer.steps = plan_.epochs * epoch;
-    return train_watched(options, train_, test_, train_.inputs, rng_.split(cell.group).split(seed),
-                         [&] { trials_.check_stop(); });
+    return train_watched(trials_, options, train_, test_, train_.inputs, rng_.split(cell.group).split(seed));
   };
   return tune_and_train(trials_, what, cells, plan_.trained, share, one, final_loss, [](const Cell& cell) {
     return text(cell.optimizer.name, ", ", cell.name, ", ", cell.depth, " layers");

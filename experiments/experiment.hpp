@@ -3,6 +3,7 @@
 
 #include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/report.hpp>
+#include <evengrad/training/ensemble.hpp>
 #include <evengrad/training/results_store.hpp>
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct ExperimentSettings {
   std::uint64_t seed = 1;
   int seeds = 0;  ///< how many seeds a measurement averages over; 0: what the profile says
   int jobs = 1;   ///< trials at once, one core each; results do not depend on it
+  SideBySide side_by_side = SideBySide::where_it_pays;  ///< nets of several trials; results do not depend on it
   std::vector<std::filesystem::path> data_roots = DataOptions().roots;          ///< where to look for images
   std::function<void(double share, const std::string& what)> on_progress = {};  ///< from one thread at a time
   std::function<bool()> stop = {};  ///< true: give up by throwing Interrupted; asked from any thread

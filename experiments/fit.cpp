@@ -5,8 +5,8 @@
 namespace evengrad {
 
 template <Real S>
-FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& train, const Dataset<S>& test,
-                    const Rng& rng, const std::function<void(Trainer<S>&)>& prepare) {
+FitRecord fit_model(const Trials& trials, Layer<S>& model, TrainerOptions options, const Dataset<S>& train,
+                    const Dataset<S>& test, const Rng& rng, const std::function<void(Trainer<S>&)>& prepare) {
   options.seed = rng.split("trainer").next();
   const Dataset<S> none{.task = train.task};  // no evaluation after each epoch: only the end counts
   Trainer<S> trainer(model, train, none, options);
@@ -14,7 +14,7 @@ FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& t
   FitRecord record;
   try {
     record.loss_before = trainer.evaluate(train).loss;
-    const TrainResult result = trainer.run();
+    const TrainResult result = trials.train(trainer);
     record.loss = result.train.loss;
     record.accuracy = result.train.accuracy.value_or(0);
     if (test.size() > 0) {
@@ -34,34 +34,31 @@ FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& t
 }
 
 template <Real S>
-FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test, const Rng& rng,
-              const FitHooks<S>& hooks) {
+FitRecord fit(const Trials& trials, const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test,
+              const Rng& rng, const FitHooks<S>& hooks) {
   MlpOptions shape = options.net;
   shape.inputs = train.features();
   shape.outputs = required_outputs(train, options.trainer.loss);
   Mlp<S> net(shape);
   net.initialize(options.initializer, rng.split("net"));
   if (hooks.on_start) hooks.on_start(net);
-  const FitRecord record = fit_model<S>(net, options.trainer, train, test, rng, [&](Trainer<S>& trainer) {
+  const FitRecord record = fit_model<S>(trials, net, options.trainer, train, test, rng, [&](Trainer<S>& trainer) {
     trainer.on_gradients = hooks.on_gradients;
-    trainer.on_step = [&](const StepReport& report) {
-      if (hooks.on_step) hooks.on_step(report.step, net);
-      if (hooks.on_loss) hooks.on_loss(report);
-      if (hooks.poll) hooks.poll();
-    };
+    trainer.on_loss = hooks.on_loss;
+    if (hooks.on_step) trainer.on_step = [&](const StepReport& report) { hooks.on_step(report.step, net); };
     if (hooks.on_trainer) hooks.on_trainer(trainer);
   });
   if (hooks.on_end) hooks.on_end(net);
   return record;
 }
 
-template FitRecord fit_model(Layer<float>&, TrainerOptions, const Dataset<float>&, const Dataset<float>&, const Rng&,
-                             const std::function<void(Trainer<float>&)>&);
-template FitRecord fit_model(Layer<double>&, TrainerOptions, const Dataset<double>&, const Dataset<double>&, const Rng&,
-                             const std::function<void(Trainer<double>&)>&);
-template FitRecord fit(const FitOptions&, const Dataset<float>&, const Dataset<float>&, const Rng&,
-                       const FitHooks<float>&);
-template FitRecord fit(const FitOptions&, const Dataset<double>&, const Dataset<double>&, const Rng&,
-                       const FitHooks<double>&);
+#define EVENGRAD_INSTANTIATE(S)                                                                                \
+  template FitRecord fit_model(const Trials&, Layer<S>&, TrainerOptions, const Dataset<S>&, const Dataset<S>&, \
+                               const Rng&, const std::function<void(Trainer<S>&)>&);                           \
+  template FitRecord fit(const Trials&, const FitOptions&, const Dataset<S>&, const Dataset<S>&, const Rng&,   \
+                         const FitHooks<S>&);
+EVENGRAD_INSTANTIATE(float)
+EVENGRAD_INSTANTIATE(double)
+#undef EVENGRAD_INSTANTIATE
 
 }  // namespace evengrad

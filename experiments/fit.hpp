@@ -46,7 +46,8 @@ struct FitRecord {
   }
 };
 
-/// Where an experiment looks in.
+/// Where an experiment looks in. What looks into steps, on_gradients and on_step, keeps its net from being trained
+/// beside others.
 template <Real S>
 struct FitHooks {
   std::function<void(Mlp<S>& net)> on_start = {};  ///< after the initializer; may change the net
@@ -54,20 +55,20 @@ struct FitHooks {
   std::function<void(std::int64_t step, Mlp<S>& net)> on_step = {};  ///< after the update; may change the net
   std::function<void(const StepReport&)> on_loss = {};               ///< the batch loss of the step
   std::function<void(Mlp<S>& net)> on_end = {};
-  std::function<void()> poll = {};                           ///< after each step; may throw
   std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives to the last
 };
 
-/// Trains a model whose weights are drawn already. `prepare` sees the trainer before it starts and may set its hooks.
+/// Trains a model whose weights are drawn already, as a trial of `trials`. `prepare` sees the trainer before it starts
+/// and may set its hooks.
 template <Real S>
-FitRecord fit_model(Layer<S>& model, TrainerOptions options, const Dataset<S>& train, const Dataset<S>& test,
-                    const Rng& rng, const std::function<void(Trainer<S>&)>& prepare = {});
+FitRecord fit_model(const Trials& trials, Layer<S>& model, TrainerOptions options, const Dataset<S>& train,
+                    const Dataset<S>& test, const Rng& rng, const std::function<void(Trainer<S>&)>& prepare = {});
 
 /// Draws a net from `rng` and trains it on `train`; `test` may be empty. Weights, order of the data and dropout are
 /// functions of `rng`, so that trials with equal streams are paired whatever else differs.
 template <Real S>
-FitRecord fit(const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test, const Rng& rng,
-              const FitHooks<S>& hooks = {});
+FitRecord fit(const Trials& trials, const FitOptions& options, const Dataset<S>& train, const Dataset<S>& test,
+              const Rng& rng, const FitHooks<S>& hooks = {});
 
 /// Several trained nets that differ in their seed, their rate chosen among several with a seed that is none of theirs.
 template <class Cell, class Record>

@@ -443,9 +443,8 @@ void Run::train_images() {
           };
         }
         hooks.on_loss = into(record.curve, plan_.image_steps);
-        hooks.poll = [&] { trials_.check_stop(); };
-        static_cast<FitRecord&>(record) =
-            fit(options, data.train, seed == 0 ? data.validation : data.test, rng_.split("images").split(seed), hooks);
+        static_cast<FitRecord&>(record) = fit(trials_, options, data.train, seed == 0 ? data.validation : data.test,
+                                              rng_.split("images").split(seed), hooks);
         return record;
       },
       test_loss_of, [](const ImageCell& cell) { return name_of(cell); });
@@ -467,19 +466,14 @@ void Run::train_blocks() {
         Sequential<float> net =
             block_net(cell, data.train.features(), plan_.block_width, data.train.outputs(), rng.split("net"));
         Record record;
-        static_cast<FitRecord&>(record) =
-            fit_model<float>(net,
-                             {.optimizer = {.name = "adam", .learning_rate = rate},
-                              .schedule = "cosine",
-                              .batch_size = batch_size,
-                              .steps = plan_.block_steps},
-                             data.train, seed == 0 ? data.validation : data.test, rng, [&](Trainer<float>& trainer) {
-                               const auto add = into(record.curve, plan_.block_steps);
-                               trainer.on_step = [&, add](const StepReport& report) {
-                                 add(report);
-                                 trials_.check_stop();
-                               };
-                             });
+        static_cast<FitRecord&>(record) = fit_model<float>(
+            trials_, net,
+            {.optimizer = {.name = "adam", .learning_rate = rate},
+             .schedule = "cosine",
+             .batch_size = batch_size,
+             .steps = plan_.block_steps},
+            data.train, seed == 0 ? data.validation : data.test, rng,
+            [&](Trainer<float>& trainer) { trainer.on_loss = into(record.curve, plan_.block_steps); });
         return record;
       },
       test_loss_of, [](const BlockCell& cell) { return name_of(cell); });
@@ -505,12 +499,11 @@ void Run::measure_smoothness() {
           smoothness.at_start = change_along_step(net, probe);
         };
         hooks.on_end = [&](Mlp<float>& net) { smoothness.trained = change_along_step(net, probe); };
-        hooks.poll = [&] { trials_.check_stop(); };
-        fit(options, train, {}, rng, hooks);
-        hooks = {.poll = hooks.poll};
+        fit(trials_, options, train, {}, rng, hooks);
+        hooks = {};
         for (double rate = 0.125; rate <= 64; rate *= 2) {
           options.trainer.optimizer.learning_rate = rate;
-          const FitRecord record = fit(options, train, {}, rng, hooks);
+          const FitRecord record = fit(trials_, options, train, {}, rng, hooks);
           if (record.diverged || record.loss > record.loss_before) break;
           smoothness.largest_rate = rate;
         }

@@ -101,8 +101,7 @@ void centre_sigmoids(Mlp<S>& net) {
 template void centre_sigmoids(Mlp<float>&);
 template void centre_sigmoids(Mlp<double>&);
 
-TrainRecord train_stack(const TrainOptions& options, const Dataset<float>& data, const Rng& rng,
-                        const std::function<void()>& poll) {
+TrainRecord train_stack(const Trials& trials, const TrainOptions& options, const Dataset<float>& data, const Rng& rng) {
   FitOptions fitted{
       .net = {.hidden = std::vector<Index>(static_cast<std::size_t>(options.net.depth), options.net.width),
               .activations = {options.net.activation}},
@@ -114,7 +113,7 @@ TrainRecord train_stack(const TrainOptions& options, const Dataset<float>& data,
   TrainRecord record;
   std::vector<Linear<float>*> layers;
   std::vector<Matrix<float>> before;
-  FitHooks<float> hooks{.poll = poll};
+  FitHooks<float> hooks;
   hooks.on_start = [&](Mlp<float>& net) {
     if (options.centred_sigmoid) centre_sigmoids(net);
     layers = linears(net);
@@ -135,7 +134,7 @@ TrainRecord train_stack(const TrainOptions& options, const Dataset<float>& data,
                              before[i].cast<double>().norm());
     }
   };
-  static_cast<FitRecord&>(record) = fit<float>(fitted, data, {}, rng, hooks);
+  static_cast<FitRecord&>(record) = fit<float>(trials, fitted, data, {}, rng, hooks);
   return record;
 }
 

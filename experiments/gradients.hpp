@@ -64,9 +64,8 @@ struct TrainRecord : FitRecord {
   }
 };
 
-/// Trains a classifier on all of `data` in float. `poll` is called now and then and may throw.
-TrainRecord train_stack(const TrainOptions& options, const Dataset<float>& data, const Rng& rng,
-                        const std::function<void()>& poll);
+/// Trains a classifier on all of `data` in float, as a trial of `trials`.
+TrainRecord train_stack(const Trials& trials, const TrainOptions& options, const Dataset<float>& data, const Rng& rng);
 
 /// The share of neurons of the second hidden layer whose incoming weight gradients have one sign, of those that have
 /// any gradient, for the loss over the first `batch` rows of the data.

@@ -332,7 +332,7 @@ PairRecord Run::train_one(const Cell& cell, double rate, std::uint64_t seed) con
   std::vector<Parameter<float>*> hidden;  // weight, bias, weight, ...
   std::vector<Matrix<float>> before;
   std::int64_t steps = 0;
-  FitHooks<float> hooks{.poll = [&] { trials_.check_stop(); }};
+  FitHooks<float> hooks;
   hooks.on_start = [&](Mlp<float>& net) {
     if (cell.centred) centre_sigmoids(net);
     net.visit(Path(), [&](const Path&, Parameter<float>& parameter) { hidden.push_back(&parameter); });
@@ -360,7 +360,7 @@ PairRecord Run::train_one(const Cell& cell, double rate, std::uint64_t seed) con
     }
   };
   // Paired: weights and batches of a seed are the same whatever else differs.
-  static_cast<FitRecord&>(record) = fit<float>(options, data, {}, rng_.split("training").split(seed), hooks);
+  static_cast<FitRecord&>(record) = fit<float>(trials_, options, data, {}, rng_.split("training").split(seed), hooks);
   return record;
 }
 

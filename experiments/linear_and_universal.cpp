@@ -280,7 +280,7 @@ Measurement Run::learn_xor() {
         learned.accuracy += margin > 1e-9 ? 0.25 : 0;
       }
     };
-    learned.loss = fit(options, data, {}, stream("xor nets", i % plan_.nets), hooks).loss;
+    learned.loss = fit(trials_, options, data, {}, stream("xor nets", i % plan_.nets), hooks).loss;
     return learned;
   });
   Table table{.name = "xor",
@@ -338,7 +338,7 @@ Measurement Run::regress() {
     options.trainer.optimizer.learning_rate = 3e-3;
     options.trainer.schedule = "cosine";
     options.trainer.steps = 2 * plan_.short_steps;
-    return fit(options, data, {}, stream("regression", i)).loss / best;
+    return fit(trials_, options, data, {}, stream("regression", i)).loss / best;
   });
   return mean_interval(ratios);
 }
@@ -387,7 +387,7 @@ Curves Run::modes(Index depth, const Rng& rng) const {
   options.trainer.batch_size = 4;
   options.trainer.shuffle = false;
   options.trainer.steps = stride * curve_points;
-  fit(options, data, {}, rng, hooks);
+  fit(trials_, options, data, {}, rng, hooks);
   curves.modes.push_back({static_cast<double>(stride) * plan_.time_step});
   return curves;
 }
@@ -537,9 +537,7 @@ void Run::approximate() {
         options.trainer.schedule = "cosine";
         options.trainer.batch_size = fit_points;
         options.trainer.steps = plan_.steps;
-        FitHooks<float> hooks;
-        hooks.poll = [&] { trials_.check_stop(); };
-        return fit(options, data, {}, rng_.split("training").split(seed), hooks);
+        return fit(trials_, options, data, {}, rng_.split("training").split(seed));
       },
       [](const FitRecord& record) { return record.loss; },
       [](const HiddenLayer& cell) { return text(cell.activation, " ", cell.width); });
@@ -636,7 +634,7 @@ Claim Run::learnability() {
   still.trainer.steps = 0;
   FitHooks<float> exact;
   exact.on_start = [](Mlp<float>& net) { set_absolute_value(net); };
-  const double represented = fit(still, data, {}, rng_, exact).loss;
+  const double represented = fit(trials_, still, data, {}, rng_, exact).loss;
 
   const std::vector<Narrow> all = trials_.run("narrow", plan_.narrow, 0.2, [&](int i) {
     Narrow narrow;
@@ -646,7 +644,7 @@ Claim Run::learnability() {
       Tape<float> tape({.recording = false});
       narrow.dead = net.layers.forward(tape.constant(at_one), Context{}, 0, net.layers.size() - 1).value().isZero(0);
     };
-    narrow.loss = fit(options, data, {}, stream("narrow", i), hooks).loss;
+    narrow.loss = fit(trials_, options, data, {}, stream("narrow", i), hooks).loss;
     return narrow;
   });
   int dead = 0, failing = 0, constant = 0;

@@ -159,8 +159,7 @@ void Run::half_is_zero() {
         .initializer = initializer("he")};
     options.fit.trainer.optimizer = {.name = cell.optimizer, .learning_rate = rate};
     options.fit.trainer.steps = 8 * plan_.epochs;
-    return train_watched(options, train, test, train.inputs, rng_.split("training").split(seed),
-                         [&] { trials_.check_stop(); });
+    return train_watched(trials_, options, train, test, train.inputs, rng_.split("training").split(seed));
   };
   const auto trained = tune_and_train(
       trials_, "training", cells, plan_.nets, 0.2, one, [](const WatchRecord& r) { return r.loss; },

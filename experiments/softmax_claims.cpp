@@ -531,14 +531,14 @@ std::vector<Trained> Run::train(const std::string& what, const std::vector<Cell>
     fitted.trainer.optimizer.learning_rate = rate;
     fitted.trainer.steps = cell.steps;
     fitted.trainer.loss = cell.loss;
-    FitHooks<float> hooks{.poll = [&] { trials_.check_stop(); }};
+    FitHooks<float> hooks;
     hooks.on_start = [&](Mlp<float>& net) {
       const double factor = scaled ? static_cast<double>(plan_.width) : 1;
       if (swapped) replace_activations(net, HiddenSoftmax<float>(factor));
       if (cell.output == "softmax") net.layers.add(Softmax<float>());
       if (cell.output == "sigmoid") net.layers.add(ActivationLayer<float>(activation("sigmoid")));
     };
-    return fit<float>(fitted, data.train, data.test, rng_.split("training").split(seed), hooks);
+    return fit<float>(trials_, fitted, data.train, data.test, rng_.split("training").split(seed), hooks);
   };
   return tune_and_train(
       trials_, what, cells, plan_.trained, share, one, [](const FitRecord& r) { return r.loss; },

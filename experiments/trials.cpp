@@ -5,10 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <exception>
-#include <thread>
 
 namespace evengrad {
 
@@ -34,7 +31,8 @@ void Trials::check_stop() const {
   if (settings_.stop && settings_.stop()) throw Interrupted();
 }
 
-void Trials::run_all(const Set& set, FunctionRef<void(int)> trial, const Save& save, const Restore& restore) {
+void Trials::run_all(Crew& crew, const Set& set, FunctionRef<void(int)> trial, const Save& save,
+                     const Restore& restore) {
   check_stop();
   if (!sets_.insert(set.what).second) throw Error(text("two sets of trials are called '", set.what, "'"));
   ResultsStore* store = save ? settings_.store : nullptr;
@@ -52,42 +50,27 @@ void Trials::run_all(const Set& set, FunctionRef<void(int)> trial, const Save& s
   }
   done_ += set.share * static_cast<double>(set.count - static_cast<int>(open.size())) / std::max(set.count, 1);
 
-  std::atomic<std::size_t> next = 0;
-  std::atomic<bool> failed = false;
-  std::vector<std::exception_ptr> errors(open.size());
-  const auto work = [&] {
-    for (std::size_t n = next++; n < open.size() && !failed; n = next++) {
-      try {
-        check_stop();
-        const auto start = std::chrono::steady_clock::now();
-        trial(open[n]);
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-        const std::lock_guard lock(progress_);
-        if (store) {
-          store->add(stored_as, {open[n], set.label ? set.label(open[n]) : "", save(open[n]), took.count()});
-        }
-        done_ += set.share / set.count;
-        if (settings_.on_progress) settings_.on_progress(std::min(done_, 1.0), set.what);
-      } catch (...) {
-        errors[n] = std::current_exception();
-        failed = true;
-      }
+  const auto finish = [&](int n) {
+    check_stop();
+    const int number = open[static_cast<std::size_t>(n)];
+    const auto start = std::chrono::steady_clock::now();
+    trial(number);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    const std::lock_guard lock(progress_);
+    if (store) {
+      const double busy = took.count() - Crew::idle_seconds();
+      store->add(stored_as, {number, set.label ? set.label(number) : "", save(number), busy});
     }
+    done_ += set.share / set.count;
+    if (settings_.on_progress) settings_.on_progress(std::min(done_, 1.0), set.what);
   };
-  std::vector<std::thread> threads;
-  for (int t = 1; t < std::min(set.jobs, static_cast<int>(open.size())); ++t) {
-    try {
-      threads.emplace_back(work);
-    } catch (const std::system_error&) {
-      break;  // the system has no more threads: go on with those there are
-    }
+  try {
+    crew.run(static_cast<int>(open.size()), finish);
+  } catch (...) {
+    check_stop();
+    throw;
   }
-  work();
-  for (std::thread& thread : threads) thread.join();
   check_stop();
-  for (const std::exception_ptr& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
 }
 
 }  // namespace evengrad

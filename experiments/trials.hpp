@@ -2,7 +2,7 @@
 // on how many threads there were. Those that a results store holds already are not run again.
 #pragma once
 
-#include <evengrad/core/parameter.hpp>
+#include <evengrad/experiments/crew.hpp>
 #include <evengrad/experiments/experiment.hpp>
 
 #include <mutex>
@@ -29,32 +29,43 @@ class Trials {
   /// to stop, else what a trial threw (the lowest number's if several did).
   template <class Trial>
   auto run(const std::string& what, int count, double share, Trial&& trial, const Label& label = {}) {
-    return run_on(settings_.jobs, what, count, share, trial, label);
+    return run_on(Crew(settings_.jobs, settings_.side_by_side), what, count, share, trial, label);
   }
 
   /// The same, one after the other with nothing beside: for trials that take times.
   template <class Trial>
   auto run_alone(const std::string& what, int count, double share, Trial&& trial, const Label& label = {}) {
-    return run_on(1, what, count, share, trial, label);
+    return run_on(Crew(1, SideBySide::never), what, count, share, trial, label);
   }
 
   /// For long trials, now and then. \throws Interrupted when asked to stop.
   void check_stop() const;
 
+  /// trainer.run() for a trial, beside the nets of other trials where that pays; sets its `stop`.
+  /// \throws Interrupted when asked to stop.
+  template <Real S>
+  TrainResult train(Trainer<S>& trainer) const {
+    trainer.stop = [this] {
+      check_stop();
+      return false;
+    };
+    return Crew::train(trainer);
+  }
+
  private:
   template <class Trial>
-  auto run_on(int jobs, const std::string& what, int count, double share, Trial& trial, const Label& label) {
+  auto run_on(Crew crew, const std::string& what, int count, double share, Trial& trial, const Label& label) {
     using Result = std::invoke_result_t<Trial&, int>;
     std::vector<std::optional<Result>> slots(static_cast<std::size_t>(count));
     const auto slot = [&](int i) -> std::optional<Result>& { return slots[static_cast<std::size_t>(i)]; };
-    Set set{.what = what, .count = count, .share = share, .jobs = jobs, .label = label};
+    Set set{.what = what, .count = count, .share = share, .label = label};
     const auto compute = [&](int i) { slot(i).emplace(trial(i)); };
     if constexpr (Storable<Result>) {
       run_all(
-          set, compute, [&](int i) { return to_row(*slot(i)); },
+          crew, set, compute, [&](int i) { return to_row(*slot(i)); },
           [&](int i, const Row& row) { slot(i).emplace(from_row<Result>(row)); });
     } else {
-      run_all(set, compute, {}, {});
+      run_all(crew, set, compute, {}, {});
     }
     std::vector<Result> results;
     for (std::optional<Result>& result : slots) results.push_back(std::move(*result));
@@ -65,12 +76,11 @@ class Trials {
     const std::string& what;
     int count;
     double share;
-    int jobs;
     const Label& label;
   };
   using Save = std::function<Row(int)>;
   using Restore = std::function<void(int, const Row&)>;
-  void run_all(const Set& set, FunctionRef<void(int)> trial, const Save& save, const Restore& restore);
+  void run_all(Crew& crew, const Set& set, FunctionRef<void(int)> trial, const Save& save, const Restore& restore);
 
   const ExperimentSettings& settings_;
   std::set<std::string> sets_;

@@ -249,7 +249,7 @@ std::vector<Trained> Run::train(const std::string& what, const std::vector<Cell>
     options.optimizer.learning_rate = rate;
     options.steps = cell.steps;
     // Paired: weights and batches of a seed are the same for every activation, optimizer and rate.
-    return train_stack(options, data32_, rng_.split("training").split(seed), [&] { trials_.check_stop(); });
+    return train_stack(trials_, options, data32_, rng_.split("training").split(seed));
   };
   return tune_and_train(
       trials_, what, cells, plan_.trained, share, one, [](const TrainRecord& record) { return record.loss; },

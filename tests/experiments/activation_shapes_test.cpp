@@ -1,6 +1,8 @@
 #include <evengrad/experiments/activation_shapes.hpp>
 #include <evengrad/experiments/json_writer.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -27,7 +29,7 @@ ShapesPlan tiny() {
 }
 
 std::string run_tiny(std::uint64_t seed, int jobs) {
-  const ExperimentSettings settings{.seed = seed, .jobs = jobs};
+  const ExperimentSettings settings = settings_with(seed, jobs);
   return to_json({.experiments = {activation_shapes(settings, tiny())}});
 }
 

@@ -130,17 +130,22 @@ ComparisonOptions small() {
   return options;
 }
 
-std::string run_small(int jobs, std::uint64_t seed) {
+std::string run_small(const ComparisonOptions& options, int jobs, SideBySide when, std::uint64_t seed = 1) {
   const Split<float> data = load_data<float>({.name = "moons", .samples = 100});
-  const ExperimentSettings settings{.seed = seed, .jobs = jobs};
-  return to_json(compare(small(), data, settings), "evengrad compare", seed, 0);
+  const ExperimentSettings settings{.seed = seed, .jobs = jobs, .side_by_side = when};
+  return to_json(compare(options, data, settings), "evengrad compare", seed, 0);
 }
 
-TEST(Comparison, OneSeedGivesTheSameBitsWhateverTheJobs) {
-  const std::string alone = run_small(1, 1);
-  EXPECT_EQ(run_small(2, 1), alone);
-  EXPECT_EQ(run_small(5, 1), alone);
-  EXPECT_NE(run_small(2, 2), alone);
+TEST(Comparison, OneSeedGivesTheSameBitsWhateverTheJobsAndWhoTrainsBeside) {
+  ComparisonOptions options = small();
+  for (const std::vector<double>& rates : {std::vector<double>{0.01, 0.1}, {0.1}, {0.01, 1e30}, {1e30}}) {
+    options.rates = rates;  // nets of the large rate diverge
+    const std::string alone = run_small(options, 1, SideBySide::never);
+    for (const SideBySide when : {SideBySide::never, SideBySide::where_it_pays, SideBySide::always}) {
+      for (const int jobs : {1, 2, 5}) EXPECT_EQ(run_small(options, jobs, when), alone);
+    }
+    if (rates[0] < 1) EXPECT_NE(run_small(options, 2, SideBySide::always, 2), alone);
+  }
 }
 
 TEST(Comparison, WhatCannotBeBuiltIsMarkedWithItsReason) {

@@ -26,7 +26,8 @@ WatchOptions options(const std::string& f) {
 
 WatchRecord run(const WatchOptions& watch) {
   const Dataset<float> data = moons();
-  return train_watched(watch, data, {}, data.inputs, Rng(5), [] {});
+  const ExperimentSettings settings;
+  return train_watched(Trials(settings), watch, data, {}, data.inputs, Rng(5));
 }
 
 TEST(UnitWatch, CountsDeathsAndRevivals) {

@@ -4,6 +4,8 @@
 #include <evengrad/experiments/json_writer.hpp>
 #include <evengrad/init/net_theory.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -33,7 +35,7 @@ DyingPlan tiny() {
 }
 
 std::string run_tiny(std::uint64_t seed, int jobs) {
-  const ExperimentSettings settings{.seed = seed, .jobs = jobs};
+  const ExperimentSettings settings = settings_with(seed, jobs);
   return to_json({.experiments = {dying_relu(settings, tiny())}});
 }
 

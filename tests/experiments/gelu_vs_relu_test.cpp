@@ -2,6 +2,8 @@
 #include <evengrad/experiments/json_writer.hpp>
 #include <evengrad/experiments/trials.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include "../temp_folder.hpp"
@@ -61,7 +63,9 @@ TEST(GeluVsRelu, OneSeedGivesTheSameBitsWhateverTheJobsButForTimes) {
   const TempFolder folder;
   write_images(folder);
   const auto untimed = [&](std::uint64_t seed, int jobs) {
-    Report report = run({.seed = seed, .jobs = jobs, .data_roots = {folder.path()}});
+    ExperimentSettings settings = settings_with(seed, jobs);
+    settings.data_roots = {folder.path()};
+    Report report = run(settings);
     std::erase_if(report.claims, [](const Claim& claim) { return claim.timing; });
     std::erase_if(report.tables, [](const Table& table) { return table.name == "step_times"; });
     return to_json({.experiments = {report}});

@@ -83,7 +83,9 @@ TEST(Gradients, TrainingRecordsWhatHappened) {
   TrainOptions options{
       .net = net_of("tanh", "xavier", 2, 16), .optimizer = {.name = "adam", .learning_rate = 0.01}, .steps = 200};
   int polls = 0;
-  const TrainRecord record = train_stack(options, data, Rng(5), [&] { ++polls; });
+  ExperimentSettings settings;
+  settings.stop = [&] { return ++polls < 0; };
+  const TrainRecord record = train_stack(Trials(settings), options, data, Rng(5));
   EXPECT_LT(record.loss, 0.3 * record.loss_before);
   EXPECT_GT(record.accuracy, 0.9);
   EXPECT_GE(polls, 10);
@@ -99,7 +101,8 @@ TEST(Gradients, TrainingRecordsWhatHappened) {
 TEST(Gradients, AZeroRateMovesNothing) {
   const Dataset<float> data = convert<float>(two_moons());
   TrainOptions options{.net = net_of("relu", "he", 2, 8), .optimizer = {.name = "sgd", .learning_rate = 0}, .steps = 5};
-  const TrainRecord record = train_stack(options, data, Rng(5), [] {});
+  const ExperimentSettings settings;
+  const TrainRecord record = train_stack(Trials(settings), options, data, Rng(5));
   EXPECT_EQ(record.loss, record.loss_before);
   for (const double m : record.moved) EXPECT_EQ(m, 0);
 }
@@ -108,7 +111,8 @@ TEST(Gradients, ADivergedNetHasTheLossOfOne) {
   const Dataset<float> data = convert<float>(two_moons());
   TrainOptions options{
       .net = net_of("relu", "he", 5, 16), .optimizer = {.name = "sgd", .learning_rate = 1e6}, .steps = 50};
-  const TrainRecord record = train_stack(options, data, Rng(5), [] {});
+  const ExperimentSettings settings;
+  const TrainRecord record = train_stack(Trials(settings), options, data, Rng(5));
   EXPECT_EQ(record.loss, diverged_loss);
 }
 

@@ -2,6 +2,8 @@
 #include <evengrad/experiments/json_writer.hpp>
 #include <evengrad/experiments/linear_and_universal.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -25,7 +27,7 @@ LinearPlan tiny() {
 }
 
 std::string run_tiny(std::uint64_t seed, int jobs) {
-  const ExperimentSettings settings{.seed = seed, .jobs = jobs};
+  const ExperimentSettings settings = settings_with(seed, jobs);
   return to_json({.experiments = {linear_and_universal(settings, tiny())}});
 }
 

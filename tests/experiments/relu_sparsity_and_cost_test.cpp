@@ -1,5 +1,7 @@
 #include <evengrad/experiments/relu_sparsity_and_cost.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -29,7 +31,7 @@ CostPlan tiny() {
 
 TEST(ReLUSparsityAndCost, OneSeedGivesTheSameNumbersApartFromTimes) {
   const auto measured = [](std::uint64_t seed, int jobs) {
-    const ExperimentSettings settings{.seed = seed, .jobs = jobs};
+    const ExperimentSettings settings = settings_with(seed, jobs);
     std::vector<double> numbers;
     for (const Claim& claim : relu_sparsity_and_cost(settings, tiny()).claims) {
       if (!claim.timing) numbers.push_back(claim.measured->value);

@@ -1,6 +1,8 @@
 #include <evengrad/experiments/json_writer.hpp>
 #include <evengrad/experiments/softmax_claims.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -26,7 +28,7 @@ SoftmaxPlan tiny() {
 }
 
 std::string run_tiny(std::uint64_t seed, int jobs) {
-  const ExperimentSettings settings{.seed = seed, .jobs = jobs};
+  const ExperimentSettings settings = settings_with(seed, jobs);
   return to_json({.experiments = {softmax_claims(settings, tiny())}});
 }
 

@@ -3,6 +3,8 @@
 #include <evengrad/experiments/trials.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
 
+#include "settings.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,7 +30,7 @@ VanishingPlan tiny() {
 }
 
 std::string run_tiny(std::uint64_t seed, int jobs) {
-  const ExperimentSettings settings{.seed = seed, .jobs = jobs};
+  const ExperimentSettings settings = settings_with(seed, jobs);
   return to_json({.experiments = {vanishing_gradients(settings, tiny())}});
 }
 
