@@ -5,10 +5,10 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/activations/words.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/core/utf8.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <numbers>
 
 namespace evengrad {
@@ -44,7 +44,7 @@ class Parser {
 
   NodeId formula() {
     if (text_.size() > longest) {
-      throw UsageError(text("formula: ", text_.size(), " characters long, and ", longest, " is the most"));
+      throw FormulaError(text("formula: ", text_.size(), " characters long, and ", longest, " is the most"), longest);
     }
     const NodeId root = sum();
     if (at_ < text_.size()) fail("expected an operator");
@@ -111,12 +111,10 @@ class Parser {
   }
 
   NodeId number(std::string_view digits) {
-    double result = 0;
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), result).ec != std::errc()) {
-      fail("a number out of range");
-    }
+    const NumberRead number = read_number(digits);
+    if (!number.in_range) fail("a number out of range");
     at_ += digits.size();
-    return graph_.constant(result);
+    return graph_.constant(number.value);
   }
 
   NodeId named(std::string_view name, std::size_t start) {
@@ -227,8 +225,9 @@ class Parser {
     while (last < text_.size() && (text_[last] & 0xc0) == 0x80) ++last;  // the rest of a UTF-8 character
     last = std::min({last, text_.size(), at_ + shown});
     const std::size_t first = last > shown ? last - shown : 0;
-    throw UsageError(text("formula: ", message, " at character ", at_ + 1, ": ", first > 0 ? "..." : "",
-                          in_quotes(text_.substr(first, last - first)), " <- here"));
+    throw FormulaError(text("formula: ", message, " at character ", at_ + 1, ": ", first > 0 ? "..." : "",
+                            in_quotes(text_.substr(first, last - first)), " <- here"),
+                       at_);
   }
 
   std::string_view text_;

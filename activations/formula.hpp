@@ -12,12 +12,20 @@
 
 #include <evengrad/core/activation.hpp>
 #include <evengrad/core/dispatch.hpp>
+#include <evengrad/core/error.hpp>
 
 namespace evengrad {
 
+/// What is wrong with a formula, and at which byte of it (without the blanks around it), from 0.
+class FormulaError : public UsageError {
+ public:
+  FormulaError(const std::string& message, std::size_t place) : UsageError(message), at(place) {}
+  std::size_t at;
+};
+
 /// The formula as an activation, named by its text, with exact derivatives and its kinks in [-50, 50].
 /// Runs on an instruction set that this machine has.
-/// \throws UsageError that points at the character, for what is not a formula or is too large for one.
+/// \throws FormulaError that points at the character, for what is not a formula or is too large for one.
 Activation formula_activation(std::string_view text, Isa isa = best_isa());
 
 /// Whether the name means something in formulas by itself: x, pi, e, where, min, exp, ...

@@ -1,9 +1,9 @@
 #include <evengrad/activations/formula_graph.hpp>
 
+#include <evengrad/core/bits.hpp>
 #include <evengrad/core/error.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -14,7 +14,7 @@ using kernels::Op;
 using kernels::Operand;
 
 NodeId FormulaGraph::add(const Node& node) {
-  const auto key = std::tuple(node.op, node.operands, std::bit_cast<std::uint64_t>(node.number), node.n);
+  const auto key = std::tuple(node.op, node.operands, bit_cast<std::uint64_t>(node.number), node.n);
   const auto [found, is_new] = known_.try_emplace(key, static_cast<NodeId>(nodes_.size()));
   if (is_new) nodes_.push_back(node);
   return found->second;

@@ -6,6 +6,7 @@
 #include <evengrad/activations/words.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/core/utf8.hpp>
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 // Names and numbers in the text of formulas.
 #pragma once
 
-#include <charconv>
 #include <string>
 #include <string_view>
 
@@ -54,12 +53,6 @@ constexpr bool mentions_x(std::string_view text) {
     text.remove_prefix(length > 0 ? length : 1);
   }
   return false;
-}
-
-/// The shortest text that reads back as the same number.
-inline std::string number_text(double value) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
 }
 
 }  // namespace evengrad

@@ -2,13 +2,13 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/file.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/data/csv.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/predict.hpp>
 
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <iostream>
 
 namespace evengrad::cli {
@@ -18,12 +18,6 @@ namespace {
 struct PredictArguments {
   std::string model, data, out;
 };
-
-// The shortest text that reads back as the same number.
-std::string number_text(double number) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, number).ptr};
-}
 
 // The model's features, found by name in whatever order the file has them; the rest (a label, say) is left alone.
 Matrix<double> read_features(CsvReader& csv, const std::vector<std::string>& names, Index inputs) {

@@ -1,10 +1,10 @@
 #include <evengrad/core/names.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/core/utf8.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 namespace evengrad {
@@ -80,12 +80,11 @@ NamedCall parse_call(std::string_view full) {
 }
 
 double parse_number(std::string_view what, std::string_view given) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
-  if (error != std::errc() || end != given.data() + given.size() || !std::isfinite(value)) {
+  const NumberRead number = read_number(given);
+  if (number.length == 0 || number.length != given.size() || !number.in_range || !std::isfinite(number.value)) {
     throw UsageError(text(what, ": expected a finite number, got ", in_quotes(given)));
   }
-  return value;
+  return number.value;
 }
 
 std::vector<double> numeric_arguments(const NamedCall& call, const std::vector<std::string>& keys,

@@ -27,12 +27,13 @@ struct ThreadPool::Shared {
   std::atomic<int> unfinished{0};        // pieces that are not done: the caller waits for these, not for the threads
   std::atomic<std::uint64_t> rounds{0};  // calls of run; a worker waits for the next
   std::atomic<bool> stop{false};
-  std::vector<std::jthread> workers;
+  std::vector<std::thread> workers;
 
   // Also runs when a thread could not be started: those before it must not wait for ever.
   ~Shared() {
     stop = true;
     wake_workers();
+    for (std::thread& worker : workers) worker.join();
   }
 
   void wake_workers() {

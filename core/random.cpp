@@ -1,9 +1,9 @@
+#include <evengrad/core/bits.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/math.hpp>
 #include <evengrad/core/random.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numbers>
 #include <tuple>
@@ -97,22 +97,22 @@ template <std::size_t first = 0, std::size_t count>
   using C = detail::Numbers<double>;
   constexpr std::uint64_t fraction = (std::uint64_t{1} << 52) - 1, one = std::uint64_t{1023} << 52;
   for (std::size_t i = 0; i < group; ++i) {
-    const double u = 2 - std::bit_cast<double>((radii[i] >> 12) | one);  // (0, 1]: no logarithm of zero
+    const double u = 2 - bit_cast<double>((radii[i] >> 12) | one);  // (0, 1]: no logarithm of zero
     // u = 2^exponent (1 + f), sqrt(1/2) <= 1 + f < sqrt(2); log (1 + f) = 2 atanh s
-    const std::uint64_t k = std::bit_cast<std::uint64_t>(u) + (one - C::sqrt_half_bits);
-    const double exponent = std::bit_cast<double>((k >> 52) | C::two_to_fraction_bits) - (0x1p52 + 1023);
-    const double f = std::bit_cast<double>((k & fraction) + C::sqrt_half_bits) - 1;
+    const std::uint64_t k = bit_cast<std::uint64_t>(u) + (one - C::sqrt_half_bits);
+    const double exponent = bit_cast<double>((k >> 52) | C::two_to_fraction_bits) - (0x1p52 + 1023);
+    const double f = bit_cast<double>((k & fraction) + C::sqrt_half_bits) - 1;
     const double s = f / (2 + f), s2 = s * s;
     const double log_u = exponent * std::numbers::ln2 + (2 * s + s * s2 * (C::two_thirds + s2 * horner(s2, C::atanh)));
     const double radius = std::sqrt(-2 * log_u);
     // The angle within an eighth of the circle to both sides of 0; two more bits choose the quarter.
-    const double phi = std::numbers::pi / 2 * (std::bit_cast<double>((angles[i] >> 12) | one) - 1.5);
+    const double phi = std::numbers::pi / 2 * (bit_cast<double>((angles[i] >> 12) | one) - 1.5);
     const double phi2 = phi * phi;
-    const auto sine = std::bit_cast<std::uint64_t>(radius * (phi + phi * phi2 * horner(phi2, C::sine)));
-    const auto cosine = std::bit_cast<std::uint64_t>(radius * (1 - 0.5 * phi2 + phi2 * phi2 * horner(phi2, C::cosine)));
+    const auto sine = bit_cast<std::uint64_t>(radius * (phi + phi * phi2 * horner(phi2, C::sine)));
+    const auto cosine = bit_cast<std::uint64_t>(radius * (1 - 0.5 * phi2 + phi2 * phi2 * horner(phi2, C::cosine)));
     const std::uint64_t swap = -(angles[i] & 1), opposite = angles[i] << 62 & std::uint64_t{1} << 63;
-    first[i] = std::bit_cast<double>((cosine ^ ((cosine ^ sine) & swap)) ^ opposite);
-    second[i] = std::bit_cast<double>((sine ^ ((cosine ^ sine) & swap)) ^ opposite);
+    first[i] = bit_cast<double>((cosine ^ ((cosine ^ sine) & swap)) ^ opposite);
+    second[i] = bit_cast<double>((sine ^ ((cosine ^ sine) & swap)) ^ opposite);
   }
 }
 
@@ -221,7 +221,7 @@ void Rng::fill_truncated_normal(std::span<S> values, double bound) {
 }
 
 void Rng::shuffle(std::span<Index> values) {
-  for (std::size_t n = values.size(); n > 1; --n) std::swap(values[n - 1], values[below(n)]);
+  for (std::size_t n = values.size(); n > 1; --n) std::swap(values[n - 1], values[static_cast<std::size_t>(below(n))]);
 }
 
 std::vector<Index> Rng::permutation(Index n) {

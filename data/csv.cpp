@@ -1,11 +1,11 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/file.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/data/csv.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <deque>
 #include <utility>
@@ -27,17 +27,11 @@ struct Number {
 Number parse_number(std::string_view cell) {
   if (cell.empty()) return {0, "is empty: fill it in or remove the row"};
   if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
-  Number number;
-  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number.value);
-  if (end != cell.data() + cell.size()) return {0, not_a_number};
-  if (error == std::errc::result_out_of_range) return {0, "is a number outside the range of doubles"};
+  const NumberRead number = read_number(cell);
+  if (number.length != cell.size()) return {0, not_a_number};
+  if (!number.in_range) return {0, "is a number outside the range of doubles"};
   if (!std::isfinite(number.value)) return {0, "is not finite: remove or repair the row"};
-  return number;
-}
-
-std::string shortest(double value) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+  return {number.value};
 }
 
 /// Numbers the different values in their order.
@@ -57,7 +51,10 @@ std::pair<std::vector<T>, std::vector<std::int32_t>> enumerate(const Values& val
 
 }  // namespace
 
-CsvReader::CsvReader(std::filesystem::path path) : path_(std::move(path)), content_(read_file(path_)) {
+CsvReader::CsvReader(const std::filesystem::path& path) : CsvReader(path, read_file(path)) {}
+
+CsvReader::CsvReader(std::filesystem::path name, std::string content)
+    : path_(std::move(name)), content_(std::move(content)) {
   const std::size_t bad = std::min(first_invalid_utf8(content_), content_.find('\0'));
   if (bad != std::string::npos) {
     row_line_ = 1 + std::count(content_.begin(), content_.begin() + static_cast<Index>(bad), '\n');
@@ -153,7 +150,11 @@ bool CsvReader::skip_line_end() {
 }
 
 CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options) {
-  CsvReader reader(path);
+  return parse_csv(path, read_file(path), options);
+}
+
+CsvDataset parse_csv(const std::filesystem::path& path, std::string content, const CsvOptions& options) {
+  CsvReader reader(path, std::move(content));
   const Index columns = static_cast<Index>(reader.header().size());
   if (columns < 2) reader.fail("there is only one column; expected features and a label, separated by commas");
   const Index target = options.target.empty() ? columns - 1 : reader.column(options.target);
@@ -197,7 +198,7 @@ CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options
   }
   if (numeric) {
     data.labels = value_labels;
-    for (const double value : values) data.class_names.push_back(shortest(value));
+    for (const double value : values) data.class_names.push_back(number_text(value));
   } else {
     const auto [names, name_labels] = enumerate(labels);
     data.labels = name_labels;

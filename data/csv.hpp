@@ -17,7 +17,9 @@ namespace evengrad {
 /// or doubled name. The file is held in memory, and of a row no more cells than there are columns.
 class CsvReader {
  public:
-  explicit CsvReader(std::filesystem::path path);
+  explicit CsvReader(const std::filesystem::path& path);
+  /// The same of a text; errors call it by this name.
+  CsvReader(std::filesystem::path name, std::string content);
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
 
@@ -68,6 +70,9 @@ struct CsvDataset {
 /// regression. Classes are sorted, numbers by value. Holds the file, 16 bytes a number and 40 bytes a row. Throws
 /// FileError for a broken file, UsageError for a target it does not have.
 CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options = {});
+
+/// The same of what a file of this name would hold.
+CsvDataset parse_csv(const std::filesystem::path& name, std::string content, const CsvOptions& options = {});
 
 /// The text as a cell of a CSV file: in quotes if it needs them.
 std::string csv_cell(std::string_view text);

@@ -65,7 +65,8 @@ template <Real S>
 Split<S> load_csv_file(const DataOptions& options) {
   refuse(options.noise.has_value(), "--noise", options, "it is for generators");
   refuse(options.samples.has_value(), "--samples", options, "a CSV file is used whole");
-  const CsvDataset csv = load_csv(options.name, {.target = options.target, .task = options.task});
+  const CsvOptions how{.target = options.target, .task = options.task};
+  const CsvDataset csv = options.csv ? parse_csv(options.name, *options.csv, how) : load_csv(options.name, how);
   Split<S> split = split_and_normalize<S>(csv.data, options);
   split.notes.push_back(csv.note);
   return split;
@@ -99,6 +100,7 @@ const std::vector<DatasetInfo>& datasets() {
 
 template <Real S>
 Split<S> load_data(const DataOptions& options) {
+  if (options.csv) return load_csv_file<S>(options);
   const auto entry = std::find_if(datasets().begin(), datasets().end(),
                                   [&](const DatasetInfo& info) { return info.name == options.name; });
   if (entry != datasets().end()) {

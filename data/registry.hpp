@@ -33,6 +33,7 @@ enum class Normalize { standard, none };
 
 struct DataOptions {
   std::string name;                           ///< one of datasets(), or the path of a CSV file
+  std::optional<std::string> csv = {};        ///< what that file holds, where it is no file
   std::optional<Index> samples = {};          ///< generators: how many; images: only the first of the training set
   std::optional<double> noise = {};           ///< generators: the standard deviation
   std::optional<double> test_fraction = {};   ///< generators and CSV: 0.2 unless told, 0 trains on all rows

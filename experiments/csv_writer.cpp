@@ -1,7 +1,7 @@
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/experiments/csv_writer.hpp>
 
 #include <algorithm>
-#include <charconv>
 
 namespace evengrad {
 
@@ -15,10 +15,7 @@ std::string field(const std::string& words) {
 }
 
 // The shortest text that reads back as the same number; "nan" and "inf" where it is not finite.
-std::string field(double number) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
-}
+std::string field(double number) { return number_text(number); }
 
 std::string field(const std::optional<double>& number) { return number ? field(*number) : ""; }
 

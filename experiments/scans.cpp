@@ -1,7 +1,7 @@
+#include <evengrad/core/bits.hpp>
 #include <evengrad/experiments/scans.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -11,7 +11,7 @@ namespace {
 
 constexpr Index block = 4096;
 
-std::uint32_t bits_of(float x) { return std::bit_cast<std::uint32_t>(x); }
+std::uint32_t bits_of(float x) { return bit_cast<std::uint32_t>(x); }
 
 }  // namespace
 
@@ -51,7 +51,7 @@ std::optional<float> first_float(const Activation& f, float from, float to,
   for (std::uint32_t start = bits_of(from); start <= end; start += block) {
     const Index count = std::min<Index>(block, static_cast<Index>(end - start) + 1);
     for (Index i = 0; i < count; ++i) {
-      z[static_cast<std::size_t>(i)] = std::bit_cast<float>(start + static_cast<std::uint32_t>(i));
+      z[static_cast<std::size_t>(i)] = bit_cast<float>(start + static_cast<std::uint32_t>(i));
     }
     f(z.data(), value.data(), derivative.data(), count);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
@@ -74,7 +74,7 @@ FloatRange float_range(const Activation& f, std::uint32_t stride) {
     z.clear();
   };
   for (std::uint64_t bits = 0; bits < bits_of(infinity); bits += stride) {
-    const float x = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    const float x = bit_cast<float>(static_cast<std::uint32_t>(bits));
     z.push_back(x);
     z.push_back(-x);
     if (z.size() == static_cast<std::size_t>(block)) take();

@@ -1,7 +1,7 @@
+#include <evengrad/core/bits.hpp>
 #include <evengrad/training/finite.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -13,7 +13,7 @@ bool all_finite(const S* numbers, Index count) {
   using Bits = std::conditional_t<sizeof(S) == 4, std::uint32_t, std::uint64_t>;
   constexpr Bits sign = Bits{1} << (8 * sizeof(S) - 1), one = Bits{1} << (std::numeric_limits<S>::digits - 1);
   Bits carried = 0;
-  for (Index i = 0; i < count; ++i) carried |= (std::bit_cast<Bits>(numbers[i]) & ~sign) + one;
+  for (Index i = 0; i < count; ++i) carried |= (bit_cast<Bits>(numbers[i]) & ~sign) + one;
   return !(carried & sign);
 }
 

@@ -1,11 +1,11 @@
 #include <evengrad/training/tensor_summary.hpp>
 
+#include <evengrad/core/bits.hpp>
 #include <evengrad/core/dispatch.hpp>
 #include <evengrad/training/kernels/sums.hpp>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -26,11 +26,11 @@ class BinTable {
     constexpr Bits half = exponents;  // entries of one sign
     for (Bits e = 0; e < half; ++e) {
       // Bits are ordered as the sizes of numbers are. Zeros stand alone, before what is smaller than all decades.
-      const S low = std::bit_cast<S>(static_cast<Bits>(e << mantissa_bits));
+      const S low = bit_cast<S>(static_cast<Bits>(e << mantissa_bits));
       int decade = 0;
       while (decade < last && low >= begin_of(decade + 1)) ++decade;
       const S next = decade < last ? begin_of(decade + 1) : std::numeric_limits<S>::infinity();
-      Entry positive{std::bit_cast<Bits>(next), zero + 1 + decade, zero + 1 + std::min(decade + 1, last)};
+      Entry positive{bit_cast<Bits>(next), zero + 1 + decade, zero + 1 + std::min(decade + 1, last)};
       if (e == 0) positive = {1, zero, zero + 1};
       table_[e] = positive;
       table_[half + e] = {positive.next | half << mantissa_bits, 2 * zero - positive.below, 2 * zero - positive.beyond};
@@ -38,7 +38,7 @@ class BinTable {
   }
 
   std::size_t bin(S x) const {
-    const auto bits = std::bit_cast<Bits>(x);
+    const auto bits = bit_cast<Bits>(x);
     const Entry& entry = table_[bits >> mantissa_bits];
     return static_cast<std::size_t>(bits >= entry.next ? entry.beyond : entry.below);
   }

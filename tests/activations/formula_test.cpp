@@ -273,6 +273,18 @@ TEST(Formula, ErrorsPointAtTheCharacter) {
   EXPECT_EQ(error_of("x" + std::string(100, '+') + "$").find("'..."), std::string::npos);
 }
 
+TEST(Formula, ErrorsCarryThePlace) {
+  for (const auto& [text, place] : {std::pair("x*(1+exp(x", 10), {"x * * 2", 4}, {"  x )", 2}, {"x + expp(x)", 4}}) {
+    try {
+      formula_activation(text);
+      ADD_FAILURE() << text;
+    } catch (const FormulaError& error) {
+      EXPECT_EQ(error.at, static_cast<std::size_t>(place)) << text;
+      EXPECT_NE(std::string(error.what()).find("at character " + std::to_string(place + 1) + ":"), std::string::npos);
+    }
+  }
+}
+
 /// Reads it or refuses it with one line; anything else fails. Evaluates what it reads.
 void try_formula(const std::string& text) {
   try {

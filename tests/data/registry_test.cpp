@@ -111,6 +111,22 @@ TEST(Registry, ImagesAreStandardizedWithOnePair) {
   EXPECT_EQ(split.train.class_names[static_cast<std::size_t>(split.train.labels[1])], "ankle boot");
 }
 
+TEST(Registry, ACsvFileMayBeText) {
+  TempFolder folder;
+  const std::string text = "a,b,c\n1,2,x\n3,4,y\n5,6,x\n7,8,y\n9,10,x\n";
+  const Split<double> read = load_data<double>({.name = folder.write("d.csv", text).string()});
+  const Split<double> given = load_data<double>({.name = "pasted", .csv = text});
+  EXPECT_EQ(given.train.inputs, read.train.inputs);
+  EXPECT_EQ(given.test.labels, read.test.labels);
+  EXPECT_EQ(given.train.name, "pasted");
+  try {
+    load_data<double>({.name = "moons", .csv = "a,b\n1,\n"});
+    FAIL();
+  } catch (const FileError& error) {
+    EXPECT_NE(std::string(error.what()).find("'moons' as CSV: line 2"), std::string::npos) << error.what();
+  }
+}
+
 // 60,000 and 10,000 images, every class in equal parts. Skipped where the package is not installed.
 TEST(Registry, FashionMnistIsRead) {
   if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) GTEST_SKIP() << "dataset-fashion-mnist is missing";
