@@ -12,10 +12,7 @@ namespace evengrad::bench {
 inline void take_isa_option(int& argc, char** argv) {
   const auto taken = [](std::string_view argument) {
     for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-      if (argument.starts_with("--isa=") && argument.substr(6) == name_of(isa)) {
-        limit_isa(isa);
-        return true;
-      }
+      if (argument.starts_with("--isa=") && argument.substr(6) == name_of(isa)) return limit_isa(isa);
     }
     return false;
   };

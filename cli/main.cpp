@@ -1,6 +1,7 @@
 // The evengrad program: one file a subcommand, nothing but parsing and printing.
 #include "program.hpp"
 
+#include <evengrad/core/dispatch.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/init/normalized.hpp>
@@ -18,6 +19,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <span>
 
 namespace evengrad::cli {
 
@@ -58,6 +60,28 @@ std::uint64_t parse_seed(const std::string& given) {
     throw UsageError("--seed: expected a whole number from 0 to 18446744073709551615, got '" + given + "'");
   }
   return seed;
+}
+
+// Kernels are chosen once, before anything is computed: so this option is looked for before the others are read.
+void choose_isa(std::span<char* const> arguments) {
+  const std::vector<std::pair<std::string, Isa>> sets = {
+      {"baseline", Isa::baseline}, {"avx2", Isa::avx2}, {"avx512", Isa::avx512}};
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    std::string_view given = arguments[i];
+    if (given == "--isa" && i + 1 < arguments.size()) {
+      given = arguments[i + 1];
+    } else if (given.starts_with("--isa=")) {
+      given.remove_prefix(6);
+    } else {
+      continue;
+    }
+    if (given == "best") continue;
+    std::vector<std::string> known = {"best"};
+    const auto chosen =
+        std::find_if(sets.begin(), sets.end(), [&](const auto& set) { return known.push_back(set.first), set.first == given; });
+    if (chosen == sets.end()) throw UsageError(unknown_name("value of --isa", given, known));
+    if (!limit_isa(chosen->second)) throw UsageError(text("--isa: this machine or this build has no ", given));
+  }
 }
 
 int usage_error(const std::string& message) {
@@ -110,6 +134,8 @@ int run_program(int argc, char** argv) {
     command.app->add_option_function<std::string>(
         "--seed", [&global](const std::string& given) { global.seed = parse_seed(given); },
         "Seed of everything random, 0 to 2^64 - 1 [1]");
+    command.app->add_option("--isa", global.isa, "Instruction set: best, baseline, avx2, avx512; bits depend on it")
+        ->capture_default_str();
     command.app->add_flag("--json", global.json, "One JSON document on standard output");
     command.app->add_flag("--quiet", global.quiet, "Only results and errors");
     command.app->add_option("--progress", global.progress, "auto, always or never")
@@ -148,8 +174,9 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   set_up_log();
-  evengrad::add_normalized();
   try {
+    choose_isa({argv, static_cast<std::size_t>(argc)});
+    evengrad::add_normalized();
     const int status = run_program(argc, argv);
     return output_arrived() ? status : failed;
   } catch (const evengrad::UsageError& error) {

@@ -20,6 +20,7 @@ using Json = nlohmann::ordered_json;
 /// Options that every command takes.
 struct Global {
   std::uint64_t seed = 1;
+  std::string isa = "best";  ///< acted upon before anything else, in main
   bool json = false;
   bool quiet = false;
   std::string progress = "auto";

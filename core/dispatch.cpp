@@ -3,33 +3,39 @@
 #include <evengrad/core/kernels/ensemble.hpp>
 #include <evengrad/core/kernels/kernels.hpp>
 
-#include <algorithm>
-
 namespace evengrad {
 
 namespace {
-Isa limit = Isa::avx512;
-}
 
-void limit_isa(Isa most) { limit = most; }
-
-const char* name_of(Isa isa) {
-  return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline";
-}
-
-Isa best_isa() {
+Isa machine_isa() {
 #if defined(EVENGRAD_DISPATCH)
-  static const Isa best = [] {
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    return avx2 && avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::baseline;
-  }();
-  return std::min(best, limit);
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+  return avx2 && avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::baseline;
 #else
   return Isa::baseline;
 #endif
+}
+
+Isa& chosen_isa() {
+  static Isa isa = machine_isa();
+  return isa;
+}
+
+}  // namespace
+
+Isa best_isa() { return chosen_isa(); }
+
+bool limit_isa(Isa isa) {
+  if (isa > machine_isa()) return false;
+  chosen_isa() = isa;
+  return true;
+}
+
+const char* name_of(Isa isa) {
+  return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline";
 }
 
 namespace kernels {

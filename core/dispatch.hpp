@@ -5,12 +5,12 @@ namespace evengrad {
 
 enum class Isa { baseline, avx2, avx512 };
 
-/// The best instruction set that both this build and this machine have.
+/// The best instruction set that both this build and this machine have, or the one of limit_isa().
 Isa best_isa();
 
-/// From now on no better one than this: for benchmarks of what other machines run. Call it before anything else of the
-/// library, which chooses its tables once.
-void limit_isa(Isa most);
+/// Takes no better one than this, so that another machine's results can be had here, bit by bit. It must be called
+/// before anything else is computed. False, and nothing is changed, where this machine has not got it.
+bool limit_isa(Isa isa);
 
 /// "baseline", "avx2" or "avx512".
 const char* name_of(Isa isa);
