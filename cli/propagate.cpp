@@ -3,6 +3,7 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/experiments/documents.hpp>
 #include <evengrad/init/net_theory.hpp>
 #include <evengrad/training/propagation.hpp>
 
@@ -21,33 +22,6 @@ struct PropagateArguments {
   std::optional<double> bias_std;
   bool batch_norm = false, residual = false, orthogonal_inputs = false;
 };
-
-// "q", "q_low", "q_high".
-void add_measured(Json& row, const std::string& name, const Measured& m) {
-  row[name] = m.value;
-  row[name + "_low"] = m.low;
-  row[name + "_high"] = m.high;
-}
-
-// "q_theory" and, where a band is known, "q_theory_low", "q_theory_high".
-void add_theory_value(Json& row, const std::string& name, const Prediction& p) {
-  row[name + "_theory"] = p.value;
-  if (p.low && p.high) {
-    row[name + "_theory_low"] = *p.low;
-    row[name + "_theory_high"] = *p.high;
-  }
-}
-
-// One line on what the gradient's way means for training.
-std::string conclusion(double ratio) {
-  const std::string reach = "gradients reach layer 1 at " + significant(ratio, 2) + " of their size";
-  if (!(ratio > 0) || !std::isfinite(ratio)) return reach + ": the signal is gone or overflows, this net cannot train";
-  if (ratio < 1e-4) return reach + ": this net will not train with SGD";
-  if (ratio < 0.1) return reach + ": the first layers will learn slowly with SGD";
-  if (ratio > 1e4) return reach + ": they explode, this net needs a tiny rate or clipping";
-  if (ratio > 10) return reach + ": they grow on the way, watch the learning rate";
-  return reach + ": they stay even from the last layer to the first";
-}
 
 int propagate_net(const PropagateArguments& arguments, const Global& global) {
   for (const auto& [name, value] : {std::pair{"--width", arguments.width},
@@ -83,37 +57,7 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
 
   if (global.json) {
     Json document = document_header();
-    document["activation"] = net.activation.name();
-    document["init"] = net.initializer.name();
-    document["width"] = net.width;
-    document["depth"] = net.depth;
-    document["nets"] = net.nets;
-    document["inputs"] = net.inputs;
-    document["seed"] = global.seed;
-    document["layers"] = Json::array();
-    for (std::size_t l = 0; l < measured.layers.size(); ++l) {
-      const LayerMeasurement& m = measured.layers[l];
-      const LayerTheory& t = expected.layers[l];
-      Json row{{"layer", l + 1}};
-      add_measured(row, "q", m.q);
-      add_theory_value(row, "q", t.q);
-      add_measured(row, "activation_mean", m.activation_mean);
-      row["activation_mean_theory"] = t.activation_mean;
-      add_measured(row, "activation_second_moment", m.activation_second_moment);
-      row["activation_second_moment_theory"] = t.activation_second;
-      add_measured(row, "gradient_rms", m.gradient);
-      add_theory_value(row, "gradient_rms", t.gradient);
-      add_measured(row, "correlation", m.correlation);
-      add_theory_value(row, "correlation", t.correlation);
-      add_measured(row, "zero_fraction", m.zero_fraction);
-      row["zero_fraction_theory"] = t.zero_fraction;
-      add_measured(row, "saturated_fraction", m.saturated_fraction);
-      add_measured(row, "silent_fraction", m.silent_fraction);
-      row["silent_fraction_theory"] = t.silent_fraction;
-      document["layers"].push_back(row);
-    }
-    add_measured(document, "gradient_ratio", measured.gradient_ratio);
-    add_theory_value(document, "gradient_ratio", expected.gradient_ratio);
+    document.update(Json::parse(propagation_json(net, measured, expected, global.seed)));
     print_json(document);
     return 0;
   }
@@ -143,7 +87,7 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
   if (ratio.low && ratio.high) {
     std::cout << " (at this width [" << significant(*ratio.low) << ", " << significant(*ratio.high) << "])";
   }
-  std::cout << '\n' << conclusion(measured.gradient_ratio.value) << '\n';
+  std::cout << '\n' << gradient_conclusion(measured.gradient_ratio.value) << '\n';
   return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/experiments/documents.hpp>
 #include <evengrad/init/extrema.hpp>
 #include <evengrad/init/initializer.hpp>
 #include <evengrad/init/mean_field.hpp>
@@ -16,12 +17,6 @@
 namespace evengrad::cli {
 
 namespace {
-
-Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json or_null(const std::optional<Extremum>& extremum) {
-  return extremum ? Json{{"at", extremum->at}, {"value", extremum->value}} : Json(nullptr);
-}
 
 std::optional<Repair> repair_of(const Activation& f) {
   try {
@@ -98,6 +93,12 @@ void print_gain(const char* name, const std::optional<double>& gain, const char*
 }
 
 int theory(const std::string& given, const std::string& framework, const Global& global) {
+  if (global.json && framework.empty()) {
+    Json document = document_header();
+    document.update(Json::parse(theory_json(given)));
+    print_json(document);
+    return 0;
+  }
   const Activation f = activation(given);
   const auto named = named_activation(given);
   const Moments m = moments(f);
@@ -110,35 +111,6 @@ int theory(const std::string& given, const std::string& framework, const Global&
 
   if (!framework.empty()) {
     std::cout << emit_code(framework, f, recommended.init, recommended.reason);
-    return 0;
-  }
-  if (global.json) {
-    Json document = document_header();
-    document["activation"] = f.name();
-    document["formula"] = formula;
-    document["moments"] = {
-        {"mean", m.mean}, {"second", m.second}, {"variance", m.variance}, {"derivative_second", m.derivative_second}};
-    document["gains"] = {{"second_moment", or_null(g.second_moment)},
-                         {"fixed_point", or_null(g.fixed_point)},
-                         {"unit_variance", or_null(g.unit_variance)},
-                         {"backward", or_null(g.backward)},
-                         {"pytorch", or_null(g.pytorch)}};
-    document["extrema"] = {{"value_min", or_null(e.value_min)},
-                           {"value_max", or_null(e.value_max)},
-                           {"derivative_min", or_null(e.derivative_min)},
-                           {"derivative_max", or_null(e.derivative_max)}};
-    document["critical"] = nullptr;
-    if (critical) {
-      document["critical"] = {{"sigma_w2", critical->scales.weight},
-                              {"sigma_b2", critical->scales.bias},
-                              {"q_star", or_null(critical->q)},
-                              {"class", to_string(critical->kind)}};
-    }
-    document["normalized"] = nullptr;
-    if (repaired)
-      document["normalized"] = {{"a", repaired->a}, {"b", repaired->b}, {"chi_par", repaired->chi_parallel}};
-    document["recommended"] = {{"init", recommended.init}, {"reason", recommended.reason}};
-    print_json(document);
     return 0;
   }
 

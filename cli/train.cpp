@@ -5,16 +5,14 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
-#include <evengrad/core/names.hpp>
 #include <evengrad/core/utf8.hpp>
-#include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/html_writer.hpp>
 #include <evengrad/experiments/training_report.hpp>
 #include <evengrad/init/recommend.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/digest.hpp>
-#include <evengrad/training/lsuv.hpp>
 #include <evengrad/training/model_file.hpp>
+#include <evengrad/training/setup.hpp>
 #include <evengrad/training/silent_units.hpp>
 #include <evengrad/training/trainer.hpp>
 
@@ -30,18 +28,10 @@ namespace evengrad::cli {
 
 namespace {
 
-struct TrainArguments {
-  DataOptions data;
-  TrainerOptions trainer;
-  std::string hidden = "64,64";
-  std::string activation = "relu";
-  std::string init = "he";
+struct TrainArguments : TrainingSetup {
   std::string task;
   std::string normalize = "standard";
   std::string dtype = "float32";
-  double dropout = 0;
-  std::string norm = "none";
-  bool residual = false;
   bool no_shuffle = false;
   bool dry_run = false;
   std::string save_init, save, load;
@@ -51,67 +41,6 @@ struct TrainArguments {
   bool reinit_dead = false;
   std::string report;
 };
-
-// "256,128": at least 1 each; "none" is a linear model.
-std::vector<Index> parse_widths(const std::string& given) {
-  constexpr double widest = 1e6;
-  constexpr std::size_t deepest = 10'000;
-  std::vector<Index> widths;
-  if (given == "none" || given.empty()) return widths;
-  std::string_view rest = given;
-  for (bool more = true; more;) {
-    const auto comma = rest.find(',');
-    const std::string part(rest.substr(0, comma));
-    more = comma != rest.npos;
-    rest.remove_prefix(more ? comma + 1 : rest.size());
-    const double width = parse_number("--hidden", part);
-    if (!(width >= 1 && width <= widest) || width != static_cast<double>(static_cast<Index>(width))) {
-      throw UsageError(
-          text("--hidden: a width must be a whole number from 1 to ", static_cast<Index>(widest), ", got ", part));
-    }
-    if (widths.size() == deepest) throw UsageError(text("--hidden: more than ", deepest, " layers"));
-    widths.push_back(static_cast<Index>(width));
-  }
-  return widths;
-}
-
-// Refuses a net that no memory holds before anything is allocated.
-void check_size(const MlpOptions& options) {
-  constexpr double most = 2e9;
-  double parameters = 0;
-  Index inputs = options.inputs;
-  for (const Index width : options.hidden) {
-    parameters += static_cast<double>(width) * static_cast<double>(inputs + 1);
-    inputs = width;
-  }
-  parameters += static_cast<double>(options.outputs) * static_cast<double>(inputs + 1);
-  if (parameters > most) {
-    throw UsageError(text("--hidden: ", significant(parameters), " parameters are more than the ", significant(most),
-                          " that one net may have"));
-  }
-}
-
-template <class Enum>
-Enum one_of(const std::string& option, const std::string& given,
-            const std::vector<std::pair<std::string, Enum>>& values) {
-  std::vector<std::string> known;
-  for (const auto& [name, value] : values) {
-    if (name == given) return value;
-    known.push_back(name);
-  }
-  throw UsageError(unknown_name("value of " + option, given, known));
-}
-
-MlpOptions model_options(const TrainArguments& arguments, Index inputs, Index outputs) {
-  MlpOptions options{.inputs = inputs, .hidden = parse_widths(arguments.hidden), .outputs = outputs, .activations = {}};
-  for (const std::string& name : split_list(arguments.activation)) options.activations.push_back(activation(name));
-  options.norm =
-      one_of<Norm>("--norm", arguments.norm, {{"none", Norm::none}, {"batch", Norm::batch}, {"layer", Norm::layer}});
-  options.dropout = arguments.dropout;
-  options.residual = arguments.residual;
-  check_size(options);
-  return options;
-}
 
 std::string percent(const std::optional<double>& accuracy) {
   if (!accuracy) return "-";
@@ -172,37 +101,11 @@ struct TrainRun {
 
   Mlp<S> make_model() {
     const Index outputs = required_outputs(data.train, arguments.trainer.loss);
-    Mlp<S> net(model_options(arguments, data.train.features(), outputs));
+    Mlp<S> net(mlp_options(arguments, data.train.features(), outputs));
     if (files.resumes() && arguments.save_init.empty()) return net;  // its weights are in the checkpoint
-    const Rng rng = Rng(global.seed).split("init");
-    if (arguments.init == "lsuv") {
-      constexpr Index measured_on = 512;  // rows; variances are known to a few percent
-      initialize_lsuv<S>(net, data.train.inputs.topRows(std::min(measured_on, data.train.size())), rng);
-    } else {
-      net.initialize(initializer(arguments.init), rng);
-    }
+    initialize(net, arguments, data.train);
     if (!arguments.load.empty()) load_parameters<S>(arguments.load, net);
     return net;
-  }
-
-  ModelData model_data() const {
-    return {data.train.name, data.train.task, data.train.feature_names, data.train.class_names, data.normalization};
-  }
-
-  // What theory knows of this net: one activation, hidden layers of about one width.
-  std::optional<NetOptions> theory_net() const {
-    const MlpOptions& options = model.options();
-    constexpr std::size_t deepest = 1000;
-    if (options.hidden.empty() || options.hidden.size() > deepest || options.activations.size() != 1)
-      return std::nullopt;
-    return NetOptions{.activation = options.activations.front(),
-                      .initializer = initializer(arguments.init),
-                      .depth = static_cast<Index>(options.hidden.size()),
-                      .width = options.hidden[options.hidden.size() / 2],
-                      .inputs = arguments.trainer.batch_size,
-                      .batch_norm = options.norm == Norm::batch,
-                      .layer_norm = options.norm == Norm::layer,
-                      .residual = options.residual};
   }
 
   void say(const std::string& line) const {
@@ -225,7 +128,7 @@ struct TrainRun {
   }
 
   void advise() {
-    const auto net = theory_net();
+    const auto net = theory_net(arguments, model.options());
     if (net && parse_call(arguments.init).name == "auto") {
       const NetKind kind{
           .depth = net->depth, .residual = net->residual, .normalized = net->batch_norm || net->layer_norm};
@@ -262,7 +165,7 @@ struct TrainRun {
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     say(text("\n", grouped(parameters), " parameters, about ", significant(bytes / 1e6, 3), " MB while training, ",
              grouped(trainer.total_steps()), " steps"));
-    if (const auto net = theory_net()) {
+    if (const auto net = theory_net(arguments, model.options())) {
       const NetTheory theory = predict(*net);
       const double ratio = theory.gradient_ratio.value;
       say(text("theory: mean square pre-activation ", significant(theory.layers.front().q.value, 3), " in layer 1, ",
@@ -285,12 +188,12 @@ struct TrainRun {
     if (arguments.dry_run) return dry_run();
     describe();
     advise();
-    if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data());
+    if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data(data));
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     files.begin(trainer, data);
     Probe<S> probe(trainer, model, data.train,
                    {.every = arguments.health.every,
-                    .theory = arguments.load.empty() ? theory_net() : std::optional<NetOptions>{}});
+                    .theory = arguments.load.empty() ? theory_net(arguments, model.options()) : std::optional<NetOptions>{}});
     if (const std::vector<double> seen = files.take_probe(); !seen.empty()) restore(probe, seen);
     health.begin(trainer.steps(), files.resumes());
     store.begin(probe.record());
@@ -355,7 +258,7 @@ struct TrainRun {
     health.close();
     if (result.stopped) return stop(trainer, probe);
     files.close();
-    if (!arguments.save.empty()) save_model(arguments.save, model, model_data());
+    if (!arguments.save.empty()) save_model(arguments.save, model, model_data(data));
     report(&result, trainer, probe.record());
     return 0;
   }
@@ -495,7 +398,7 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   arguments.trainer.shuffle = !arguments.no_shuffle;
   const bool wide = one_of<bool>("--dtype", arguments.dtype, {{"float32", false}, {"float64", true}});
   // Names are checked before the data are read: a typing error should not cost a minute.
-  model_options(arguments, 1, 1);
+  mlp_options(arguments, 1, 1);
   initializer(arguments.init);
   Optimizer<float> checked(arguments.trainer.optimizer);
   const TrainHealth checked_health(arguments.health, global);

@@ -53,6 +53,17 @@ Json architecture(const MlpOptions& options) {
           {"residual", options.residual}};
 }
 
+// A file's metadata.
+std::map<std::string, std::string> description(const MlpOptions& options, const ModelData& data) {
+  return {{"schema_version", "1"},
+          {"architecture", architecture(options).dump()},
+          {"data", data.name},
+          {"task", data.task == Task::classification ? "classification" : "regression"},
+          {"feature_names", Json(data.feature_names).dump()},
+          {"class_names", Json(data.class_names).dump()},
+          {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}};
+}
+
 // What a file's tensors confirm of its description, which is believed no further.
 struct Content {
   std::size_t tensors = 0;
@@ -154,15 +165,15 @@ void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensor
 
 template <Real S>
 void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data) {
-  save_safetensors(
-      path, tensors_of<S>(model),
-      {{"schema_version", "1"},
-       {"architecture", architecture(model.options()).dump()},
-       {"data", data.name},
-       {"task", data.task == Task::classification ? "classification" : "regression"},
-       {"feature_names", Json(data.feature_names).dump()},
-       {"class_names", Json(data.class_names).dump()},
-       {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}});
+  save_safetensors(path, tensors_of<S>(model), description(model.options(), data));
+}
+
+template <Real S>
+std::string model_bytes(Mlp<S>& model, const ModelData& data) {
+  std::string bytes;
+  write_safetensors(tensors_of<S>(model), description(model.options(), data),
+                    [&](std::string_view part) { bytes += part; });
+  return bytes;
 }
 
 template <Real S>
@@ -219,6 +230,7 @@ std::string widths(const MlpOptions& options) {
 
 #define EVENGRAD_INSTANTIATE(S)                                                      \
   template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&); \
+  template std::string model_bytes(Mlp<S>&, const ModelData&);                       \
   template void save_parameters(const std::filesystem::path&, Layer<S>&);            \
   template void load_parameters(const std::filesystem::path&, Layer<S>&);            \
   template SavedModel<S> load_model(const std::filesystem::path&);

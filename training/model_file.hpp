@@ -22,6 +22,10 @@ struct ModelData {
 template <Real S>
 void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data);
 
+/// The bytes of that file.
+template <Real S>
+std::string model_bytes(Mlp<S>& model, const ModelData& data);
+
 /// Writes only the parameters, under their names, without a word of the architecture.
 template <Real S>
 void save_parameters(const std::filesystem::path& path, Layer<S>& model);

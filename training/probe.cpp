@@ -193,6 +193,11 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
 
 template <Real S>
 bool Probe<S>::wants(std::int64_t step) const {
+  return step == also_ || plans(step);
+}
+
+template <Real S>
+bool Probe<S>::plans(std::int64_t step) const {
   if (step == 1 || step == trainer_.total_steps()) return true;
   if (options_.every > 0) return step % options_.every == 0;
   if (step >= trainer_.total_steps() / 3) return false;  // the last one is near
@@ -347,6 +352,7 @@ void Probe<S>::after_step(const StepReport& step) {
     row.update_ratio = row.update.rms / row.weight.rms;
   }
   if (on_rows) on_rows(std::span(record_.rows).subspan(first_row_));
+  if (!plans(step.step) && !keep_also_) record_.rows.resize(first_row_);
 }
 
 template <Real S>

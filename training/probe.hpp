@@ -143,6 +143,8 @@ class Probe : public TrainingObserver<S> {
   const Matrix<S>& inputs() const { return inputs_; }
   /// Whether this step of the run is probed.
   bool wants(std::int64_t step) const;
+  /// Probes this step too; `keep` says whether its rows become part of the record or are for on_rows() alone.
+  void also(std::int64_t step, bool keep) { also_ = step, keep_also_ = keep; }
 
   // The trainer calls these.
   bool before_step(std::int64_t step) override;
@@ -172,6 +174,8 @@ class Probe : public TrainingObserver<S> {
   /// Writes a state, or reads it.
   template <class Archive>
   static void exchange(Archive& archive, TrainingRecord& record, std::vector<Memory>& layers, bool& whole_epoch);
+  /// By the options.
+  bool plans(std::int64_t step) const;
   void find_layers(const Tape<S>& tape);
   LayerRow read_layer(std::int64_t step, std::size_t layer, const Tape<S>& tape, const Gradients<S>& gradients);
   void note_gradients(std::int64_t step, const Gradients<S>& gradients);
@@ -190,6 +194,8 @@ class Probe : public TrainingObserver<S> {
   Matrix<S> scratch_;
   TrainingRecord record_;
   std::size_t first_row_ = 0;  // of the newest probed step
+  std::int64_t also_ = 0;      // a step to probe besides
+  bool keep_also_ = true;
   bool whole_epoch_ = false;   // the epoch in progress was seen from its first step on
 };
 

@@ -48,7 +48,8 @@ Matrix<S> draw_inputs(const NetOptions& net, const Rng& rng) {
 }
 
 template <Real S>
-Sample measure(const NetOptions& net, const std::vector<LayerDraws>& all_draws, double largest_slope, const Rng& rng) {
+Sample measure(const NetOptions& net, const std::vector<LayerDraws>& all_draws, double largest_slope, const Rng& rng,
+               const PropagationLook<S>& look) {
   struct HiddenLayer {
     Parameter<S> weight, bias;
     std::vector<BatchNorm<S>> norm;
@@ -103,6 +104,7 @@ Sample measure(const NetOptions& net, const std::vector<LayerDraws>& all_draws, 
       saturated = (small.colwise().minCoeff() == 1).template cast<double>().mean();
     }
     sample.saturated.push_back(saturated);
+    if (look) look(i, z[i].value(), gradients[z[i]]);
   }
   return sample;
 }
@@ -130,7 +132,7 @@ Measured summarize_logs(std::vector<double> values) {
 }  // namespace
 
 template <Real S>
-Propagation propagate(const NetOptions& net, const Rng& rng) {
+Propagation propagate(const NetOptions& net, const Rng& rng, const PropagationLook<S>& look) {
   for (const auto& [name, value] : {std::pair("depth", net.depth), std::pair("width", net.width),
                                     std::pair("inputs", net.inputs), std::pair("nets", net.nets)}) {
     if (value < 1) throw UsageError(text("propagate: ", name, " must be at least 1, got ", value));
@@ -140,7 +142,7 @@ Propagation propagate(const NetOptions& net, const Rng& rng) {
   const double slope = largest_slope(net.activation);
   std::vector<Sample> samples;
   for (Index i = 0; i < net.nets; ++i) {
-    samples.push_back(measure<S>(net, draws, slope, rng.split(static_cast<std::uint64_t>(i))));
+    samples.push_back(measure<S>(net, draws, slope, rng.split(static_cast<std::uint64_t>(i)), look));
   }
   const auto over_nets = [&](std::vector<double> Sample::*quantity, std::size_t layer) {
     std::vector<double> values;
@@ -160,7 +162,7 @@ Propagation propagate(const NetOptions& net, const Rng& rng) {
   return result;
 }
 
-template Propagation propagate<float>(const NetOptions&, const Rng&);
-template Propagation propagate<double>(const NetOptions&, const Rng&);
+template Propagation propagate(const NetOptions&, const Rng&, const PropagationLook<float>&);
+template Propagation propagate(const NetOptions&, const Rng&, const PropagationLook<double>&);
 
 }  // namespace evengrad

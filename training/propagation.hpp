@@ -2,7 +2,10 @@
 // predicts the same numbers.
 #pragma once
 
+#include <evengrad/core/tape.hpp>
 #include <evengrad/init/net_theory.hpp>
+
+#include <functional>
 
 namespace evengrad {
 
@@ -31,9 +34,14 @@ struct Propagation {
   Measured gradient_ratio;  ///< rms gradient of layer 1 over that of the last
 };
 
+/// What propagate() shows of each layer of each net as it measures: layer from 0, pre-activations and their gradients,
+/// both (inputs, width).
+template <Real S>
+using PropagationLook = std::function<void(std::size_t layer, const ConstMap<S>& z, const ConstMap<S>& gradient)>;
+
 /// Draws `net.nets` nets and measures each on inputs of its own. The last hidden layer's pre-activations receive
 /// independent N(0, 1) gradients. \throws UsageError for a size below 1, or batch normalization of fewer than 2 inputs.
 template <Real S>
-Propagation propagate(const NetOptions& net, const Rng& rng);
+Propagation propagate(const NetOptions& net, const Rng& rng, const PropagationLook<S>& look = {});
 
 }  // namespace evengrad

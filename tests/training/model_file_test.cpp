@@ -2,6 +2,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/file.hpp>
 #include <evengrad/init/initializer.hpp>
 #include <evengrad/training/safetensors.hpp>
 
@@ -71,6 +72,11 @@ TEST_F(ModelFile, ComesBackWhole) {
   save_model(folder.path() / "again", saved.model, saved.data);
   EXPECT_EQ(load_safetensors(folder.path() / "again").metadata, good.metadata);
   EXPECT_NO_THROW(load_model<double>(path));
+}
+
+TEST_F(ModelFile, ItsBytesAreTheFile) {
+  SavedModel<float> saved = load_model<float>(path);
+  EXPECT_EQ(model_bytes(saved.model, saved.data), read_file(path));
 }
 
 TEST_F(ModelFile, TensorsMustBeThoseOfTheModel) {

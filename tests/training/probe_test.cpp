@@ -66,6 +66,27 @@ TEST(Probe, LooksAtStepsOfItsSchedule) {
   EXPECT_THROW(steps({.inputs = -1}), UsageError);
 }
 
+TEST(Probe, LooksAtAStepWhenAsked) {
+  Small run(two_layers(), {.steps = 73});
+  Probe<float> probe(*run.trainer, run.net, run.data.train);
+  std::vector<std::int64_t> seen;
+  probe.on_rows = [&](std::span<const LayerRow> rows) {
+    EXPECT_EQ(rows.size(), 3u);
+    EXPECT_GT(rows.back().update_ratio, 0);
+    seen.push_back(rows.front().step);
+  };
+  run.trainer->on_step = [&](const StepReport& step) {
+    if (step.step == 4) probe.also(5, true);
+    if (step.step == 6) probe.also(7, false);
+    if (step.step == 9) probe.also(10, false);  // is looked at anyway, and stays
+  };
+  run.trainer->run();
+  EXPECT_EQ(seen, (std::vector<std::int64_t>{1, 5, 7, 10, 73}));
+  std::vector<std::int64_t> kept;
+  for (std::size_t i = 0; i < probe.record().rows.size(); i += 3) kept.push_back(probe.record().rows[i].step);
+  EXPECT_EQ(kept, (std::vector<std::int64_t>{1, 5, 10, 73}));
+}
+
 // Plain gradient descent moves a weight by rate times gradient, whatever else the probe reads.
 TEST(Probe, ReadsWeightsGradientsAndUpdatesOfTheStep) {
   Small run(two_layers(), {.optimizer = {.name = "sgd", .learning_rate = 0.25}, .steps = 1});

@@ -129,6 +129,20 @@ TEST(Propagation, OfBatchNormalizedReluGrowsAsPredicted) {
   EXPECT_NEAR(factor("relu", true) / factor("identity", true), 1.46, 0.02);
 }
 
+TEST(Propagation, ShowsWhatItMeasures) {
+  NetOptions net{activation("relu"), initializer("he")};
+  net.depth = 3, net.width = 16, net.inputs = 5, net.nets = 2;
+  std::vector<double> squares(3);
+  const Propagation seen = propagate<double>(
+      net, Rng(1), [&](std::size_t layer, const ConstMap<double>& z, const ConstMap<double>& gradient) {
+        ASSERT_EQ(z.rows(), 5);
+        ASSERT_EQ(gradient.cols(), 16);
+        squares.at(layer) += z.squaredNorm() / (5 * 16 * 2);
+      });
+  for (std::size_t l = 0; l < 3; ++l) EXPECT_NEAR(squares[l], seen.layers[l].q.value, 1e-12 * squares[l]);
+  EXPECT_EQ(propagate<double>(net, Rng(1)).layers[2].q.value, seen.layers[2].q.value);
+}
+
 TEST(Propagation, NormalizesAsTheTheoryDoes) { EXPECT_EQ(NetOptions::norm_eps, BatchNormOptions{}.eps); }
 
 TEST(Propagation, RepeatsItself) {

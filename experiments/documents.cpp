@@ -1,0 +1,142 @@
+#include <evengrad/experiments/documents.hpp>
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/error.hpp>
+#include <evengrad/init/extrema.hpp>
+#include <evengrad/init/mean_field.hpp>
+#include <evengrad/init/moments.hpp>
+#include <evengrad/init/normalized.hpp>
+#include <evengrad/init/recommend.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <optional>
+
+namespace evengrad {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& document) { return document.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json or_null(const std::optional<Extremum>& extremum) {
+  return extremum ? Json{{"at", extremum->at}, {"value", extremum->value}} : Json(nullptr);
+}
+
+std::optional<Repair> repair_of(const Activation& f) {
+  try {
+    return repair(f);
+  } catch (const UsageError&) {
+    return std::nullopt;
+  }
+}
+
+// "q", "q_low", "q_high".
+void add_measured(Json& row, const std::string& name, const Measured& m) {
+  row[name] = m.value;
+  row[name + "_low"] = m.low;
+  row[name + "_high"] = m.high;
+}
+
+// "q_theory" and, where a band is known, "q_theory_low", "q_theory_high".
+void add_theory_value(Json& row, const std::string& name, const Prediction& p) {
+  row[name + "_theory"] = p.value;
+  if (p.low && p.high) {
+    row[name + "_theory_low"] = *p.low;
+    row[name + "_theory_high"] = *p.high;
+  }
+}
+
+}  // namespace
+
+std::string theory_json(std::string_view given) {
+  const Activation f = activation(given);
+  const auto named = named_activation(given);
+  const Moments m = moments(f);
+  const Gains g = gains(f);
+  const Extrema e = extrema(f);
+  const auto critical = critical_point(f);
+  const auto repaired = repair_of(f);
+  const Recommendation recommended = recommend(f);
+  Json document;
+  document["activation"] = f.name();
+  document["formula"] = named ? formula_text(named->entry->info.formula, *named) : f.name();
+  document["moments"] = {
+      {"mean", m.mean}, {"second", m.second}, {"variance", m.variance}, {"derivative_second", m.derivative_second}};
+  document["gains"] = {{"second_moment", or_null(g.second_moment)},
+                       {"fixed_point", or_null(g.fixed_point)},
+                       {"unit_variance", or_null(g.unit_variance)},
+                       {"backward", or_null(g.backward)},
+                       {"pytorch", or_null(g.pytorch)}};
+  document["extrema"] = {{"value_min", or_null(e.value_min)},
+                         {"value_max", or_null(e.value_max)},
+                         {"derivative_min", or_null(e.derivative_min)},
+                         {"derivative_max", or_null(e.derivative_max)}};
+  document["critical"] = nullptr;
+  if (critical) {
+    document["critical"] = {{"sigma_w2", critical->scales.weight},
+                            {"sigma_b2", critical->scales.bias},
+                            {"q_star", or_null(critical->q)},
+                            {"class", to_string(critical->kind)}};
+  }
+  document["normalized"] = nullptr;
+  if (repaired) document["normalized"] = {{"a", repaired->a}, {"b", repaired->b}, {"chi_par", repaired->chi_parallel}};
+  document["recommended"] = {{"init", recommended.init}, {"reason", recommended.reason}};
+  return dump(document);
+}
+
+std::string propagation_json(const NetOptions& net, const Propagation& measured, const NetTheory& expected,
+                             std::uint64_t seed) {
+  Json document;
+  document["activation"] = net.activation.name();
+  document["init"] = net.initializer.name();
+  document["width"] = net.width;
+  document["depth"] = net.depth;
+  document["nets"] = net.nets;
+  document["inputs"] = net.inputs;
+  document["seed"] = seed;
+  document["layers"] = Json::array();
+  for (std::size_t l = 0; l < measured.layers.size(); ++l) {
+    const LayerMeasurement& m = measured.layers[l];
+    const LayerTheory& t = expected.layers[l];
+    Json row{{"layer", l + 1}};
+    add_measured(row, "q", m.q);
+    add_theory_value(row, "q", t.q);
+    add_measured(row, "activation_mean", m.activation_mean);
+    row["activation_mean_theory"] = t.activation_mean;
+    add_measured(row, "activation_second_moment", m.activation_second_moment);
+    row["activation_second_moment_theory"] = t.activation_second;
+    add_measured(row, "gradient_rms", m.gradient);
+    add_theory_value(row, "gradient_rms", t.gradient);
+    add_measured(row, "correlation", m.correlation);
+    add_theory_value(row, "correlation", t.correlation);
+    add_measured(row, "zero_fraction", m.zero_fraction);
+    row["zero_fraction_theory"] = t.zero_fraction;
+    add_measured(row, "saturated_fraction", m.saturated_fraction);
+    add_measured(row, "silent_fraction", m.silent_fraction);
+    row["silent_fraction_theory"] = t.silent_fraction;
+    document["layers"].push_back(row);
+  }
+  add_measured(document, "gradient_ratio", measured.gradient_ratio);
+  add_theory_value(document, "gradient_ratio", expected.gradient_ratio);
+  return dump(document);
+}
+
+std::string gradient_conclusion(double ratio) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.2g", ratio);
+  const std::string reach = text("gradients reach layer 1 at ", digits, " of their size");
+  if (!(ratio > 0) || !std::isfinite(ratio)) return reach + ": the signal is gone or overflows, this net cannot train";
+  if (ratio < 1e-4) return reach + ": this net will not train with SGD";
+  if (ratio < 0.1) return reach + ": the first layers will learn slowly with SGD";
+  if (ratio > 1e4) return reach + ": they explode, this net needs a tiny rate or clipping";
+  if (ratio > 10) return reach + ": they grow on the way, watch the learning rate";
+  return reach + ": they stay even from the last layer to the first";
+}
+
+}  // namespace evengrad

@@ -1,0 +1,55 @@
+// What a training run is asked for in words, and the net and the theory that follow from it: one place for the command
+// line and for the page.
+#pragma once
+
+#include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
+#include <evengrad/data/registry.hpp>
+#include <evengrad/init/net_theory.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/model_file.hpp>
+#include <evengrad/training/trainer.hpp>
+
+namespace evengrad {
+
+/// The options of `evengrad train` that its weights depend on. The seed of all of it is the trainer's.
+struct TrainingSetup {
+  DataOptions data;
+  TrainerOptions trainer;
+  std::string hidden = "64,64";     ///< widths, or "none"
+  std::string activation = "relu";  ///< one for all hidden layers, or one each
+  std::string init = "he";
+  std::string norm = "none";
+  double dropout = 0;
+  bool residual = false;
+};
+
+/// The value that a word stands for. \throws UsageError for another word.
+template <class Value>
+Value one_of(const std::string& option, const std::string& given,
+             const std::vector<std::pair<std::string, Value>>& values) {
+  std::vector<std::string> known;
+  for (const auto& [name, value] : values) {
+    if (name == given) return value;
+    known.push_back(name);
+  }
+  throw UsageError(unknown_name("value of " + option, given, known));
+}
+
+/// The net's shape. \throws UsageError for a wrong word, or a net that no memory holds.
+MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs);
+
+/// Draws the weights of a net for these data; `lsuv` measures on them.
+template <Real S>
+void initialize(Mlp<S>& net, const TrainingSetup& setup, const Dataset<S>& train);
+
+/// What theory knows of a net: one activation, hidden layers of about one width. Null for others.
+std::optional<NetOptions> theory_net(const TrainingSetup& setup, const MlpOptions& net);
+
+/// What a saved model keeps of its data.
+template <Real S>
+ModelData model_data(const Split<S>& data) {
+  return {data.train.name, data.train.task, data.train.feature_names, data.train.class_names, data.normalization};
+}
+
+}  // namespace evengrad
