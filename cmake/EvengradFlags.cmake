@@ -7,7 +7,3 @@ function(evengrad_flags target)
       -Wno-psabi "$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-maybe-uninitialized>" -Werror)
   endif()
 endfunction()
-
-foreach(target IN ITEMS evengrad ${EVENGRAD_KERNEL_TARGETS})
-  evengrad_flags(${target})
-endforeach()

@@ -2,9 +2,11 @@
 // one document.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { wasmPlugin } from "./wasm_plugin.mjs";
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const hash = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
@@ -20,6 +22,7 @@ async function bundle(entry) {
     target: "es2022",
     charset: "ascii",
     legalComments: "none",
+    plugins: [wasmPlugin],
     metafile: true,
   });
   return { text: result.outputFiles[0].text.trim(), sources: Object.keys(result.metafile.inputs) };
@@ -48,22 +51,25 @@ async function licenses(sources) {
   return all.replaceAll("--", "- -");
 }
 
-async function page({ name, script: entry, style: sheet, template, holes = {}, keep = [] }) {
+async function page({ name, script: entry, worker: workerEntry, style: sheet, template, keep = [] }) {
   const { text: script, sources } = await bundle(entry);
+  const { text: worker } = workerEntry ? await bundle(workerEntry) : { text: "" };
   const { text: style } = await bundle(sheet);
-  for (const text of [script, style]) {
-    if (/<\/(script|style)/i.test(text)) throw new Error(`build: the bundle of ${name} would end its own element`);
+  for (const text of [script, worker, style]) {
+    if (/<\/(script|style)|<!--/i.test(text)) throw new Error(`build: the bundle of ${name} would end its own element`);
   }
+  // A worker is started from the page's own text by one policy of trusted types, and may compile its WebAssembly.
   const policy = [
     "default-src 'none'",
-    `script-src ${hash(script)}`,
+    `script-src ${hash(script)}${worker ? " 'wasm-unsafe-eval'" : ""}`,
+    ...(worker ? ["worker-src blob:", "trusted-types evengrad-worker"] : []),
     `style-src ${hash(style)} ${hash(await plotStyle())}`,
     "img-src data:",
     "base-uri 'none'",
     "form-action 'none'",
     "require-trusted-types-for 'script'",
   ].join("; ");
-  const parts = { policy, style, script, licenses: await licenses(sources), ...holes };
+  const parts = { policy, style, script, worker, licenses: await licenses(sources) };
   const text = await readFile(path.join(here, template), "utf8");
   const filled = text.replace(/\{\{(\w+)\}\}/g, (hole, part) => (keep.includes(part) ? hole : parts[part]));
   for (const part of keep) {
@@ -75,3 +81,16 @@ async function page({ name, script: entry, style: sheet, template, holes = {}, k
 }
 
 await page({ name: "report.html", script: "src/report.ts", style: "src/style.css", template: "src/report.html", keep: ["document"] });
+
+// The engine is compiled apart (the preset `wasm`); without it there is no playground.
+if (existsSync(path.join(here, "dist/engine.wasm"))) {
+  await page({
+    name: "playground.html",
+    script: "src/playground/main.ts",
+    worker: "src/playground/worker.ts",
+    style: "src/playground/playground.css",
+    template: "src/playground/playground.html",
+  });
+} else {
+  console.log("dist/engine.wasm is not there, so no playground.html (cmake --preset wasm)");
+}

@@ -109,7 +109,7 @@ export interface Propagation {
   gradient_ratio_theory: Num;
   conclusion: string;
   command: string;
-  /** z in units of its layer's rms; the outer bins hold what lies beyond. */
+  /** z in units of its layer's rms; the outer bins hold what lies beyond. Counts of all nets together. */
   pre_activations: Histograms;
   /** log10 |g|; zeros are in no bin. */
   gradients: Histograms;
@@ -129,8 +129,8 @@ export interface Fate {
   refused: string|null;
 }
 
-/** Over a grid, sigma_b by rows and sigma_w within them: `chi1[row * sigma_w[2] + column]`. NaN where the variance
- * grows without bound. */
+/** Over a grid, sigma_b by rows and sigma_w within them: `chi1[row * sigma_w[2] + column]`, where deep layers end up;
+ * there q is 0 or Infinity if the variance falls or grows without end. */
 export interface Phases {
   chi1: Float32Array;
   chi_par: Float32Array;
@@ -169,12 +169,15 @@ export interface Session {
   notes: string[];
   /** The `auto` initializer's choice and why; else null. */
   auto_init: {init: string; reason: string}|null;
+  /** What leads here, but for `--steps K` where the session is open-ended; csv appears under its name in `data`. */
   command: string;
   train: Samples;
   test: Samples;
   /** What was taken from the features and divided out: shown = inputs * scale + mean. */
   normalization: {mean: number[]; scale: number[]};
   steps_per_epoch: number;
+  /** null: it goes on as long as it is asked, which needs a constant schedule. */
+  total_steps: Num;
   learning_rate: number;
 }
 
@@ -191,11 +194,13 @@ export interface Steps {
   /** In evaluation mode, if asked for. */
   train: Metrics|null;
   test: Metrics|null;
+  /** The run has its total_steps. */
+  finished: boolean;
   /** What ended the run, with layer and op; the session can then only be restarted. */
   broke: string|null;
 }
 
-/** One layer at the newest probed step: the numbers of `train --probe-log` by name. */
+/** One layer at the last step of the newest step(): the numbers of `train --probe-log` by name. */
 export type LayerRow = {
   step: number; layer: number; name: string; hidden: number; update_ratio: Num; silent: Num; saturated: Num;
   dormant: Num;
@@ -320,7 +325,9 @@ export class Engine {
   warnings(net: PropagateOptions): Promise<string[]> { return this.ask("warnings", net); }
   propagate(net: PropagateOptions): Promise<Propagation> { return this.ask("propagate", net); }
   phase(of: {activation: string; sigma_w: Axis; sigma_b: Axis}): Promise<Phases> { return this.ask("phase", of); }
-  fates(of: {activation: string; inits: string[]; depth: number; width: number}): Promise<Fate[]> { return this.ask("fates", of); }
+  fates(of: {activation: string; inits: string[]; depth: number; width: number}): Promise<Fate[]> {
+    return this.ask("fates", of);
+  }
 
   open(options: TrainOptions): Promise<Session> { return this.ask("open", options); }
   /** Trains on; `measure` asks for the metrics of all samples afterwards. */
