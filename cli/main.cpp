@@ -77,8 +77,8 @@ void choose_isa(std::span<char* const> arguments) {
     }
     if (given == "best") continue;
     std::vector<std::string> known = {"best"};
-    const auto chosen =
-        std::find_if(sets.begin(), sets.end(), [&](const auto& set) { return known.push_back(set.first), set.first == given; });
+    const auto chosen = std::find_if(sets.begin(), sets.end(),
+                                     [&](const auto& set) { return known.push_back(set.first), set.first == given; });
     if (chosen == sets.end()) throw UsageError(unknown_name("value of --isa", given, known));
     if (!limit_isa(chosen->second)) throw UsageError(text("--isa: this machine or this build has no ", given));
   }
@@ -125,10 +125,10 @@ int run_program(int argc, char** argv) {
   program.set_help_flag("-h,--help", "Print this help");
   program.footer(
       "evengrad COMMAND --help says what a command takes. Results go to standard output, the rest to standard error.");
-  const std::vector<Command> commands = {add_theory(program, global), add_propagate(program, global),
-                                         add_train(program, global),  add_predict(program, global),
-                                         add_run(program, global),    add_compare(program, global),
-                                         add_report(program, global), add_list(program, global)};
+  const std::vector<Command> commands = {
+      add_theory(program, global),  add_propagate(program, global), add_train(program, global),
+      add_predict(program, global), add_run(program, global),       add_compare(program, global),
+      add_report(program, global),  add_list(program, global),      add_playground(program, global)};
   for (const Command& command : commands) {
     command.app->set_help_flag("-h,--help", "Print this help");
     command.app->add_option_function<std::string>(

@@ -90,5 +90,6 @@ Command add_train(CLI::App& program, Global& global);
 Command add_run(CLI::App& program, Global& global);
 Command add_compare(CLI::App& program, Global& global);
 Command add_report(CLI::App& program, Global& global);
+Command add_playground(CLI::App& program, Global& global);
 
 }  // namespace evengrad::cli

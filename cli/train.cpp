@@ -191,9 +191,10 @@ struct TrainRun {
     if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data(data));
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     files.begin(trainer, data);
-    Probe<S> probe(trainer, model, data.train,
-                   {.every = arguments.health.every,
-                    .theory = arguments.load.empty() ? theory_net(arguments, model.options()) : std::optional<NetOptions>{}});
+    Probe<S> probe(
+        trainer, model, data.train,
+        {.every = arguments.health.every,
+         .theory = arguments.load.empty() ? theory_net(arguments, model.options()) : std::optional<NetOptions>{}});
     if (const std::vector<double> seen = files.take_probe(); !seen.empty()) restore(probe, seen);
     health.begin(trainer.steps(), files.resumes());
     store.begin(probe.record());

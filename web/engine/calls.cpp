@@ -142,7 +142,7 @@ namespace {
 
 const Method& method(std::string_view name) {
   std::vector<std::string> known;
-  for (const std::span<const Method> methods : {theory_methods(), depth_methods(), session_methods()}) {
+  for (const std::span<const Method> methods : {theory_methods(), depth_methods(), session_methods(), map_methods()}) {
     for (const Method& one : methods) {
       if (one.name == name) return one;
       known.emplace_back(one.name);

@@ -85,5 +85,6 @@ TrainerOptions read_trainer(const Options& options, std::uint64_t seed);
 std::span<const Method> theory_methods();
 std::span<const Method> depth_methods();
 std::span<const Method> session_methods();
+std::span<const Method> map_methods();
 
 }  // namespace evengrad::page
