@@ -78,27 +78,31 @@ class Started {
   /// Waits until the program itself, not yet the shell, handles this signal.
   void wait_until_it_catches(int signal) const {
     const std::string status = "/proc/" + std::to_string(pid_) + "/status";
-    for (int i = 0; i < 3000; ++i) {
+    for (; running(); std::this_thread::sleep_for(std::chrono::milliseconds(10))) {
       const std::string lines = contents(status);
       const auto caught = lines.find("SigCgt:\t");
       if (caught != std::string::npos && (std::stoull(lines.substr(caught + 8), nullptr, 16) >> (signal - 1) & 1))
         return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }
 
-  /// Waits until the file is larger than this; false if that takes too long.
+  /// Waits until the file is larger than this; false if the program ends first.
   bool wait_for(const std::string& file, std::uintmax_t bytes = 0) const {
-    for (int i = 0; i < 3000; ++i) {
+    for (; running(); std::this_thread::sleep_for(std::chrono::milliseconds(10))) {
       std::error_code error;
       const auto size = std::filesystem::file_size(folder_.path() / file, error);
       if (!error && size > bytes) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     return false;
   }
 
  private:
+  bool running() const {
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid == 0;
+  }
+
   const TempFolder& folder_;
   pid_t pid_ = 0;
 };
