@@ -49,7 +49,8 @@ std::string unknown_option(const CLI::App& command, const std::string& typed) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
   std::string message = unknown_name("option", typed.substr(0, typed.find('=')), known);
-  return message.substr(0, message.find(" (known:")) + " (see evengrad " + command.get_name() + " --help)";
+  return message.substr(0, message.find(" (known:")) + " (see evengrad " +
+         (command.get_parent() ? command.get_name() + " " : "") + "--help)";
 }
 
 // CLI11 would wrap -1 around to 2^64 - 1.
@@ -141,7 +142,7 @@ int run_program(int argc, char** argv) {
     command.app->add_option("--progress", global.progress, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))
         ->capture_default_str();
-    check_numbers(*command.app);
+    check_values(*command.app);
   }
   try {
     program.parse(argc, argv);

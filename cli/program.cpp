@@ -61,7 +61,13 @@ std::string wrong_number(std::string& given) {
 
 }  // namespace
 
-void check_numbers(CLI::App& command) {
+void check_values(CLI::App& command) {
+  // An empty path is a variable that was never set, not a wish to save nothing.
+  const CLI::Validator is_path([](std::string& given) { return given.empty() ? "expected a path, got ''" : ""; }, "");
+  for (const char* name :
+       {"--checkpoint", "--load", "--log", "--out", "--probe-log", "--report", "--save", "--save-init"}) {
+    if (CLI::Option* option = command.get_option_no_throw(name)) option->check(is_path);
+  }
   for (CLI::Option* option : command.get_options()) {
     const std::string type = option->get_type_name();
     if (type.starts_with("INT")) option->transform(CLI::Validator(wrong_number<std::int64_t>, ""));

@@ -32,8 +32,8 @@ struct Global {
 int interrupted();
 
 /// Refuses what CLI11 would take for a number of this command's options: nothing at all, octal and hexadecimal digits,
-/// and whole numbers beyond 64 bits, which it would cut off.
-void check_numbers(CLI::App& command);
+/// and whole numbers beyond 64 bits, which it would cut off. Refuses an empty path too.
+void check_values(CLI::App& command);
 
 /// The command that gives the same results again: every option that was given and is not about files, output or speed.
 std::string rerun_command(const CLI::App& app, const Global& global);

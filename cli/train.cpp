@@ -22,6 +22,7 @@
 #include <array>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <thread>
 
 namespace evengrad::cli {
@@ -377,13 +378,24 @@ ResultOptions result_options(const CLI::App& app, const Global& global) {
   return options;
 }
 
-// Before hours of training: that there will be a page, and a folder for it.
-void check_report(const std::filesystem::path& file) {
-  require_page();
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  if (!std::filesystem::is_directory(folder)) {
-    throw FileError(text("cannot write ", in_quotes(file.string()), ": no folder ", in_quotes(folder.string())));
+// Before hours of training: that what comes of it can be written, each to a file of its own.
+void check_outputs(const TrainArguments& arguments) {
+  namespace fs = std::filesystem;
+  const std::pair<std::string_view, fs::path> files[] = {{"--save-init", arguments.save_init},
+                                                         {"--save", arguments.save},
+                                                         {"--report", arguments.report},
+                                                         {"--log", arguments.files.log},
+                                                         {"--probe-log", arguments.health.log}};
+  std::map<fs::path, std::string_view> options;
+  for (const auto& [option, file] : files) {
+    std::error_code ignored;
+    if (file.empty() || fs::is_other(file, ignored)) continue;  // a device may take several outputs
+    const fs::path real = fs::weakly_canonical(fs::absolute(file), ignored);
+    const auto [other, is_new] = options.try_emplace(ignored ? file : real, option);
+    if (!is_new) throw UsageError(text(other->second, " and ", option, " are one file, ", in_quotes(file.string())));
+    if (!option.ends_with("log")) AtomicFile{file};  // logs are opened before the first step anyway
   }
+  if (!arguments.report.empty()) require_page();
 }
 
 int train(TrainArguments& arguments, const Global& global, const CLI::App& app) {
@@ -406,7 +418,7 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   if (arguments.reinit_dead && arguments.residual) {
     throw UsageError("--reinit-dead: in a residual net a unit's outgoing weights serve others too");
   }
-  if (!arguments.report.empty()) check_report(arguments.report);
+  check_outputs(arguments);
   const Asked asked{rerun_command(app, global), result_options(app, global)};
   TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, asked.options);
   ResultOptions stored = asked.options;

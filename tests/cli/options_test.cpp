@@ -1,4 +1,5 @@
-// Every value an option should not have: a clear line, and never a crash, a minute of processor time or a machine's memory.
+// Every value an option should not have: a clear line, and never a crash, a minute of processor time or a machine's
+// memory.
 #include "program.hpp"
 
 #include <gtest/gtest.h>
@@ -111,6 +112,7 @@ TEST(Options, UnknownNamesAreAnsweredWithTheNearestOne) {
                {{"train", "--data", "moons", "--norm", "bach"}, "'batch'"},
                {{"train", "--data", "moons", "--dtype", "flaot32"}, "'float32'"},
                {{"train", "--data", "moons", "--normalize", "standrad"}, "'standard'"},
+               {{"--versoin"}, "'--version'"},
                {{"theory", "gleu"}, "'gelu'"},
                {{"propagate", "--activation", "gleu", "--init", "he"}, "'gelu'"},
                {{"run", "vanishing-gradient"}, "'vanishing-gradients'"}};
@@ -253,6 +255,37 @@ TEST(Options, NumbersAreGivenAndFit) {
   }
   TempFolder folder;  // digits are decimal, as everywhere
   EXPECT_EQ(shell(folder, small + "--steps 010 --json").json()["steps"], 10);
+}
+
+// --save "$MODEL" of a variable that was never set must not train for hours and save nothing.
+TEST(Options, PathsAreGiven) {
+  for (const char* option :
+       {"--save", "--save-init", "--load", "--log", "--probe-log", "--checkpoint", "--out", "--report"}) {
+    expect_training_refused({option, ""}, std::string(option) + ": expected a path, got ''");
+  }
+  expect_refused({"run", "vanishing-gradients", "--out", ""}, "--out: expected a path");
+}
+
+TEST(Options, EachOutputHasAFileOfItsOwn) {
+  const char* const options[] = {"--save-init", "--save", "--report", "--log", "--probe-log"};
+  for (std::size_t first = 0; first < std::size(options); ++first) {
+    for (std::size_t second = 0; second < first; ++second) {
+      expect_training_refused({options[first], "a.out", options[second], "./a.out"}, " are one file, ");
+    }
+  }
+  TempFolder folder;
+  EXPECT_EQ(shell(folder, small + "--steps 1 --save /dev/null --log /dev/null").status, 0);
+}
+
+TEST(Options, WhereNothingCanBeWrittenIsSaidBeforeTraining) {
+  for (const char* option : {"--save", "--save-init", "--report"}) {
+    TempFolder folder;  // so many steps end a minute of processor time after
+    const Measured run =
+        measured(folder, {"train", "--data", "moons", "--steps", "1000000000", option, "no/such/folder/file"});
+    EXPECT_EQ(run.status, 1) << option;
+    EXPECT_EQ(run.err, "evengrad: cannot write 'no/such/folder/file': the folder 'no/such/folder' does not exist\n");
+    EXPECT_EQ(run.out, "");
+  }
 }
 
 // Options drawn at random, right and wrong ones: whatever they are, the program ends by itself with a status that it
