@@ -8,6 +8,7 @@
 
 #include "isa_option.hpp"
 #include "peak.hpp"
+#include "workloads.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -15,31 +16,14 @@ namespace {
 
 using namespace evengrad;
 
-struct Workload {
-  const char* name;
-  Index inputs;
-  std::vector<Index> hidden;
-  Index outputs;
-  const char* activation;
-  const char* init;
-  Index batch;
-  const char* loss;
-  OptimizerOptions optimizer;
-};
-
-const Workload workloads[] = {
-    {"toy", 2, {16, 16}, 1, "tanh", "xavier", 32, "mse", {.name = "sgd"}},
-    {"spiral", 2, {64, 64, 64}, 3, "relu", "he", 128, "cross_entropy", {.name = "adam"}},
-    {"mnist_small", 784, {128, 128}, 10, "relu", "he", 64, "cross_entropy", {.name = "momentum"}},
-    {"mnist_gelu", 784, {512, 512, 512, 512}, 10, "gelu", "he", 256, "cross_entropy", {.name = "adam"}},
-    {"deep_tanh", 64, std::vector<Index>(50, 64), 10, "tanh", "xavier", 64, "cross_entropy", {.name = "sgd"}},
-};
-
 template <Real S>
 void run(benchmark::State& state, const Workload& work) {
-  Mlp<S> net({.inputs = work.inputs, .hidden = work.hidden, .outputs = work.outputs, .activations = {activation(work.activation)}});
+  Mlp<S> net({.inputs = work.inputs,
+              .hidden = {work.hidden.begin(), work.hidden.end()},
+              .outputs = work.outputs,
+              .activations = {activation(work.activation)}});
   net.initialize(initializer(work.init), Rng(1));
-  Optimizer<S> optimizer(work.optimizer);
+  Optimizer<S> optimizer({.name = std::string(work.optimizer), .learning_rate = work.learning_rate});
   Matrix<S> x(work.batch, work.inputs), y(work.batch, work.outputs);
   Rng(2).fill_normal(std::span<S>(x.data(), static_cast<std::size_t>(x.size())));
   Rng(3).fill_normal(std::span<S>(y.data(), static_cast<std::size_t>(y.size())));
@@ -50,18 +34,11 @@ void run(benchmark::State& state, const Workload& work) {
   for (auto _ : state) {
     tape.clear();
     const Var<S> output = net.forward(tape.constant(x), {.training = true});
-    const Var<S> loss = std::string_view(work.loss) == "mse" ? mean_squared_error(output, tape.constant(y))
+    const Var<S> loss = work.loss == "mse" ? mean_squared_error(output, tape.constant(y))
                                                              : softmax_cross_entropy<S>(output, labels);
     optimizer.step(net, tape.backward(loss));
   }
-  // Multiply-adds of the products count twice; the first layer's input needs no gradient.
-  double flop = 0, in = static_cast<double>(work.inputs);
-  std::vector<Index> widths = work.hidden;
-  widths.push_back(work.outputs);
-  for (std::size_t i = 0; i < widths.size(); ++i) {
-    flop += 2 * static_cast<double>(work.batch) * in * static_cast<double>(widths[i]) * (i == 0 ? 2 : 3);
-    in = static_cast<double>(widths[i]);
-  }
+  const double flop = product_flop(work);
   state.counters["FLOP/s"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
   const double peak = bench::peak_flops(best_isa(), static_cast<int>(state.range(0)));
   state.counters["share"] =
@@ -74,7 +51,7 @@ void run(benchmark::State& state, const Workload& work) {
 int main(int argc, char** argv) {
   bench::take_isa_option(argc, argv);
   for (const Workload& work : workloads) {
-    benchmark::RegisterBenchmark(work.name, [&work](benchmark::State& state) {
+    benchmark::RegisterBenchmark(std::string(work.name).c_str(), [&work](benchmark::State& state) {
       state.range(1) == 32 ? run<float>(state, work) : run<double>(state, work);
     })->ArgNames({"threads", "bits"})->ArgsProduct({{1, 2}, {32, 64}})->UseRealTime();
   }
