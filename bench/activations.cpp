@@ -1,10 +1,11 @@
-// The activations in the form that training runs, value and derivative in one pass, and formulas of the same functions
-// beside them. A formula is typed in other words than the built-in's own, which would get the built-in's kernel.
+// The activations' passes, and formulas of the same functions beside them. A formula is typed in other words than the
+// built-in's own, which would get the built-in's kernel.
 //
 //   activations --benchmark_filter=relu        at the end: how many times a built-in's time each of its formulas takes
 //
-// Arguments of each: bits of the number type, then how many numbers: 1 Ki (level-1 cache), 4 Ki (level 2), 4 Mi
-// (memory).
+// Arguments of each: bits of the number type; how many numbers: 1 Ki (level-1 cache), 64 Ki (level 2), 4 Mi (memory);
+// slope 0 for the value alone (evaluation) or 1 for value and derivative in one pass (training). With the derivative at
+// hand a backward pass is one multiplication whatever the function: `backward`.
 #include <evengrad/evengrad.hpp>
 
 #include <benchmark/benchmark.h>
@@ -44,18 +45,31 @@ void run(benchmark::State& state, const Activation& f) {
   std::vector<S> z(count), value(count), slope(count);
   Rng(1).fill_normal(std::span<S>(z));
   for (auto _ : state) {
-    f(z.data(), value.data(), slope.data(), static_cast<Index>(count));
+    f(z.data(), value.data(), state.range(2) == 1 ? slope.data() : nullptr, static_cast<Index>(count));
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * state.range(1));
 }
 
+template <Real S>
+void run_backward(benchmark::State& state) {
+  Matrix<S> gradient = Matrix<S>::Ones(1, state.range(1));
+  const Matrix<S> slope = gradient;
+  for (auto _ : state) {
+    gradient.array() *= slope.array();
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(1));
+}
+
+constexpr std::int64_t counts[] = {1 << 10, 1 << 16, 1 << 22};
+
 void add(const std::string& name, const Activation& f) {
   benchmark::RegisterBenchmark(
       name.c_str(),
       [f](benchmark::State& state) { state.range(0) == 32 ? run<float>(state, f) : run<double>(state, f); })
-      ->ArgNames({"bits", "count"})
-      ->ArgsProduct({{32, 64}, {1 << 10, 1 << 12, 1 << 22}});
+      ->ArgNames({"bits", "count", "slope"})
+      ->ArgsProduct({{32, 64}, {std::begin(counts), std::end(counts)}, {0, 1}});
 }
 
 // Prints as usual, and keeps each time.
@@ -90,6 +104,11 @@ class Reporter : public benchmark::ConsoleReporter {
 }  // namespace
 
 int main(int argc, char** argv) {
+  benchmark::RegisterBenchmark(
+      "backward",
+      [](benchmark::State& state) { state.range(0) == 32 ? run_backward<float>(state) : run_backward<double>(state); })
+      ->ArgNames({"bits", "count"})
+      ->ArgsProduct({{32, 64}, {std::begin(counts), std::end(counts)}});
   for (const ActivationEntry& entry : activations()) {
     if (entry.name == "identity") continue;  // nothing is computed
     add(entry.name, activation(entry.name));
