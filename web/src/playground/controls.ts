@@ -55,9 +55,10 @@ export function slider(
   const shown = h("output");
   const range = h("input", {
     type: "range",
+    "aria-label": label,
     min: to(lowest),
     max: to(highest),
-    step: step ?? (to(highest) - to(lowest)) / 200,
+    step: step ?? (to(highest) - to(lowest)) / 300,
     input() {
       // The ends are exact, and so is the middle of 1 / c … c.
       const at = Number(range.value);

@@ -315,7 +315,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
     time.setAttribute("aria-valuetext",
         next >= 2 ? "all has arrived" : `${next < 1 ? "forward" : "backward"}, layer ${Math.max(1, at)}`);
     stage.play(next);
-    if (next < 2) look(Math.max(1, Math.min(layers, at)));
+    look(Math.max(1, Math.min(layers, at)));
   }
   function start(): void {
     cancelAnimationFrame(playing);
