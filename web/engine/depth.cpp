@@ -197,7 +197,7 @@ void fates(const Options& options, Answer& answer) {
         row["sigma_w2"] = std::pow(draws.weight.scale * fan, 2);
         row["sigma_b2"] = draws.bias.distribution == Distribution::constant ? 0 : std::pow(draws.bias.scale, 2);
       }
-      row["gradient_log10"] = gradient_by_depth(f, net.initializer, depth);
+      row["gradient_log10"] = gradient_by_depth(f, net.initializer, depth, width);
     } catch (const UsageError& error) {
       row["refused"] = error.what();
     }
