@@ -9,7 +9,7 @@ namespace evengrad {
 namespace {
 
 // Below this many multiply-adds a second thread costs more than it brings.
-constexpr Index work_for_threads = 1'000'000;
+constexpr Index work_for_threads = 2'000'000;
 // Numbers of a tile: the product leaves them in the second-level cache for the activation to pick up.
 constexpr Index tile_numbers = 32 * 1024;
 

@@ -174,7 +174,13 @@ Var<S> Tape<S>::constant(Index rows, Index cols, FunctionRef<void(MutableMap<S>)
 
 template <Real S>
 Var<S> Tape<S>::constant(const MatrixRef<S>& x) {
-  return constant(x.rows(), x.cols(), [&](MutableMap<S> map) { map = x; });
+  return constant(x.rows(), x.cols(), [&](MutableMap<S> map) {
+    if (x.outerStride() == x.cols()) {
+      std::copy_n(x.data(), x.size(), map.data());  // Eigen's copy by rows took 3 % of a step
+    } else {
+      map = x;
+    }
+  });
 }
 
 template <Real S>
