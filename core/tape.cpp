@@ -176,7 +176,7 @@ template <Real S>
 Var<S> Tape<S>::constant(const MatrixRef<S>& x) {
   return constant(x.rows(), x.cols(), [&](MutableMap<S> map) {
     if (x.outerStride() == x.cols()) {
-      std::copy_n(x.data(), x.size(), map.data());  // Eigen's copy by rows took 3 % of a step
+      std::copy_n(x.data(), x.size(), map.data());  // one block: Eigen would go row by row
     } else {
       map = x;
     }
