@@ -2,6 +2,7 @@
 // the temporary folder first; the page cache has them, so this is parsing and not the disk.
 //
 //   data_loading --benchmark_filter=csv        bytes_per_second counts what is in the file (gzipped IDX: unpacked)
+#include <evengrad/data/csv.hpp>
 #include <evengrad/evengrad.hpp>
 #include <evengrad/training/safetensors.hpp>
 

@@ -5,14 +5,16 @@
 
 namespace {
 
-template <class Net, class Solver, class Label>
+template <class Graph, class Solver, class Label>
 class DlibNet : public peers::Net {
  public:
   DlibNet(const peers::Work& work, Solver solver, double rate_factor)
-      : rate_(work.shape->learning_rate * rate_factor), solvers_(Net::num_computational_layers, solver) {
+      : rate_(work.shape->learning_rate * rate_factor), solvers_(Graph::num_computational_layers, solver) {
     const long batch = work.shape->batch;
-    x_.set_size(batch, 1, work.shape->inputs, 1);
-    std::copy(work.x.begin(), work.x.end(), x_.host_write_only());
+    std::vector<dlib::matrix<float>> samples;
+    for (long i = 0; i < batch; ++i)
+      samples.push_back(dlib::mat(&work.x[static_cast<std::size_t>(i * work.shape->inputs)], work.shape->inputs, 1));
+    net_.to_tensor(samples.begin(), samples.end(), x_);
     for (long i = 0; i < batch; ++i) {
       if constexpr (std::is_same_v<Label, unsigned long>) {
         labels_.push_back(static_cast<Label>(work.labels[static_cast<std::size_t>(i)]));
@@ -47,7 +49,7 @@ class DlibNet : public peers::Net {
   double loss() override { return net_.compute_loss(x_, labels_.begin()); }
 
  private:
-  Net net_;
+  Graph net_;
   double rate_;
   std::vector<Solver> solvers_;
   dlib::resizable_tensor x_;
@@ -69,10 +71,10 @@ template <class S>
 using Gelu512 = GeluLayer<512, S>;
 
 using Toy = dlib::loss_mean_squared_multioutput<dlib::fc<1, TanhLayer<16, TanhLayer<16, Input>>>>;
-using Spiral = dlib::loss_multiclass_log<dlib::fc<3, dlib::repeat<3, Relu64, Input>>>;
+using Spiral = dlib::loss_multiclass_log<dlib::fc<3, dlib::repeat<2, Relu64, Relu64<Input>>>>;
 using MnistSmall = dlib::loss_multiclass_log<dlib::fc<10, ReluLayer<128, ReluLayer<128, Input>>>>;
-using MnistGelu = dlib::loss_multiclass_log<dlib::fc<10, dlib::repeat<4, Gelu512, Input>>>;
-using DeepTanh = dlib::loss_multiclass_log<dlib::fc<10, dlib::repeat<50, Tanh64, Input>>>;
+using MnistGelu = dlib::loss_multiclass_log<dlib::fc<10, dlib::repeat<3, Gelu512, Gelu512<Input>>>>;
+using DeepTanh = dlib::loss_multiclass_log<dlib::fc<10, dlib::repeat<49, Tanh64, Tanh64<Input>>>>;
 
 std::unique_ptr<peers::Net> make(const peers::Work& work) {
   const std::string_view name = work.shape->name;
