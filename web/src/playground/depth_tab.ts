@@ -89,7 +89,6 @@ function mount(into: HTMLElement, host: Host): Mounted {
     say: v => `× ${number(v)}`,
     change: v => host.set({scale: String(v)})
   });
-  scale.element.classList.add("big");
   const verdicts = h("dl.verdicts");
   const sentence = h("p.sentence");
   const stage = new LayersStage({look});
@@ -118,8 +117,8 @@ function mount(into: HTMLElement, host: Host): Mounted {
       "Reset", () => host.set({scale: "1", "bias-std": ""}), {"aria-label": "Reset the scales to the initializer’s"});
   into.append(
       h("div.depth", lists,
-          h("div.stage", h("div.settings", activation.element, box.element, depth.element, width.element),
-              h("div.outcome", verdicts, h("div.scale", scale.element, reset)), sentence, stage.element,
+          h("div.stage", h("div.net-choice", activation.element, box.element, depth.element, width.element),
+              h("div.fate", verdicts, h("div.weight-scale", scale.element, reset)), sentence, stage.element,
               h("div.player", play, time),
               h("p.legend-line", h("i.measured"), "measured ", h("i.theory"), "theory, and its band at this width ",
                   h("i.shade"), "each layer’s histogram"),
