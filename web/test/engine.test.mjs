@@ -139,6 +139,8 @@ test("fates of initializers", () => {
   assert.ok(Math.abs(he.gradient_log10[9]) < 0.1 && Math.abs(he.sigma_w2 - 2) < 1e-12);
   assert.match(wrong.refused, /did you mean 'he'/);
   assert.equal(constant.sigma_w2, null);
+  const [narrow, wide] = [64, 256].map((width) => ask("fates", { activation: "tanh", inits: ["playground"], depth: 10, width })[0]);
+  assert.ok(narrow.gradient_log10[9] < wide.gradient_log10[9], "U(-0.5, 0.5) does not scale with the width");
 });
 
 const spirals = { data: "spirals", hidden: "32,32", activation: "tanh", lr: 0.01, batch_size: 32, seed: 3 };
