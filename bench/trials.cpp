@@ -24,11 +24,11 @@ struct Work {
 Work comparison(Index width) {
   return {text("compare, width ", width), [width](const ExperimentSettings& settings) {
             static const Split<float> data = load_data<float>({.name = "moons"});
-            ComparisonOptions options{.activations = {"relu", "gelu"},
-                                      .initializers = {"xavier", "he"},
-                                      .widths = {width},
-                                      .rates = {1e-3, 3e-3, 0.01}};
-            options.trainer.steps = 600;
+            const ComparisonOptions options{.activations = {"relu", "gelu"},
+                                            .initializers = {"xavier", "he"},
+                                            .widths = {width},
+                                            .rates = {1e-3, 3e-3, 0.01},
+                                            .trainer = {.steps = 600}};
             compare(options, data, settings);
           }};
 }
