@@ -291,8 +291,9 @@ const dying: Story = {
         return {
           measured: names.map((name, i) => ({name, estimate: means[i]!, text: `${percent(means[i]!.value)} right, ${percent(meanOf(all[i]!.map(t => t.silent)).value)} silent`})),
           right,
-          lesson: right.length > 1 ? `${names[best]} came first; three seeds cannot tell it from ${right.filter(i => i !== best).map(i => names[i]).join(", ")}.`
-                                   : `${names[best]}, beyond what three seeds scatter.`,
+          lesson: `${names[best]}, with ${percent(means[best]!.value)} right` +
+              (right.length > 1 ? `; three seeds cannot tell it from ${right.filter(i => i !== best).map(i => names[i]).join(", ")}.`
+                                : ", beyond what three seeds scatter."),
           command: commandOf({...relu, activation: names[best]!, optimizer: "adam", lr: 0.3}, 300)
         };
       },
