@@ -112,7 +112,7 @@ test("the map leaves as CSV and as PNG", async () => {
 });
 
 test("hostile views are refused with a message", async () => {
-  for (const state of ["x=sigma_w%3D3:1:8", "x=%00", "y=lr%3D-1:1:8", "x=sigma_w%3D0:1:1e9", "x=lr%3D1:2:8&y=lr%3D1:2:8", "pixel=999999&" + small, "activation=((&" + small, "data=nosuch&" + small]) {
+  for (const state of ["x=sigma_w%3D3:1:8", "x=%00", "y=lr%3D-1:1:8", "x=sigma_w%3D0:1:1e9", "x=lr%3D1:2:8&y=lr%3D1:2:8", `${small}&pixel=999999`, `${small}&activation=((`, `${small}&data=nosuch`]) {
     const { page, messages } = await open(`${state}&steps=2&depth=1&samples=20`);
     await until(page, () => document.querySelector("#tab-map .notice")?.textContent);
     assert.deepEqual(messages, [], state);
