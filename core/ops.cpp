@@ -8,7 +8,7 @@ namespace evengrad {
 
 namespace {
 
-// Below this many multiply-adds a second thread costs more than it brings.
+// Below this many multiply-adds one thread works alone: a cautious guess, still to be measured on an idle machine.
 constexpr Index work_for_threads = 2'000'000;
 // Numbers of a tile: the product leaves them in the second-level cache for the activation to pick up.
 constexpr Index tile_numbers = 32 * 1024;
