@@ -75,11 +75,12 @@ class Started {
             contents(folder_.path() / ".err")};
   }
 
-  /// Waits until the program itself, not yet the shell, handles this signal.
+  /// Waits until the program itself handles this signal; the shell that becomes it catches SIGINT too.
   void wait_until_it_catches(int signal) const {
-    const std::string status = "/proc/" + std::to_string(pid_) + "/status";
+    const std::string process = "/proc/" + std::to_string(pid_);
     for (; running(); std::this_thread::sleep_for(std::chrono::milliseconds(10))) {
-      const std::string lines = contents(status);
+      if (contents(process + "/comm") != "evengrad\n") continue;
+      const std::string lines = contents(process + "/status");
       const auto caught = lines.find("SigCgt:\t");
       if (caught != std::string::npos && (std::stoull(lines.substr(caught + 8), nullptr, 16) >> (signal - 1) & 1))
         return;
