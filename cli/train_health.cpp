@@ -21,7 +21,7 @@ std::string percent(double share) { return std::isnan(share) ? "-" : significant
 Json to_json(LayerRow row) {
   Json document;
   for (const auto& [name, value] : to_row(std::move(row))) {
-    std::visit([&](const auto& held) { document[name] = held; }, value);
+    std::visit([&, &name = name](const auto& held) { document[name] = held; }, value);
   }
   return document;
 }

@@ -10,6 +10,7 @@ if(NOT end EQUAL -1)
 endif()
 file(WRITE "${OUTPUT}" "// Made of ${NAME} by cmake/EvengradEmbed.cmake.
 #include <string_view>
+#pragma GCC diagnostic ignored \"-Woverlength-strings\"
 namespace evengrad::embedded {
 extern const std::string_view ${NAME};
 const std::string_view ${NAME} = R\"evengrad(${content})evengrad\";

@@ -318,7 +318,8 @@ void Trainer<S>::restore(const TrainingState& state) {
   visit_state([&](const std::string& name, Matrix<S>& value) {
     const auto found = by_name.find(name);
     const auto* numbers = found == by_name.end() ? nullptr : std::get_if<std::vector<S>>(&found->second->values);
-    if (!numbers || found->second->shape != std::vector<Index>{value.rows(), value.cols()}) {
+    const std::vector<Index> shape = {value.rows(), value.cols()};
+    if (!numbers || found->second->shape != shape) {
       throw Error(text("it has no tensor ", in_quotes(name), " of ", value.rows(), " x ", value.cols(), " numbers of ",
                        8 * sizeof(S), " bits"));
     }

@@ -91,7 +91,7 @@ TEST_F(ModelFile, TensorsMustBeThoseOfTheModel) {
             }),
             "tensor 'layers.0.weight' is (2, 3), the model's is (3, 2)");
   for (const auto& [value, shown] : {std::pair(NAN, "nan"), std::pair(-INFINITY, "-inf")}) {
-    EXPECT_EQ(refusal([&](Safetensors& file) {
+    EXPECT_EQ(refusal([value = value](Safetensors& file) {
                 std::get<std::vector<float>>(tensor(file, "layers.0.weight").values)[4] = value;
               }),
               text("tensor 'layers.0.weight' holds ", shown, " at element 4"));
