@@ -58,6 +58,7 @@ void pack_transposed(const S* data, Index k, Index width, Index col_stride, S* p
 
 template <Real S>
 Panels<S> pack(Right<S> right, Index m, Index k, Index n, S* packed) {
+  if (k == 0) return {packed, 0, panel_width<S>, packed};  // a factor without elements may have no address to count from
   const Index left_over = n % panel_width<S>, whole = n - left_over;
   if (right.col_stride == 1 && (m <= block_rows || k * right.row_stride * Index{sizeof(S)} <= direct_bytes)) {
     if (left_over > 0) pack_rows(right.data + whole, k, left_over, right.row_stride, packed);
