@@ -109,6 +109,8 @@ class Trainer {
   /// The model and the data must outlive the trainer. `test` may be empty (0 samples).
   /// \throws UsageError for a setting out of range, ShapeError if model and data do not fit.
   Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& test, TrainerOptions options);
+  Trainer(Layer<S>& model, const Dataset<S>&& train, const Dataset<S>& test, TrainerOptions options) = delete;
+  Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>&& test, TrainerOptions options) = delete;
 
   /// Called between the backward pass of a step and its update, with what both passes made.
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients;

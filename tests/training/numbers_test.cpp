@@ -48,7 +48,8 @@ TrainerOptions plain() { return {.optimizer = {.name = "sgd"}, .batch_size = 8, 
 
 template <Real S>
 std::string failure(Layer<S>& model, const Dataset<S>& data, const TrainerOptions& options) {
-  return error_of<NonFiniteError>([&] { Trainer<S>(model, data, {}, options).run(); });
+  const Dataset<S> none;
+  return error_of<NonFiniteError>([&] { Trainer<S>(model, data, none, options).run(); });
 }
 
 void expect_words(const std::string& error, std::initializer_list<const char*> words, const std::string& what) {
@@ -91,8 +92,8 @@ TEST(NonFinite, WeightsAndStatisticsAreFoundAtTheirStep) {
       for (const std::string& name : names) {
         for (const double bad : {nan, inf}) {
           Mlp<float> model = net<float>(f, norm);
-          const Dataset<float> data = classes<float>();
-          Trainer<float> trainer(model, data, {}, plain());
+          const Dataset<float> data = classes<float>(), none;
+          Trainer<float> trainer(model, data, none, plain());
           trainer.on_step = [&](const StepReport& report) {
             if (report.step != 2) return;
             model.visit(Path(), [&](const Path& path, Parameter<float>& parameter) {
@@ -188,7 +189,9 @@ TYPED_TEST(ExtremeSettings, EndWellOrInAClearError) {
     options.epochs = 100;
     const Dataset<S> data = regression<S>();
     TrainResult result;
-    const std::string error = error_of<NonFiniteError>([&] { result = Trainer<S>(model, data, {}, options).run(); });
+    const Dataset<S> none;
+    const std::string error =
+        error_of<NonFiniteError>([&] { result = Trainer<S>(model, data, none, options).run(); });
     EXPECT_EQ(!error.empty(), extreme.diverges.value_or(!error.empty()))
         << extreme.name << ", " << extreme.optimizer.name << ": " << error;
     if (error.empty()) {
@@ -202,6 +205,10 @@ TYPED_TEST(ExtremeSettings, EndWellOrInAClearError) {
 // ---- every sample counts alike -----------------------------------------------------------------------------------
 
 // Batches of 4, 4 and 2; a rate of 0 makes the epoch's loss comparable with the evaluation of all ten.
+// The trainer would refer to data that are gone.
+static_assert(!std::is_constructible_v<Trainer<float>, Layer<float>&, Dataset<float>&, Dataset<float>, TrainerOptions>);
+static_assert(!std::is_constructible_v<Trainer<float>, Layer<float>&, Dataset<float>, Dataset<float>&, TrainerOptions>);
+
 TEST(Samples, OfAShortBatchCountAsMuchAsOthers) {
   TrainerOptions options = plain();
   options.batch_size = 4;
@@ -209,7 +216,8 @@ TEST(Samples, OfAShortBatchCountAsMuchAsOthers) {
   options.epochs = 1;
   Mlp<double> model = net<double>("tanh");
   const auto epoch_of = [&](const Dataset<double>& data) {
-    Trainer<double> trainer(model, data, {}, options);
+    const Dataset<double> none;
+    Trainer<double> trainer(model, data, none, options);
     EpochReport seen;
     trainer.on_epoch = [&](const EpochReport& report) {
       seen = report;
