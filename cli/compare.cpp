@@ -226,8 +226,12 @@ Command add_compare(CLI::App& program, Global& global) {
   app->add_option("--depths", a->depths, "Hidden layers")->capture_default_str();
   app->add_option("--widths", a->widths, "Units a layer")->capture_default_str();
   app->add_option("--lrs", a->lrs, "Learning rates; each kind of net takes its best")->capture_default_str();
+  for (const char* list : {"--activations", "--inits", "--depths", "--widths", "--lrs"}) {
+    app->get_option(list)->type_name("LIST");
+  }
   app->add_option("--map", a->map,
-                  "Every pixel a network: two axes of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log],…");
+                  "Every pixel a network: two of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log]")
+      ->type_name("X,Y");
   app->add_option("--dtype", a->dtype, "float32, or for a map float64")->capture_default_str();
   app->add_option("--seeds", a->options.seeds, "Nets of each kind whose results are reported; others choose the rate")
       ->capture_default_str();
@@ -236,7 +240,8 @@ Command add_compare(CLI::App& program, Global& global) {
       ->capture_default_str();
   app->add_option("--weight-decay", a->options.trainer.optimizer.weight_decay, "L2, or decoupled for adamw");
   app->add_option("--schedule", a->options.trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
-  auto* steps = app->add_option("--steps", a->options.trainer.steps, "Steps of each training")->capture_default_str();
+  auto* steps = app->add_option("--steps", a->options.trainer.steps,
+                                text("Steps of each training [", *a->options.trainer.steps, "]"));
   app->add_option_function<std::int64_t>(
          "--epochs",
          [a](std::int64_t epochs) {

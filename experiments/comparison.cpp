@@ -434,8 +434,10 @@ Report comparison_report(const Comparison& c) {
   }
   for (auto& [size, map] : maps) report.heat_maps.push_back(std::move(map));
 
-  report.notes.push_back(
-      text("Rank correlation of what theory expected and what was measured: ", in_words(c.rank_correlation, 2), "."));
+  if (!std::isnan(c.rank_correlation)) {
+    report.notes.push_back(
+        text("Rank correlation of what theory expected and what was measured: ", in_words(c.rank_correlation, 2), "."));
+  }
   for (const std::string& failure : c.failures) report.notes.push_back("Theory failed for " + failure + ".");
   if (c.failures.empty()) report.notes.push_back("Theory was not sure of anything that did not come true.");
   return report;
