@@ -53,13 +53,15 @@ std::vector<Index> whole_numbers(const std::string& option, const std::string& g
 std::string described(const CompareArguments& a) {
   const TrainerOptions& t = a.options.trainer;
   const DataOptions& d = a.data;
-  const auto given = [](const auto& value) { return value ? text(*value) : std::string("default"); };
-  return text("data ", d.name, " samples ", given(d.samples), " noise ", given(d.noise), " test fraction ",
-              given(d.test_fraction), " target ", d.target, " task ", a.task, "; activations ", a.activations,
-              "; inits ", a.inits, "; depths ", a.depths, "; widths ", a.widths, "; lrs ", a.lrs, "; seeds ",
-              a.options.seeds, a.map.empty() ? "" : text("; map ", a.map, " ", a.dtype), "; optimizer ",
-              t.optimizer.name, " weight decay ", given(t.optimizer.weight_decay), " schedule ", t.schedule, "; steps ",
-              given(t.steps), " epochs ", t.epochs, " batch size ", t.batch_size);
+  const auto given = [](const char* name, const auto& value) { return value ? text(name, *value) : std::string(); };
+  const auto named = [](const char* name, const std::string& value) { return value.empty() ? value : name + value; };
+  return text("data ", d.name, given(" samples ", d.samples), given(" noise ", d.noise),
+              given(" test fraction ", d.test_fraction), named(" target ", d.target), named(" task ", a.task),
+              "; activations ", a.activations, named("; inits ", a.inits), "; depths ", a.depths, "; widths ", a.widths,
+              "; lrs ", a.lrs, "; seeds ", a.options.seeds, a.map.empty() ? "" : text("; map ", a.map, " ", a.dtype),
+              "; optimizer ", t.optimizer.name, given(" weight decay ", t.optimizer.weight_decay), " schedule ",
+              t.schedule, t.steps ? given("; steps ", t.steps) : text("; epochs ", t.epochs), " batch size ",
+              t.batch_size);
 }
 
 // The data, and where results go while they come in.
@@ -204,36 +206,42 @@ int compare(CompareArguments& a, const Global& global, const CLI::App& app) {
   }
   if (global.json) {
     std::cout << document << std::flush;
-    return 0;
+  } else {
+    std::cout << to_terminal(report, terminal_options()) << "\nseed " << global.seed << ", "
+              << significant(run.seconds(), 3) << " s\n"
+              << comparison.conclusion << std::endl;
   }
-  std::cout << to_terminal(report, terminal_options()) << "\nseed " << global.seed << ", "
-            << significant(run.seconds(), 3) << " s\n"
-            << comparison.conclusion << std::endl;
-  return 0;
+  return any_trained(comparison) ? 0 : 1;
 }
 
 }  // namespace
 
 Command add_compare(CLI::App& program, Global& global) {
-  CLI::App* app = program.add_subcommand(
-      "compare", "Train every activation with every initializer on your data, and say which to use");
+  CLI::App* app =
+      program.add_subcommand("compare", "Train every activation with every initializer, and say which to use");
   auto a = std::make_shared<CompareArguments>();
   a->options.trainer.steps = 600;
   app->add_option("--activations", a->activations, "Names and formulas: relu,gelu,\"x*tanh(exp(x))\"")->required();
-  app->add_option("--inits", a->inits, "Initializers: xavier,he,matched,critical");
+  app->add_option("--inits", a->inits, "Initializers: xavier,he,matched,critical (required but for --map)");
   app->add_option("--depths", a->depths, "Hidden layers")->capture_default_str();
   app->add_option("--widths", a->widths, "Units a layer")->capture_default_str();
-  app->add_option("--lrs", a->lrs, "Learning rates; each cell takes its best")->capture_default_str();
+  app->add_option("--lrs", a->lrs, "Learning rates; each kind of net takes its best")->capture_default_str();
+  for (const char* list : {"--activations", "--inits", "--depths", "--widths", "--lrs"}) {
+    app->get_option(list)->type_name("LIST");
+  }
   app->add_option("--map", a->map,
-                  "Every pixel a network: two axes of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log],…");
+                  "Every pixel a network: two of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log]")
+      ->type_name("X,Y");
   app->add_option("--dtype", a->dtype, "float32, or for a map float64")->capture_default_str();
-  app->add_option("--seeds", a->options.seeds, "Nets a cell whose results are reported")->capture_default_str();
+  app->add_option("--seeds", a->options.seeds, "Nets of each kind whose results are reported; others choose the rate")
+      ->capture_default_str();
   app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
   app->add_option("--optimizer", a->options.trainer.optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")
       ->capture_default_str();
   app->add_option("--weight-decay", a->options.trainer.optimizer.weight_decay, "L2, or decoupled for adamw");
   app->add_option("--schedule", a->options.trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
-  auto* steps = app->add_option("--steps", a->options.trainer.steps, "Steps of each training")->capture_default_str();
+  auto* steps = app->add_option("--steps", a->options.trainer.steps,
+                                text("Steps of each training [", *a->options.trainer.steps, "]"));
   app->add_option_function<std::int64_t>(
          "--epochs",
          [a](std::int64_t epochs) {
@@ -245,9 +253,9 @@ Command add_compare(CLI::App& program, Global& global) {
   app->add_option("--batch-size", a->options.trainer.batch_size, "Samples a step")->capture_default_str();
   app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
   app->add_option("--noise", a->data.noise, "Generators: standard deviation");
-  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out (0.2)");
-  app->add_option("--target", a->data.target, "CSV: the column of the label (the last)");
-  app->add_option("--task", a->task, "CSV: classification or regression (inferred)");
+  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out [0.2]");
+  app->add_option("--target", a->data.target, "CSV: the column of the label [the last]");
+  app->add_option("--task", a->task, "CSV: classification or regression [as the labels look]");
   app->add_option("--jobs", a->jobs, "Trainings at once; results do not depend on it")->capture_default_str();
   add_results_options(*app, a->results);
   return {app, [a, app, &global] { return compare(*a, global, *app); }};

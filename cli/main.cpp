@@ -53,6 +53,30 @@ std::string unknown_option(const CLI::App& command, const std::string& typed) {
          (command.get_parent() ? command.get_name() + " " : "") + "--help)";
 }
 
+// "--name TYPE   what it is [its default]"
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    label("TEXT", "NAME");
+    label("FLOAT", "NUMBER");
+    label("SUBCOMMAND", "COMMAND");
+  }
+  // With one blank line between groups, not two.
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    return CLI::detail::find_and_replace(Formatter::make_help(app, std::move(name), mode), "\n\n\n", "\n\n");
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_type_size() == 0 || option->get_positional()) return "";
+    const std::string type = option->get_type_name();
+    return " " + get_label(type.substr(0, type.find(':')));
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string standard = option->get_default_str();
+    return option->get_description() + (option->get_required() && !option->get_positional() ? " (required)" : "") +
+           (standard.empty() ? "" : " [" + standard + "]");
+  }
+};
+
 // CLI11 would wrap -1 around to 2^64 - 1.
 std::uint64_t parse_seed(const std::string& given) {
   std::uint64_t seed = 0;
@@ -93,7 +117,10 @@ int usage_error(const std::string& message) {
 int parse_error(const CLI::App& program, const CLI::ParseError& error) {
   const auto chosen = program.get_subcommands();
   const CLI::App& command = chosen.empty() ? program : *chosen.front();
-  if (const auto extras = command.remaining(true); !extras.empty() && dynamic_cast<const CLI::ExtrasError*>(&error)) {
+  std::string words = error.what();
+  // What nobody knows may be what is missing, misspelt.
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) || dynamic_cast<const CLI::RequiredError*>(&error);
+  if (const auto extras = command.remaining(true); !extras.empty() && unknown) {
     const std::string& first = extras.front();
     if (first.starts_with("-")) return usage_error(unknown_option(command, first));
     if (chosen.empty()) {
@@ -105,7 +132,11 @@ int parse_error(const CLI::App& program, const CLI::ParseError& error) {
     }
     return usage_error(command.get_name() + ": unexpected argument '" + first + "'");
   }
-  return usage_error((chosen.empty() ? "" : command.get_name() + ": ") + error.what());
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error)) {
+    const std::string option = words.substr(0, words.find(':'));
+    words = option + (words.find("At Most") == std::string::npos ? " needs a value" : " is given more than once");
+  }
+  return usage_error((chosen.empty() ? "" : command.get_name() + ": ") + words);
 }
 
 // False if standard output could not be written. That nobody reads it any more ("| head") is no failure.
@@ -124,23 +155,33 @@ int run_program(int argc, char** argv) {
   program.set_version_flag("--version", "evengrad " + provenance().version + " (" + provenance().commit + ")");
   program.require_subcommand(0, 1);
   program.set_help_flag("-h,--help", "Print this help");
-  program.footer(
-      "evengrad COMMAND --help says what a command takes. Results go to standard output, the rest to standard error.");
+  program.formatter(std::make_shared<HelpFormatter>());
   const std::vector<Command> commands = {
-      add_theory(program, global),  add_propagate(program, global), add_train(program, global),
-      add_predict(program, global), add_run(program, global),       add_compare(program, global),
-      add_report(program, global),  add_list(program, global),      add_playground(program, global)};
+      add_train(program, global),     add_predict(program, global), add_theory(program, global),
+      add_propagate(program, global), add_compare(program, global), add_run(program, global),
+      add_report(program, global),    add_list(program, global),    add_playground(program, global)};
+  program.footer(
+      "To begin with:\n"
+      "  evengrad train --data spirals --hidden 64,64 --activation gelu --lr 0.01 --epochs 50\n"
+      "  evengrad theory gelu\n"
+      "evengrad COMMAND --help says what a command takes.");
   for (const Command& command : commands) {
+    command.app->group("Commands");
+    command.app->option_defaults()->group("Every command");
     command.app->set_help_flag("-h,--help", "Print this help");
-    command.app->add_option_function<std::string>(
-        "--seed", [&global](const std::string& given) { global.seed = parse_seed(given); },
-        "Seed of everything random, 0 to 2^64 - 1 [1]");
-    command.app->add_option("--isa", global.isa, "Instruction set: best, baseline, avx2, avx512; bits depend on it")
+    command.app
+        ->add_option_function<std::string>(
+            "--seed", [&global](const std::string& given) { global.seed = parse_seed(given); },
+            "Of everything random, a whole number [1]")
+        ->type_name("N");
+    command.app
+        ->add_option("--isa", global.isa,
+                     "Instruction set, which the last bits depend on: best, baseline, avx2, avx512")
         ->capture_default_str();
-    command.app->add_flag("--json", global.json, "One JSON document on standard output");
+    command.app->add_flag("--json", global.json, "One JSON document on standard output, instead of words");
     command.app->add_flag("--quiet", global.quiet, "Only results and errors");
-    command.app->add_option("--progress", global.progress, "auto, always or never")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
+    command.app->add_option("--progress", global.progress, "A bar on standard error: auto, always or never")
+        ->check(known_value({"auto", "always", "never"}))
         ->capture_default_str();
     check_values(*command.app);
   }

@@ -1,6 +1,7 @@
 #include "program.hpp"
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/names.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/training/provenance.hpp>
 
@@ -61,12 +62,21 @@ std::string wrong_number(std::string& given) {
 
 }  // namespace
 
+CLI::Validator known_value(std::vector<std::string> known) {
+  return CLI::Validator(
+      [known](const std::string& given) {
+        const bool is_known = std::find(known.begin(), known.end(), given) != known.end();
+        return is_known ? std::string() : unknown_name("value", given, known);
+      },
+      "");
+}
+
 void check_values(CLI::App& command) {
   // An empty path is a variable that was never set, not a wish to save nothing.
   const CLI::Validator is_path([](std::string& given) { return given.empty() ? "expected a path, got ''" : ""; }, "");
   for (const char* name :
        {"--checkpoint", "--load", "--log", "--out", "--probe-log", "--report", "--save", "--save-init"}) {
-    if (CLI::Option* option = command.get_option_no_throw(name)) option->check(is_path);
+    if (CLI::Option* option = command.get_option_no_throw(name)) option->check(is_path)->type_name("PATH");
   }
   for (CLI::Option* option : command.get_options()) {
     const std::string type = option->get_type_name();

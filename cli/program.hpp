@@ -31,6 +31,9 @@ struct Global {
 /// a second one always does; who asks promises to ask again within a second.
 int interrupted();
 
+/// Refuses anything else.
+CLI::Validator known_value(std::vector<std::string> known);
+
 /// Refuses what CLI11 would take for a number of this command's options: nothing at all, octal and hexadecimal digits,
 /// and whole numbers beyond 64 bits, which it would cut off. Refuses an empty path too.
 void check_values(CLI::App& command);

@@ -82,8 +82,11 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
   }
   const Prediction& ratio = expected.gradient_ratio;
   std::cout << "\ngradient of layer 1 over that of layer " << depth << ": "
-            << significant(measured.gradient_ratio.value) << " [" << significant(measured.gradient_ratio.low) << ", "
-            << significant(measured.gradient_ratio.high) << "], theory " << significant(ratio.value);
+            << significant(measured.gradient_ratio.value)
+            << (net.nets == 1 ? " (one net gives no interval)"
+                              : text(" [", significant(measured.gradient_ratio.low), ", ",
+                                     significant(measured.gradient_ratio.high), "]"))
+            << ", theory " << significant(ratio.value);
   if (ratio.low && ratio.high) {
     std::cout << " (at this width [" << significant(*ratio.low) << ", " << significant(*ratio.high) << "])";
   }
@@ -94,8 +97,8 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
 }  // namespace
 
 Command add_propagate(CLI::App& program, Global& global) {
-  CLI::App* app = program.add_subcommand(
-      "propagate", "Signal and gradient layer by layer at initialization, measured and predicted");
+  CLI::App* app =
+      program.add_subcommand("propagate", "Signal and gradient layer by layer before training, measured and predicted");
   auto a = std::make_shared<PropagateArguments>();
   app->add_option("--activation", a->activation, "A name or a formula in x")->required();
   app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->required();

@@ -100,14 +100,13 @@ int run(const RunOptions& options, const Global& global) {
 }  // namespace
 
 Command add_run(CLI::App& program, Global& global) {
-  CLI::App* app =
-      program.add_subcommand("run", "Run experiments that test textbook claims: numbers, intervals, verdicts");
+  CLI::App* app = program.add_subcommand("run", "Test textbook claims by experiments: numbers, intervals, verdicts");
   auto options = std::make_shared<RunOptions>();
   app->add_option("EXPERIMENT", options->names, "Names of experiments (evengrad list experiments), or all")->required();
   app->add_option("--profile", options->profile, "quick (minutes) or full (as many seeds and steps as it takes)")
-      ->check(CLI::IsMember({"quick", "full"}))
+      ->check(known_value({"quick", "full"}))
       ->capture_default_str();
-  app->add_option("--seeds", options->seeds, "Seeds that a measurement averages over; the profile's number without");
+  app->add_option("--seeds", options->seeds, "Seeds that a measurement averages over [as many as the profile says]");
   app->add_option("--jobs", options->jobs, "Trials at once; results do not depend on it")->capture_default_str();
   add_results_options(*app, options->results);
   return {app, [options, &global] { return run(*options, global); }};

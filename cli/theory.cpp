@@ -1,15 +1,8 @@
 #include "emit.hpp"
 #include "program.hpp"
 
-#include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/experiments/documents.hpp>
-#include <evengrad/init/extrema.hpp>
-#include <evengrad/init/initializer.hpp>
-#include <evengrad/init/mean_field.hpp>
-#include <evengrad/init/moments.hpp>
-#include <evengrad/init/normalized.hpp>
-#include <evengrad/init/recommend.hpp>
 
 #include <cmath>
 #include <iostream>
@@ -17,14 +10,6 @@
 namespace evengrad::cli {
 
 namespace {
-
-std::optional<Repair> repair_of(const Activation& f) {
-  try {
-    return repair(f);
-  } catch (const UsageError&) {
-    return std::nullopt;
-  }
-}
 
 // f (solid) and f' (dotted) over [-4, 4], in braille: 2 x 4 points a character.
 std::vector<std::string> plot(const Activation& f) {
@@ -99,16 +84,7 @@ int theory(const std::string& given, const std::string& framework, const Global&
     print_json(document);
     return 0;
   }
-  const Activation f = activation(given);
-  const auto named = named_activation(given);
-  const Moments m = moments(f);
-  const Gains g = gains(f);
-  const Extrema e = extrema(f);
-  const auto critical = critical_point(f);
-  const auto repaired = repair_of(f);
-  const Recommendation recommended = recommend(f);
-  const std::string formula = named ? formula_text(named->entry->info.formula, *named) : f.name();
-
+  const auto [f, named, formula, m, g, e, critical, repaired, recommended] = theory_of(given);
   if (!framework.empty()) {
     std::cout << emit_code(framework, f, recommended.init, recommended.reason);
     return 0;
@@ -169,12 +145,12 @@ int theory(const std::string& given, const std::string& framework, const Global&
 
 Command add_theory(CLI::App& program, Global& global) {
   CLI::App* app =
-      program.add_subcommand("theory", "What follows from a formula: derivative, gains, critical point, initializer");
+      program.add_subcommand("theory", "What follows from an activation: slope, gains, critical point, initializer");
   auto given = std::make_shared<std::string>();
   app->add_option("ACTIVATION", *given, "A name (gelu, leaky_relu(0.2)) or a formula in x (\"x*tanh(exp(x))\")")
       ->required();
   auto framework = std::make_shared<std::string>();
-  app->add_option("--emit", *framework, "Print code that initializes a net so: pytorch, jax, keras, cpp");
+  app->add_option("--emit", *framework, "Print code that initializes a net this way: pytorch, jax, keras, cpp");
   return {app, [given, framework, &global] { return theory(*given, *framework, global); }};
 }
 

@@ -436,15 +436,42 @@ Command add_train(CLI::App& program, Global& global) {
   CLI::App* app = program.add_subcommand("train", "Train a network and report its loss and accuracy");
   auto a = std::make_shared<TrainArguments>();
   a->trainer.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
-  app->add_option("--hidden", a->hidden, "Widths of the hidden layers, or none")->capture_default_str();
-  app->add_option("--activation", a->activation, "One for all hidden layers, or one each: relu, gelu, …")
-      ->capture_default_str();
-  app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->capture_default_str();
+  const auto group = [app](const char* name) { app->option_defaults()->group(name); };
   auto& optimizer = a->trainer.optimizer;
+
+  group("Data");
+  app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
+  app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
+  app->add_option("--noise", a->data.noise, "Generators: standard deviation");
+  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out [0.2]");
+  app->add_option("--target", a->data.target, "CSV: the column of the label [the last]");
+  app->add_option("--task", a->task, "CSV: classification or regression [as the labels look]");
+  app->add_option("--normalize", a->normalize, "standard (training set's mean and deviation) or none")
+      ->capture_default_str();
+
+  group("Network");
+  app->add_option("--hidden", a->hidden, "Widths of the hidden layers, or none")
+      ->type_name("LIST")
+      ->capture_default_str();
+  app->add_option("--activation", a->activation, "A name, a formula in x, or a list with one for each hidden layer")
+      ->capture_default_str();
+  app->add_option("--init", a->init, "Initializer (evengrad list initializers); auto chooses one and says why")
+      ->capture_default_str();
+  app->add_option("--norm", a->norm, "batch, layer or none, before each activation")->capture_default_str();
+  app->add_option("--dropout", a->dropout, "Share of units dropped after each activation, from 0 to below 1");
+  app->add_flag("--residual", a->residual, "Adds a layer's input to its output, h + f(Wh + b), where widths are equal");
+  app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
+
+  group("Training");
+  auto* epochs = app->add_option("--epochs", a->trainer.epochs, "Passes over the training data")->capture_default_str();
+  app->add_option("--steps", a->trainer.steps, "Steps, instead of epochs")->excludes(epochs);
+  app->add_option("--batch-size", a->trainer.batch_size, "Samples a step")->capture_default_str();
+  app->add_option("--loss", a->trainer.loss, "cross_entropy or mse [by the task]");
+  app->add_option("--label-smoothing", a->trainer.label_smoothing,
+                  "Share of each label spread over all classes, from 0 to below 1");
   app->add_option("--optimizer", optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")
       ->capture_default_str();
-  app->add_option("--lr", optimizer.learning_rate, "Learning rate; the optimizer's default without");
+  app->add_option("--lr", optimizer.learning_rate, "Learning rate [the optimizer's: evengrad list optimizers]");
   app->add_option("--momentum", optimizer.momentum, "Of momentum and nesterov");
   app->add_option("--beta1", optimizer.beta1, "Of adam and adamw");
   app->add_option("--beta2", optimizer.beta2, "Of adam and adamw");
@@ -454,43 +481,39 @@ Command add_train(CLI::App& program, Global& global) {
   app->add_flag_callback(
       "--no-decay-biases", [a] { a->trainer.optimizer.decay_biases = false; },
       "Weight decay skips biases and normalization");
-  app->add_option("--schedule", a->trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
-  app->add_option("--warmup-steps", a->trainer.warmup_steps, "Rise linearly over the first steps, with any schedule");
-  app->add_option("--batch-size", a->trainer.batch_size, "Samples a step")->capture_default_str();
-  auto* epochs = app->add_option("--epochs", a->trainer.epochs, "Passes over the training data")->capture_default_str();
-  app->add_option("--steps", a->trainer.steps, "Steps, instead of epochs")->excludes(epochs);
-  app->add_option("--loss", a->trainer.loss, "cross_entropy (classes) or mse (regression) without");
-  app->add_option("--label-smoothing", a->trainer.label_smoothing, "Share spread over all classes, [0, 1)");
-  app->add_option("--dropout", a->dropout, "Share of units dropped after each activation, [0, 1)");
-  app->add_option("--norm", a->norm, "batch, layer or none, before each activation")->capture_default_str();
-  app->add_flag("--residual", a->residual, "h + f(Wh + b) where widths are equal");
+  app->add_option("--schedule", a->trainer.schedule, "Of the learning rate: constant, step, cosine, warmup")
+      ->capture_default_str();
+  app->add_option("--warmup-steps", a->trainer.warmup_steps,
+                  "The rate rises linearly over the first steps, with any schedule");
   app->add_option("--clip-norm", a->trainer.clip_norm, "Largest norm of all gradients together");
   app->add_option("--clip-value", a->trainer.clip_value, "Largest component of a gradient");
-  app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
-  app->add_option("--noise", a->data.noise, "Generators: standard deviation");
-  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out (0.2)");
-  app->add_option("--target", a->data.target, "CSV: the column of the label (the last)");
-  app->add_option("--task", a->task, "CSV: classification or regression (inferred)");
-  app->add_option("--normalize", a->normalize, "standard (training set's mean and deviation) or none")
-      ->capture_default_str();
   app->add_flag("--no-shuffle", a->no_shuffle, "Take batches in file order");
-  app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
-  app->add_option("--threads", a->trainer.threads, "Threads; results do not depend on it")->capture_default_str();
-  app->add_flag("--dry-run", a->dry_run, "Print the model and what it needs, and stop");
-  app->add_option("--save-init", a->save_init, "Save the model before training (safetensors)");
-  app->add_option("--save", a->save, "Save the trained model (safetensors)");
-  app->add_option("--load", a->load, "Start from the parameters of a saved model");
-  app->add_option("--log", a->files.log, "JSON lines: one a step, one an epoch");
-  app->add_flag("--probe", a->health.show, "A table of each layer's health, live on a terminal and at the end");
-  app->add_option("--probe-every", a->health.every,
-                  "Steps from look to look (1, 10, 100, 200, 500, … and the last without)")
-      ->check(CLI::PositiveNumber);
-  app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
-  app->add_option("--out", a->out, "Folder for a results store: each look's rows, epochs, findings (docs/results.md)");
-  app->add_option("--report", a->report, "One HTML file with what happened: loss, layers over time, findings");
-  app->add_option("--threshold", a->health.thresholds, "rule=value: when a health rule speaks (evengrad list rules)")
-      ->allow_extra_args(false);
   app->add_flag("--reinit-dead", a->reinit_dead, "Draw silent units anew after each epoch");
+  app->add_option("--threads", a->trainer.threads, "Threads; results do not depend on it")->capture_default_str();
+  app->add_flag("--dry-run", a->dry_run, "Print the model, what it needs and what theory expects of it, and stop");
+
+  group("Models");
+  app->add_option("--save", a->save, "Save the trained model (safetensors)");
+  app->add_option("--save-init", a->save_init, "Save the model before training");
+  app->add_option("--load", a->load, "Start from the parameters of a saved model");
+
+  group("What happens inside");
+  app->add_option("--log", a->files.log, "JSON lines: one a step, one an epoch");
+  app->add_option("--report", a->report, "One HTML page: loss, layers over time, findings");
+  app->add_flag("--probe", a->health.show, "A table of each layer's health, live on a terminal and at the end");
+  app->add_option("--probe-every", a->health.every, "Steps from look to look [1, 10, 100, 200, 500, … and the last]")
+      ->check(CLI::Validator(
+          [](const std::string& given) {
+            return given.starts_with('-') || given == "0" ? "must be at least 1, got " + given : std::string();
+          },
+          ""));
+  app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
+  app->add_option("--threshold", a->health.thresholds, "When a health rule speaks (evengrad list rules)")
+      ->type_name("RULE=VALUE")
+      ->allow_extra_args(false);
+  app->add_option("--out", a->out, "Folder for a results store of all that (docs/results.md)");
+
+  group("Stopping and going on");
   app->add_option("--checkpoint", a->files.checkpoint,
                   "Folder that keeps what --resume needs, saved at each epoch's end");
   app->add_option("--checkpoint-every", a->files.every, "Steps after which it is saved too");

@@ -111,7 +111,9 @@ Strata metrics_of(const std::vector<const ComparisonCell*>& cells) {
 std::string percent(double share) { return in_words(100 * share, 3) + " %"; }
 
 std::string metric_words(const Comparison& c, const Measurement& m) {
-  return c.larger_is_better ? text(percent(m.value), " [", percent(*m.low), ", ", percent(*m.high), "]") : in_words(m);
+  if (!c.larger_is_better) return in_words(m);
+  if (!std::isfinite(*m.low) || !std::isfinite(*m.high)) return percent(m.value);
+  return text(percent(m.value), " [", percent(*m.low), ", ", percent(*m.high), "]");
 }
 
 std::string name_of(const ComparedPairing& p) { return p.activation + " with " + p.initializer; }
@@ -119,10 +121,14 @@ std::string name_of(const ComparedPairing& p) { return p.activation + " with " +
 // Which to use, how sure that is, or that it is a tie; nothing that the numbers do not carry.
 std::string conclude(const Comparison& c, int seeds) {
   if (c.pairings.empty()) return "No pairing could be built: nothing was compared.";
+  if (!any_trained(c)) return "Every net diverged: nothing was compared; give smaller rates.";
   const ComparedPairing& best = c.pairings.front();
   const std::string metric = c.larger_is_better ? "test accuracy" : "test loss";
   const std::string result = text(metric, " ", metric_words(c, best.metric));
-  if (c.pairings.size() == 1) return text("Only ", name_of(best), " was compared: ", result, ".");
+  if (c.pairings.size() == 1) {
+    return text("Only ", name_of(best), " was compared: ", result,
+                seeds < 2 ? "; one seed gives no interval, --seeds 5 does." : ".");
+  }
   if (seeds < 2)
     return text("Undecided: one seed says nothing of the spread; ", name_of(best), " came first with ", result, ".");
   std::vector<std::string> tied;
@@ -274,6 +280,7 @@ void rank(Comparison& comparison, const Rng& rng) {
     const Strata strata = metrics_of(group);
     ComparedPairing pairing{
         names.first, names.second, bootstrap_mean(strata, rng.split(names.first + names.second)), {}};
+    pairing.diverged = std::all_of(group.begin(), group.end(), [](const auto* cell) { return cell->all_diverged(); });
     ranked.emplace_back(std::move(pairing), strata);
   }
   const double sign = comparison.larger_is_better ? 1 : -1;
@@ -351,6 +358,11 @@ void score_forecasts(Comparison& comparison) {
   comparison.rank_correlation = expected.size() < 2 ? std::nan("") : rank_correlation(expected, measured);
 }
 
+bool any_trained(const Comparison& comparison) {
+  return std::any_of(comparison.cells.begin(), comparison.cells.end(),
+                     [](const ComparisonCell& cell) { return !cell.records.empty() && !cell.all_diverged(); });
+}
+
 Report comparison_report(const Comparison& c) {
   Report report{.name = "compare",
                 .title = text("Comparison on ", c.data),
@@ -361,10 +373,11 @@ Report comparison_report(const Comparison& c) {
                  .columns = {"activation", "initializer", c.metric, "P(best is better)", "verdict"}};
   for (const ComparedPairing& p : c.pairings) {
     const bool best = &p == &c.pairings.front();
-    pairings.rows.push_back({p.activation, p.initializer, p.metric, p.best_is_better,
-                             std::string(best      ? "best"
-                                         : p.worse ? "worse"
-                                                   : "tied with the best")});
+    pairings.rows.push_back({p.activation, p.initializer, p.diverged ? Cell("-") : Cell(p.metric), p.best_is_better,
+                             std::string(p.diverged ? "diverged"
+                                         : best     ? "best"
+                                         : p.worse  ? "worse"
+                                                    : "tied with the best")});
   }
   Table cells{.name = "cells",
               .title = "Cells, each at its best rate",
@@ -379,9 +392,10 @@ Report comparison_report(const Comparison& c) {
     } else {
       const auto trained = std::count_if(cell.records.begin(), cell.records.end(),
                                          [](const ComparisonRecord& record) { return record.trains; });
-      row.insert(row.end(), {cell.rate, cell.metric, text(cell.diverged, " of ", cell.records.size()),
-                             cell.silent_fraction, cell.gradient_ratio, cell.forecast.gradient_ratio,
-                             cell.forecast.probability, text(trained, " of ", cell.records.size())});
+      row.insert(row.end(),
+                 {cell.rate, cell.all_diverged() ? Cell("diverged") : Cell(cell.metric),
+                  text(cell.diverged, " of ", cell.records.size()), cell.silent_fraction, cell.gradient_ratio,
+                  cell.forecast.gradient_ratio, cell.forecast.probability, text(trained, " of ", cell.records.size())});
     }
     cells.rows.push_back(std::move(row));
   }
@@ -416,12 +430,14 @@ Report comparison_report(const Comparison& c) {
     const std::size_t row = index_of(map.rows, p.activation), column = index_of(map.columns, p.initializer);
     if (map.values.size() <= row) map.values.resize(row + 1);
     if (map.values[row].size() <= column) map.values[row].resize(column + 1, std::nan(""));
-    if (cell.refused.empty()) map.values[row][column] = cell.metric.value;
+    if (cell.refused.empty() && !cell.all_diverged()) map.values[row][column] = cell.metric.value;
   }
   for (auto& [size, map] : maps) report.heat_maps.push_back(std::move(map));
 
-  report.notes.push_back(
-      text("Rank correlation of what theory expected and what was measured: ", in_words(c.rank_correlation, 2), "."));
+  if (!std::isnan(c.rank_correlation)) {
+    report.notes.push_back(
+        text("Rank correlation of what theory expected and what was measured: ", in_words(c.rank_correlation, 2), "."));
+  }
   for (const std::string& failure : c.failures) report.notes.push_back("Theory failed for " + failure + ".");
   if (c.failures.empty()) report.notes.push_back("Theory was not sure of anything that did not come true.");
   return report;

@@ -74,6 +74,9 @@ struct ComparisonCell {
   Measurement gradient_ratio;             ///< measured at the start, geometric mean over nets
   double silent_fraction = 0;             ///< mean over seeds
   int diverged = 0;                       ///< seeds
+
+  /// Every net of it did: the metric then says nothing.
+  bool all_diverged() const { return diverged > 0 && diverged == static_cast<int>(records.size()); }
 };
 
 /// An activation with an initializer over all depths and widths.
@@ -83,7 +86,8 @@ struct ComparedPairing {
   /// That the best pairing beats this one in a random depth, width and pair of seeds; its interval is corrected for the
   /// number of pairs that could be compared (Bonferroni). 1/2 for the best itself.
   Measurement best_is_better;
-  bool worse = false;  ///< the whole interval is above 1/2
+  bool worse = false;     ///< the whole interval is above 1/2
+  bool diverged = false;  ///< every net of it did
 };
 
 /// How good a forecaster of "trains" was.
@@ -121,6 +125,9 @@ void rank(Comparison& comparison, const Rng& rng);
 
 /// Scores the forecasts of the cells by what became of them.
 void score_forecasts(Comparison& comparison);
+
+/// Whether any net came to an end, so that there is something to compare.
+bool any_trained(const Comparison& comparison);
 
 /// The comparison for the writers: tables, heat maps, and what the oracle scored.
 Report comparison_report(const Comparison& comparison);

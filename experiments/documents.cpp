@@ -1,18 +1,17 @@
 #include <evengrad/experiments/documents.hpp>
 
-#include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
-#include <evengrad/init/extrema.hpp>
-#include <evengrad/init/mean_field.hpp>
-#include <evengrad/init/moments.hpp>
-#include <evengrad/init/normalized.hpp>
-#include <evengrad/init/recommend.hpp>
+#include <evengrad/data/registry.hpp>
+#include <evengrad/init/initializer.hpp>
+#include <evengrad/layers/losses.hpp>
+#include <evengrad/optim/optimizer.hpp>
+#include <evengrad/optim/schedule.hpp>
+#include <evengrad/training/health.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <cstdio>
-#include <optional>
 
 namespace evengrad {
 
@@ -36,6 +35,66 @@ std::optional<Repair> repair_of(const Activation& f) {
   }
 }
 
+template <class Info>
+Json list_of(const std::vector<Info>& infos, Json (*row)(const Info&)) {
+  Json list = Json::array();
+  for (const Info& info : infos) list.push_back(row(info));
+  return list;
+}
+
+Json row(const ActivationEntry& entry) {
+  Json parameters = Json::array();
+  for (const ActivationParameter& p : entry.parameters) {
+    parameters.push_back({{"name", p.name}, {"value", p.value}, {"lowest", p.lowest}, {"highest", p.highest}});
+  }
+  return {{"name", entry.name},
+          {"aliases", entry.aliases},
+          {"formula", entry.info.formula},
+          {"derivative", entry.info.derivative},
+          {"range", entry.info.range},
+          {"year", entry.info.year},
+          {"source", entry.info.source},
+          {"uses", entry.info.uses},
+          {"notes", entry.info.notes},
+          {"learned", entry.learned},
+          {"parameters", std::move(parameters)}};
+}
+
+Json row(const InitializerInfo& info) {
+  return {{"name", info.name}, {"aliases", info.aliases}, {"formula", info.formula}, {"source", info.source}};
+}
+
+Json row(const OptimizerInfo& info) {
+  return {
+      {"name", info.name}, {"formula", info.formula}, {"learning_rate", info.learning_rate}, {"source", info.source}};
+}
+
+Json row(const ScheduleInfo& info) { return {{"name", info.name}, {"formula", info.formula}}; }
+
+Json row(const LossInfo& info) { return {{"name", info.name}, {"formula", info.formula}, {"task", info.task}}; }
+
+// Generators also say what they draw.
+Json row(const DatasetInfo& info) {
+  Json row{{"name", info.name}, {"description", info.description}};
+  if (const auto* generator = std::get_if<Generator>(&info.source)) {
+    constexpr Index few = 8;  // samples show the shape
+    const Dataset<double> shape = generator->draw(few, generator->noise, Rng(1));
+    row["samples"] = generator->samples;
+    row["noise"] = generator->noise;
+    row["features"] = shape.features();
+    row["classes"] = shape.task == Task::classification ? Json(shape.classes) : Json(nullptr);
+  }
+  return row;
+}
+
+Json row(const HealthRule& rule) {
+  return {{"name", rule.name},
+          {"sees", rule.sees},
+          {"threshold", rule.threshold},
+          {"source", rule.source},
+          {"try", rule.cure}};
+}
+
 // "q", "q_low", "q_high".
 void add_measured(Json& row, const std::string& name, const Measured& m) {
   row[name] = m.value;
@@ -54,18 +113,35 @@ void add_theory_value(Json& row, const std::string& name, const Prediction& p) {
 
 }  // namespace
 
-std::string theory_json(std::string_view given) {
+std::string lists_json() {
+  return dump({{"activations", list_of<ActivationEntry>(activations(), row)},
+               {"initializers", list_of<InitializerInfo>(initializers(), row)},
+               {"optimizers", list_of<OptimizerInfo>(optimizers(), row)},
+               {"schedules", list_of<ScheduleInfo>(schedules(), row)},
+               {"losses", list_of<LossInfo>(losses(), row)},
+               {"datasets", list_of<DatasetInfo>(datasets(), row)},
+               {"rules", list_of<HealthRule>(health_rules(), row)}});
+}
+
+ActivationTheory theory_of(std::string_view given) {
   const Activation f = activation(given);
   const auto named = named_activation(given);
-  const Moments m = moments(f);
-  const Gains g = gains(f);
-  const Extrema e = extrema(f);
-  const auto critical = critical_point(f);
-  const auto repaired = repair_of(f);
-  const Recommendation recommended = recommend(f);
+  return {f,
+          named,
+          named ? formula_text(named->entry->info.formula, *named) : f.name(),
+          moments(f),
+          gains(f),
+          extrema(f),
+          critical_point(f),
+          repair_of(f),
+          recommend(f)};
+}
+
+std::string theory_json(std::string_view given) {
+  const auto [f, named, formula, m, g, e, critical, repaired, recommended] = theory_of(given);
   Json document;
   document["activation"] = f.name();
-  document["formula"] = named ? formula_text(named->entry->info.formula, *named) : f.name();
+  document["formula"] = formula;
   document["moments"] = {
       {"mean", m.mean}, {"second", m.second}, {"variance", m.variance}, {"derivative_second", m.derivative_second}};
   document["gains"] = {{"second_moment", or_null(g.second_moment)},

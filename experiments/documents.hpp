@@ -1,16 +1,41 @@
-// The documents of `theory --json` and `propagate --json`, as JSON objects: the program prints them and the page of the
-// playground draws them.
+// The documents of `list --json`, `theory --json` and `propagate --json`, as JSON objects: the program prints them and
+// the page of the playground draws them.
 #pragma once
 
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/init/extrema.hpp>
+#include <evengrad/init/mean_field.hpp>
+#include <evengrad/init/moments.hpp>
+#include <evengrad/init/normalized.hpp>
+#include <evengrad/init/recommend.hpp>
 #include <evengrad/training/propagation.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace evengrad {
 
-/// Everything that follows from an activation, given as activation() takes it: moments, gains, extrema, critical point,
-/// repair and recommended initializer.
+/// Everything that has a name: a list each of activations, initializers, optimizers, schedules, losses, datasets and
+/// health rules.
+std::string lists_json();
+
+/// Everything that follows from an activation.
+struct ActivationTheory {
+  Activation f;
+  std::optional<NamedActivation> named;  ///< null for a formula or a wrapper
+  std::string formula;
+  Moments moments;
+  Gains gains;
+  Extrema extrema;
+  std::optional<CriticalPoint> critical;
+  std::optional<Repair> repaired;  ///< null where it cannot be
+  Recommendation recommended;
+};
+
+/// \param activation as activation() takes it.
+ActivationTheory theory_of(std::string_view activation);
+
 std::string theory_json(std::string_view activation);
 
 /// A measurement beside its theory, layer by layer.

@@ -116,6 +116,27 @@ TEST(Compare, AFolderWithResultsAsksWhatToDo) {
   EXPECT_NE(results(folder.path() / "out"), first);
 }
 
+TEST(Compare, ARefusalNamesOnlyWhatWasGiven) {
+  const TempFolder folder;
+  ASSERT_EQ(finished(folder, compare({{"--seeds", "1"}, {"--steps", "5"}}) + "--out out").status, 0);
+  const Output again = finished(folder, small + "--out out");
+  EXPECT_NE(again.err.find("data moons samples 200; activations relu"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("steps 5 batch size"), std::string::npos) << again.err;
+  for (const char* empty : {"target", "task", "default", "  "}) {
+    EXPECT_EQ(again.err.find(empty), std::string::npos) << again.err;
+  }
+}
+
+TEST(Compare, WhereEveryNetDivergesTheRunHasFailed) {
+  const TempFolder folder;
+  for (const char* form : {"", "--json"}) {
+    const Output output = finished(folder, compare({{"--lrs", "1e30"}, {"--optimizer", "sgd"}}) + form);
+    EXPECT_EQ(output.status, 1);
+    EXPECT_NE(output.out.find("Every net diverged"), std::string::npos) << output.out;
+    EXPECT_EQ(output.out.find("nan"), std::string::npos) << output.out;
+  }
+}
+
 TEST(Compare, InterruptedItSaysHowToGoOn) {
   const TempFolder folder;
   Started program(folder, compare({{"--steps", "20000"}, {"--progress", "always"}}) + "--out out");

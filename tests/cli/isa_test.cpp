@@ -21,6 +21,23 @@ TEST(InstructionSet, IsChosenAndNamed) {
       << "multiply-adds round once where they are fused";
 }
 
+#if defined(__x86_64__)
+// Nehalem, of 2008, has neither AVX nor fused multiply-add.
+TEST(InstructionSet, OldMachinesRunTheBaseline) {
+  const TempFolder folder;
+  if (shell(folder, "command -v qemu-x86_64").status != 0)
+    GTEST_SKIP() << "qemu-x86_64 (Debian's qemu-user) is not here";
+  const std::string emulated = "qemu-x86_64 -cpu Nehalem '" EVENGRAD_PROGRAM_FOLDER "'/",
+                    alone = run + "--isa baseline";
+  for (const std::string options : {"", " --init matched", " --optimizer sgd --norm layer --dtype float64"}) {
+    const Output old = shell(folder, emulated + run + options);
+    ASSERT_EQ(old.status, 0) << old.err;
+    EXPECT_NE(old.json()["provenance"]["cpu"].get<std::string>().find(", baseline kernels"), std::string::npos);
+    EXPECT_EQ(old.json()["weights_digest"], shell(folder, alone + options).json()["weights_digest"]) << options;
+  }
+}
+#endif
+
 TEST(InstructionSet, IsRefusedWhereItIsNone) {
   const TempFolder folder;
   const Output wrong = shell(folder, run + "--isa basline");

@@ -257,6 +257,42 @@ TEST(Options, NumbersAreGivenAndFit) {
   EXPECT_EQ(shell(folder, small + "--steps 010 --json").json()["steps"], 10);
 }
 
+TEST(Options, ErrorsSayWhatToType) {
+  for (const auto& [arguments, said] : std::vector<std::pair<Arguments, std::string>>{
+           {{"train", "--data"}, "--data needs a value"},
+           {{"train", "--data", "moons", "--hidden", "8", "--hidden", "9"}, "--hidden is given more than once"},
+           {{"train", "--dat", "moons"}, "did you mean '--data'"},
+           {{"train", "moons"}, "unexpected argument 'moons'"},
+           {{"train", "--data", "moons", "--probe-every", "0"}, "--probe-every: must be at least 1, got 0"},
+           {{"train", "--data", "moons", "--progress", "alway"}, "did you mean 'always'"}}) {
+    expect_refused(arguments, said);
+  }
+}
+
+TEST(Options, HelpIsMadeForReaders) {
+  const TempFolder folder;
+  const std::string help = shell(folder, "evengrad --help").out;
+  std::istringstream lines(help);
+  int commands = 0, examples = 0;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100u) << line;
+    if (line.starts_with("  evengrad ")) {
+      ++examples;
+      EXPECT_EQ(shell(folder, line).status, 0) << line;
+    } else if (line.starts_with("  ") && line[2] != '-') {
+      ++commands;
+      const std::string command = line.substr(2, line.find(' ', 2) - 2);
+      const Output own = shell(folder, "evengrad " + command + " --help");
+      EXPECT_EQ(own.status, 0);
+      for (const char* jargon : {"TEXT", "FLOAT", "Excludes", "REQUIRED"}) {
+        EXPECT_EQ(own.out.find(jargon), std::string::npos) << command << ": " << jargon;
+      }
+    }
+  }
+  EXPECT_EQ(commands, 9);
+  EXPECT_EQ(examples, 2);
+}
+
 // --save "$MODEL" of a variable that was never set must not train for hours and save nothing.
 TEST(Options, PathsAreGiven) {
   for (const char* option :

@@ -150,6 +150,15 @@ TEST(Propagate, MeasuredAgreesWithTheBandOfTheory) {
   EXPECT_NEAR(document["gradient_ratio"].get<double>() / document["gradient_ratio_theory"].get<double>(), 1, 0.15);
 }
 
+TEST(Propagate, OneNetGivesNoInterval) {
+  const TempFolder folder;
+  const Output output =
+      shell(folder, "evengrad propagate --activation relu --init he --width 16 --depth 3 --inputs 16 --nets 1");
+  ASSERT_EQ(output.status, 0) << output.err;
+  EXPECT_NE(output.out.find("(one net gives no interval)"), std::string::npos) << output.out;
+  EXPECT_EQ(output.out.find("nan"), std::string::npos) << output.out;
+}
+
 TEST(Propagate, WrongOptionsAreUsageErrors) {
   TempFolder folder;
   for (const char* options :

@@ -57,6 +57,46 @@ TEST(Comparison, OneSeedDecidesNothing) {
   EXPECT_EQ(c.conclusion.find("Undecided: "), 0u) << c.conclusion;
 }
 
+TEST(Comparison, OneSeedGivesNoInterval) {
+  for (const bool larger_is_better : {true, false}) {
+    for (const auto& values :
+         std::vector<std::vector<std::vector<std::vector<double>>>>{{{{0.9}}}, {{{0.9}}, {{0.1}}}}) {
+      Comparison c = planted(values, larger_is_better);
+      rank(c, Rng(1));
+      EXPECT_NE(c.conclusion.find("one seed"), std::string::npos) << c.conclusion;
+      EXPECT_EQ(c.conclusion.find("inf"), std::string::npos) << c.conclusion;
+    }
+  }
+}
+
+TEST(Comparison, WhatDivergedSaysSo) {
+  Comparison c = planted({{{0.5, 0.6}, {0.5, 0.6}}, {{0, 0}, {0, 0}}, {{0, 0}, {0.5, 0}}});
+  for (ComparisonCell& cell : c.cells) {
+    for (ComparisonRecord& record : cell.records) record.diverged = record.metric == 0;
+  }
+  rank(c, Rng(1));
+  EXPECT_TRUE(any_trained(c));
+  const auto verdict = [&](std::size_t row) {
+    return std::get<std::string>(comparison_report(c).tables[0].rows[row].back());
+  };
+  EXPECT_EQ(c.pairings[1].activation, "f2");
+  EXPECT_NE(verdict(1), "diverged");
+  EXPECT_EQ(verdict(2), "diverged");
+  const Report report = comparison_report(c);
+  const auto& cells = report.tables[1].rows;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    EXPECT_EQ(std::holds_alternative<std::string>(cells[i][5]), c.cells[i].all_diverged());
+  }
+  EXPECT_TRUE(std::isnan(report.heat_maps[0].values[1][0]));
+  EXPECT_EQ(report.heat_maps[0].values[0][0], 0.55);
+
+  Comparison none = planted({{{0, 0}}, {{0, 0}}});
+  for (ComparisonCell& cell : none.cells) cell.records[0].diverged = cell.records[1].diverged = true;
+  rank(none, Rng(1));
+  EXPECT_FALSE(any_trained(none));
+  EXPECT_EQ(none.conclusion.find("Every net diverged"), 0u) << none.conclusion;
+}
+
 TEST(Comparison, APairingThatIsRefusedAnywhereIsLeftOut) {
   Comparison c = planted({{{0.5, 0.6}, {0.5, 0.6}}, {{0.9, 0.9}, {}}});
   c.cells.back().refused = "no such point";

@@ -1,16 +1,8 @@
 // What the page asks of activations and initializers alone: lists, curves, what follows from a formula.
 #include "calls.hpp"
 
-#include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
-#include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/documents.hpp>
-#include <evengrad/init/extrema.hpp>
-#include <evengrad/init/recommend.hpp>
-#include <evengrad/layers/losses.hpp>
-#include <evengrad/optim/optimizer.hpp>
-#include <evengrad/optim/schedule.hpp>
-#include <evengrad/training/health.hpp>
 
 #include <cmath>
 
@@ -18,88 +10,15 @@ namespace evengrad::page {
 
 namespace {
 
-Json activation_list() {
-  Json list = Json::array();
-  for (const ActivationEntry& entry : activations()) {
-    Json parameters = Json::array();
-    for (const ActivationParameter& p : entry.parameters) {
-      parameters.push_back({{"name", p.name}, {"value", p.value}, {"lowest", p.lowest}, {"highest", p.highest}});
-    }
-    list.push_back({{"name", entry.name},
-                    {"aliases", entry.aliases},
-                    {"formula", entry.info.formula},
-                    {"derivative", entry.info.derivative},
-                    {"range", entry.info.range},
-                    {"year", entry.info.year},
-                    {"source", entry.info.source},
-                    {"uses", entry.info.uses},
-                    {"notes", entry.info.notes},
-                    {"learned", entry.learned},
-                    {"parameters", std::move(parameters)}});
-  }
-  return list;
-}
-
-// Those that can be drawn, with the shape that a few samples show.
-Json dataset_list() {
-  Json list = Json::array();
-  for (const DatasetInfo& info : datasets()) {
-    const auto* generator = std::get_if<Generator>(&info.source);
-    if (!generator) continue;
-    constexpr Index few = 8;
-    const Dataset<double> shape = generator->draw(few, generator->noise, Rng(1));
-    list.push_back({{"name", info.name},
-                    {"description", info.description},
-                    {"samples", generator->samples},
-                    {"noise", generator->noise},
-                    {"features", shape.features()},
-                    {"classes", shape.task == Task::classification ? Json(shape.classes) : Json(nullptr)}});
-  }
-  return list;
-}
-
-template <class Infos, class ToJson>
-Json list_of(const Infos& infos, ToJson to_json) {
-  Json list = Json::array();
-  for (const auto& info : infos) list.push_back(to_json(info));
-  return list;
-}
-
 void lists(const Options&, Answer& answer) {
-  answer.json = {{"activations", activation_list()},
-                 {"initializers", list_of(initializers(),
-                                          [](const InitializerInfo& info) -> Json {
-                                            return {{"name", info.name},
-                                                    {"aliases", info.aliases},
-                                                    {"formula", info.formula},
-                                                    {"source", info.source}};
-                                          })},
-                 {"optimizers", list_of(optimizers(),
-                                        [](const OptimizerInfo& info) -> Json {
-                                          return {{"name", info.name},
-                                                  {"formula", info.formula},
-                                                  {"learning_rate", info.learning_rate},
-                                                  {"source", info.source}};
-                                        })},
-                 {"schedules", list_of(schedules(),
-                                       [](const ScheduleInfo& info) -> Json {
-                                         return {{"name", info.name}, {"formula", info.formula}};
-                                       })},
-                 {"losses", list_of(losses(),
-                                    [](const LossInfo& info) -> Json {
-                                      return {{"name", info.name}, {"formula", info.formula}, {"task", info.task}};
-                                    })},
-                 {"datasets", dataset_list()},
-                 {"rules", list_of(health_rules(),
-                                   [](const HealthRule& rule) -> Json {
-                                     return {{"name", rule.name},
-                                             {"sees", rule.sees},
-                                             {"threshold", rule.threshold},
-                                             {"source", rule.source},
-                                             {"try", rule.cure}};
-                                   })},
-                 {"version", EVENGRAD_VERSION},
-                 {"commit", EVENGRAD_COMMIT}};
+  answer.json = Json::parse(lists_json());
+  Json generators = Json::array();  // images are not in the page
+  for (Json& dataset : answer.json["datasets"]) {
+    if (dataset.contains("samples")) generators.push_back(std::move(dataset));
+  }
+  answer.json["datasets"] = std::move(generators);
+  answer.json["version"] = EVENGRAD_VERSION;
+  answer.json["commit"] = EVENGRAD_COMMIT;
 }
 
 void theory(const Options& options, Answer& answer) {
