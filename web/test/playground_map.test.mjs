@@ -132,3 +132,23 @@ for (const [width, height, scheme] of [[1280, 800, "light"], [1280, 800, "dark"]
     await page.context().close();
   });
 }
+
+test("the preset of the fractal edge zooms to it, where learned and diverged lie in each other", async () => {
+  const { page, messages } = await open("");
+  await page.getByRole("button", { name: "Fractal edge" }).click();
+  for (const name of ["Zoom to the edge", "Zoom in further", "Zoom in further"]) await page.getByRole("button", { name, exact: true }).click();
+  assert.ok(await page.getByRole("button", { name: "Zoom in further" }).isDisabled());
+  await until(page, () => location.hash.includes("0.308"));
+  await page.getByLabel("Detail").selectOption("32 × 24");
+  await trained(page);
+  const [csv] = [await downloaded(page, () => page.getByRole("button", { name: "CSV", exact: true }).click())];
+  const rows = csv.text.trim().split(/\r?\n/).slice(1).map((row) => row.split(",").map(Number));
+  assert.equal(rows.length, 32 * 24);
+  // How often the outcome changes from a pixel to its right neighbour: a smooth border would be met once a row.
+  const flips = rows.filter((row, i) => i % 32 > 0 && row[3] > 0 !== rows[i - 1][3] > 0).length;
+  assert.ok(flips > 2 * 24, `${flips} borders in 24 rows`);
+  await page.getByRole("button", { name: "← Back" }).click();
+  await until(page, () => location.hash.includes("0.28%3A0.32") || location.hash.includes("0.28:0.32"));
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});

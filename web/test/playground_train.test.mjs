@@ -78,6 +78,54 @@ test("play, pause, step and reset", async () => {
   await page.context().close();
 });
 
+/** What the page does in each of some frames while it plays, in counts: no clock has a say. */
+const workOfFrames = (page, frames) => page.evaluate(async (frames) => {
+  const work = [];
+  const count = (prototype, method, key) => {
+    const plain = prototype[method];
+    prototype[method] = function (...values) {
+      if (work.length) ++work.at(-1)[key];
+      return plain.apply(this, values);
+    };
+  };
+  count(Worker.prototype, "postMessage", "questions");
+  count(CanvasRenderingContext2D.prototype, "putImageData", "pictures");
+  count(CanvasRenderingContext2D.prototype, "bezierCurveTo", "wires");
+  const charts = [...document.querySelectorAll(".live-surface")];
+  new MutationObserver((records) => {
+    const changed = new Set(records.map(({ target }) => charts.find((chart) => chart.contains(target))));
+    if (work.length) work.at(-1).charts += [...changed].filter(Boolean).length;
+  }).observe(document.querySelector(".nets"), { subtree: true, attributes: true, childList: true });
+  while (work.length < frames) {
+    work.push({ questions: 0, pictures: 0, wires: 0, charts: 0 });
+    await new Promise(requestAnimationFrame);
+  }
+  const of = (key) => work.map((frame) => frame[key]);
+  const keys = Object.keys(work[0]);
+  const sum = (list) => list.reduce((a, b) => a + b);
+  return {
+    most: Object.fromEntries(keys.map((key) => [key, Math.max(...of(key))])),
+    mean: Object.fromEntries(keys.map((key) => [key, sum(of(key)) / frames])),
+  };
+}, frames);
+
+for (const [name, address, nets] of [["the default net", {}, 1], ["two nets", { compare: 1, "b.activation": "relu" }, 2]]) {
+  test(`a frame of ${name} has little work to do`, async () => {
+    const { page } = await open(address, { motion: "no-preference" });
+    await page.getByRole("button", { name: "Play" }).click();
+    await until(page, () => Number(document.querySelector(".counter").textContent.match(/step (\d+)/)[1]) > 100);
+    const { most, mean } = await workOfFrames(page, 120);
+    const [columns, edges] = [5, 2 * 8 + 8 * 8 + 8 * 8 + 8 * 2];
+    assert.ok(mean.pictures > 0 && mean.wires > 0 && mean.charts > 0, "it plays");
+    assert.ok(most.questions <= 2 * nets, "a net is asked to train and shown, once a frame");
+    // Of each column but the inputs, which stand still, and of the answer over the plane; two nets take turns.
+    assert.ok(most.pictures <= columns * (nets === 1 ? 1 : 2) && mean.pictures <= columns * 1.1, `${mean.pictures} pictures a frame`);
+    assert.ok(mean.wires <= edges / 4 + 1, `${mean.wires} edges a frame`);
+    assert.ok(most.charts <= 2 && mean.charts <= 0.3 * nets, `${mean.charts} charts a frame`);
+    await page.context().close();
+  });
+}
+
 test("a large rate kills ReLU units, the finding names them, and its button mends it", async () => {
   const { page } = await open({ activation: "relu", optimizer: "sgd", lr: "1", init: "he", steps: 400 });
   const summary = await page.locator(".summary").innerText();

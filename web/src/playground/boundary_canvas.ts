@@ -53,11 +53,11 @@ const finer = 4;
 
 export class BoundaryCanvas {
   readonly element: HTMLElement;
-  private readonly ground = h("canvas");
+  private readonly ground = h("canvas.ground");
   private readonly dots = h("canvas");
   private readonly tip = h("div.tip", {"aria-live": "polite", hidden: true});
   private readonly surface: HTMLElement;
-  private readonly fine = document.createElement("canvas");
+  private image: ImageData|undefined;
   private readonly stopTheme: () => void;
   private side = 0;
   private scene: Scene =
@@ -105,22 +105,20 @@ export class BoundaryCanvas {
     this.drawPoints();
   }
 
+  /** As few pixels as show it; the browser stretches them over the sheet. */
   private drawGround(): void {
-    if (this.side < 20) return;
-    const context = sized(this.ground, this.side, this.side);
-    if (!this.field) {
-      context.fillStyle = css(palette().raised);
-      context.fillRect(0, 0, this.side, this.side);
-      return;
+    const size = this.field ? (this.field.grid - 1) * finer + 1 : 1;
+    const context = this.ground.getContext("2d")!;
+    if (this.image?.width !== size) {
+      this.ground.width = this.ground.height = size;
+      this.image = context.createImageData(size, size);
     }
-    const size = (this.field.grid - 1) * finer + 1;
-    if (this.fine.width !== size) this.fine.width = this.fine.height = size;
-    const fine = this.fine.getContext("2d")!;
-    const image = fine.createImageData(size, size);
-    paintField(new Uint32Array(image.data.buffer), size, this.field, this.shades, palette());
-    fine.putImageData(image, 0, 0);
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.fine, 0, 0, this.side, this.side);
+    const pixels = new Uint32Array(this.image.data.buffer);
+    if (this.field)
+      paintField(pixels, size, this.field, this.shades, palette());
+    else
+      pixels.fill(pixel(palette().raised));
+    context.putImageData(this.image, 0, 0);
   }
 
   private drawPoints(): void {

@@ -6,14 +6,14 @@ export const defaults: State = {
   y: "sigma_b=0:0.8:48",
   activation: "tanh",
   init: "gaussian(sigma_w=1.5, sigma_b=0)",
-  depth: "20",
-  width: "10",
+  depth: "16",
+  width: "16",
   data: "circles",
   samples: "100",
   optimizer: "sgd",
-  lr: "0.1",
-  batch_size: "20",
-  steps: "200",
+  lr: "0.03",
+  batch_size: "10",
+  steps: "300",
   dtype: "float32",
   seed: "1",
   pixel: ""
@@ -23,42 +23,67 @@ export interface Preset {
   name: string;
   says: string;
   state: Record<string, string>;
+  /** Views worth zooming to, each inside the one before. */
+  zooms?: {x: string; y: string}[];
 }
 
 export const presets: Preset[] = [
-  {name: "Edge of chaos", says: "20 layers of tanh learn near the line on which gradients keep their size.", state: {}},
+  {
+    name: "Edge of chaos",
+    says: "16 layers of tanh learn in a band along the line on which gradients keep their size, a little on its chaotic " +
+        "side. Left of it the signal dies out, far right of it training is a matter of luck.",
+    state: {}
+  },
   {
     name: "How deep?",
-    says: "Away from the critical σw only shallow nets learn: theory's 6 ξ is how far a signal travels.",
-    state: {x: "sigma_w=0.5:3:64", y: "depth=1:48:48", init: "gaussian(sigma_w=1.5, sigma_b=0.05)"}
+    says: "The deepest nets learn only near σw 1.1 to 1.6. The dashed line, six times as far as theory says a signal " +
+        "travels, is close to the border on the left; on the right, some still learn beyond it.",
+    state: {
+      x: "sigma_w=0.5:3:64",
+      y: "depth=1:48:48",
+      init: "gaussian(sigma_w=1.5, sigma_b=0.05)",
+      width: "12",
+      data: "blobs",
+      optimizer: "momentum",
+      lr: "0.003",
+      batch_size: "20",
+      steps: "200"
+    }
   },
   {
     name: "ReLU dies",
-    says: "Too large a rate kills ReLUs: nets that were learning stop for good, without diverging.",
+    says: "3 layers of ReLU learn up to a rate near 0.2. Beyond it they neither learn nor diverge: a step too large " +
+        "has left units silent, and no gradient wakes them. Choose GELU: the border moves to the right.",
     state: {
       x: "lr=0.001:10:64:log",
       y: "sigma_w=0.4:3:48",
       activation: "relu",
       optimizer: "adam",
       depth: "3",
-      steps: "300"
+      width: "10",
+      lr: "0.1",
+      batch_size: "20"
     }
   },
   {
     name: "Fractal edge",
-    says: "Full-batch descent, one hidden layer: zoom into the border between learning and divergence.",
+    says: "Descent on all samples at once, one hidden layer. From afar the border between learning and divergence is a " +
+        "smooth line; zoom in, and it has fingers, islands, and smaller ones on these.",
     state: {
-      x: "lr=1:300:96:log",
+      x: "lr=0.05:2:96:log",
       y: "sigma_w=0.1:6:72",
       activation: "tanh",
       depth: "1",
-      width: "16",
       data: "teacher",
       samples: "20",
       batch_size: "1000",
       steps: "400",
       dtype: "float64"
-    }
+    },
+    zooms: [
+      {x: "lr=0.2:0.4:96:log", y: "sigma_w=1.5:3:72"}, {x: "lr=0.28:0.32:96:log", y: "sigma_w=2:2.3:72"},
+      {x: "lr=0.308:0.312:96:log", y: "sigma_w=2.14:2.2:72"}
+    ]
   }
 ];
 

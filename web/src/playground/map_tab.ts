@@ -97,6 +97,8 @@ class MapView {
   private readonly stopButton: HTMLButtonElement;
   private readonly card: NetworkCard;
   private readonly presetNote = h("p.note");
+  private readonly presetText = h("span");
+  private readonly zoomButton: HTMLButtonElement;
   private readonly presetButtons: HTMLButtonElement[];
   private readonly controls: MapControls;
 
@@ -104,6 +106,8 @@ class MapView {
     this.card = new NetworkCard(host);
     this.backButton = button("← Back", () => this.back(), {disabled: true});
     this.stopButton = button("Stop", () => this.toggleStop());
+    this.zoomButton = button("Zoom to the edge", () => this.zoomPreset(), {class: "chip", hidden: true});
+    this.presetNote.append(this.presetText, " ", this.zoomButton);
     this.presetButtons = presets.map(preset => button(preset.name, () => this.choosePreset(preset), {class: "chip", "aria-pressed": "false"}));
     this.controls = new MapControls(lists, {
       change: changes => this.change(changes),
@@ -224,6 +228,15 @@ class MapView {
     this.forget();
     this.host.set({...defaults, ...preset.state});
     this.host.announce(preset.says);
+  }
+
+  /** To the next of the preset's views; Back returns. */
+  private zoomPreset(): void {
+    const zooms = presetOf(this.state)?.zooms ?? [];
+    const next = zooms[zooms.findIndex(zoom => zoom.x === this.state["x"]) + 1];
+    if (!next) return;
+    this.views.push({x: this.state["x"]!, y: this.state["y"]!});
+    this.change(next);
   }
 
   private chooseDetail(columns: number, rows: number): void {
@@ -588,7 +601,10 @@ class MapView {
     this.controls.show(this.state, view);
     const active = presetOf(this.state);
     this.presetButtons.forEach((b, i) => b.setAttribute("aria-pressed", String(presets[i] === active)));
-    this.presetNote.textContent = active?.says ?? "";
+    this.presetText.textContent = active?.says ?? "";
+    this.zoomButton.hidden = !active?.zooms;
+    this.zoomButton.disabled = active?.zooms?.at(-1)?.x === this.state["x"];
+    this.zoomButton.textContent = active?.zooms?.some(zoom => zoom.x === this.state["x"]) ? "Zoom in further" : "Zoom to the edge";
   }
 
   private saveCsv(): void {

@@ -3,7 +3,8 @@
 import {h} from "../dom";
 import {number} from "../format";
 import type {Look, Session} from "./engine";
-import {css, heat, mix, onTheme, palette, pixel, sized, type Rgb} from "./palette";
+import {corner, cross, drawWire, Pictures, planOf, wires, type Edge, type Plan} from "./network_drawing";
+import {css, onTheme, palette, sized} from "./palette";
 
 export interface UnitPlace {
   /** Hidden layers count from 0. */
@@ -23,12 +24,6 @@ interface Options {
   tell: (text: string) => void;
 }
 
-interface Edge {
-  column: number;
-  from: number;
-  to: number;
-}
-
 /** Alive, silent, or saturated. */
 export type Fate = 0|1|2;
 const silent: Fate = 1;
@@ -45,6 +40,8 @@ interface Mark {
 }
 
 const flashTime = 900;
+/** Frames from one drawing of the weights to the next: they move slowly, and there are many. */
+const wirePace = 4;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class NetworkView {
@@ -53,7 +50,8 @@ export class NetworkView {
   deaths = 0;
   revivals = 0;
   private readonly heads = h("div.heads");
-  private readonly canvas = h("canvas", {"aria-hidden": "true"});
+  private readonly wires = h("canvas", {"aria-hidden": "true"});
+  private readonly tiles = h("canvas", {"aria-hidden": "true"});
   private readonly units = h("div.units", {role: "group"});
   private readonly stage: HTMLElement;
   private readonly stopTheme: () => void;
@@ -61,17 +59,21 @@ export class NetworkView {
   private look: Look|null = null;
   private marks: Mark[][] = [];
   private buttons: HTMLButtonElement[][] = [];
-  private atlas: HTMLCanvasElement[] = [];
+  private pictures: Pictures[] = [];
   private width = 0;
+  private plan: Plan|null = null;
+  private font = "";
   private focused: UnitPlace = {layer: 0, unit: 0};
   private flashing = false;
   private edge: Edge|null = null;
+  /** Drawings since the weights were drawn; 0: as they are now. */
+  private wiresAge = 0;
 
   constructor(private readonly options: Options) {
     this.units.setAttribute("aria-label", `${options.name}: hidden units, arrow keys move among them`);
-    this.stage = h("div.net-stage", this.canvas, this.units);
+    this.stage = h("div.net-stage", this.wires, this.tiles, this.units);
     this.element = h("div.network", {tabindex: -1}, h("div.network-scroll", this.heads, this.stage));
-    this.stopTheme = onTheme(() => this.render());
+    this.stopTheme = onTheme(() => this.arrange());
     new ResizeObserver(([entry]) => {
       this.width = Math.floor(entry!.contentRect.width);
       this.arrange();
@@ -79,7 +81,10 @@ export class NetworkView {
     this.units.addEventListener("keydown", event => this.move(event));
     this.stage.addEventListener("pointermove", event => this.point(event));
     this.stage.addEventListener("pointerleave", () => {
-      this.edge = null;
+      if (this.edge) {
+        this.edge = null;
+        this.drawWires();
+      }
       options.inspect(null);
     });
     this.units.addEventListener("focusout", () => options.inspect(null));
@@ -87,7 +92,7 @@ export class NetworkView {
 
   end(): void { this.stopTheme(); }
 
-  /** Whether something is still fading, so that it wants to be drawn again. */
+  /** Whether something still fades, so that it wants to be drawn again. */
   get moving(): boolean { return this.flashing; }
 
   open(session: Session): void {
@@ -97,7 +102,7 @@ export class NetworkView {
     const hidden = hiddenWidths(session);
     this.marks =
         hidden.map(units => Array.from({length: units}, () => ({fate: 0, since: 0, changed: 0, revived: false})));
-    this.atlas = [...hidden, 2, session.outputs].map((_, i) => this.atlas[i] ?? document.createElement("canvas"));
+    this.pictures = [0, ...hidden, 0].map((_, i) => this.pictures[i] ?? new Pictures());
     this.heads.style.setProperty("--columns", String(hidden.length + 2));
     this.heads.replaceChildren(
         this.options.ends.inputs, ...hidden.map((_, i) => this.options.heads(i)), this.options.ends.output);
@@ -135,7 +140,12 @@ export class NetworkView {
 
   draw(look: Look): void {
     this.look = look;
-    this.render();
+    this.drawTiles();
+    if (++this.wiresAge >= wirePace) this.drawWires();
+  }
+  /** Draws what draw() has left for later: nothing new is coming. */
+  finish(): void {
+    if (this.wiresAge > 0) this.drawWires();
   }
 
   /** What there is to say about a unit. */
@@ -166,183 +176,126 @@ export class NetworkView {
                              (button, unit) => button.setAttribute("aria-label", this.describe({layer, unit}))));
   }
 
-  private get columns(): number[] {
-    return this.session ? [this.session.features.length, ...hiddenWidths(this.session), this.session.outputs] : [];
-  }
-
-  private size(): {pitch: number; side: number; height: number} {
-    const most = Math.max(4, ...this.columns);
-    const pitch = Math.max(15, Math.min(44, 400 / most));
-    const side = Math.max(10, Math.min(pitch - 6, (this.width / this.columns.length) * 0.5, 36));
-    return {pitch, side, height: Math.round(most * pitch + 8)};
-  }
-  private center(column: number, unit: number): {x: number; y: number} {
-    const {pitch, height} = this.size();
-    const count = this.columns[column]!;
-    return {x: ((column + 0.5) / this.columns.length) * this.width, y: height / 2 + (unit - (count - 1) / 2) * pitch};
-  }
-
   private arrange(): void {
     if (!this.session || this.width < 50) return;
-    const {side, height} = this.size();
+    this.plan = planOf(this.session, this.width);
+    this.font = `11px ${getComputedStyle(this.element).fontFamily}`;
+    const {side, height, centers} = this.plan;
     this.stage.style.height = `${height}px`;
     this.buttons.forEach((list, layer) => list.forEach((button, unit) => {
-      const {x, y} = this.center(layer + 1, unit);
+      const {x, y} = centers[layer + 1]![unit]!;
       button.style.left = `${x - side / 2}px`;
       button.style.top = `${y - side / 2}px`;
       button.style.width = button.style.height = `${side}px`;
     }));
     this.label();
-    this.render();
+    this.pictures[0]!.paint(this.session, this.plan, 0, null);
+    this.drawTiles();
+    this.drawWires();
   }
 
-  private render(): void {
-    if (!this.session || this.width < 50) return;
-    const {height} = this.size();
-    const context = sized(this.canvas, this.width, height);
-    context.clearRect(0, 0, this.width, height);
-    this.edges(context);
-    this.columns.forEach((_, column) => this.column(context, column));
-    this.flashes(context);
-  }
-
-  private edges(context: CanvasRenderingContext2D): void {
-    const weights = this.look?.weights;
+  /** The weights, and the names of the inputs and the classes, which stand still. */
+  private drawWires(): void {
+    if (!this.plan) return;
+    this.wiresAge = 0;
+    const {width, height, side, columns, centers} = this.plan;
+    const context = sized(this.wires, width, height);
+    context.clearRect(0, 0, width, height);
     const p = palette();
-    const {side} = this.size();
-    context.lineCap = "butt";
-    this.columns.slice(1).forEach((units, column) => {
-      const inputs = this.columns[column]!;
-      const weight = weights?.[column]?.weight;
-      let largest = 1e-12;
-      weight?.forEach(w => (largest = Math.max(largest, Math.abs(w))));
-      for (let unit = 0; unit < units; ++unit) {
-        const to = this.center(column + 1, unit);
-        for (let input = 0; input < inputs; ++input) {
-          const w = weight?.[unit * inputs + input] ?? 0;
-          const share = Math.abs(w) / largest;
-          const chosen = this.edge?.column === column && this.edge.from === input && this.edge.to === unit;
-          if (share < 0.04 && weight && !chosen) continue;
-          const from = this.center(column, input);
-          const bend = (to.x - from.x) / 2;
-          context.beginPath();
-          context.moveTo(from.x + side / 2, from.y);
-          context.bezierCurveTo(from.x + bend, from.y, to.x - bend, to.y, to.x - side / 2, to.y);
-          context.lineWidth = 0.5 + 3 * share;
-          context.strokeStyle = weight ? css(w < 0 ? p.under : p.over, 0.15 + 0.75 * share) : css(p.faint, 0.4);
-          if (chosen) {
-            context.lineWidth += 2;
-            context.strokeStyle = css(p.ink);
-          }
-          context.stroke();
-        }
-      }
+    for (const wire of wires(this.plan, this.look, this.edge, p)) drawWire(context, wire);
+    context.font = this.font;
+    context.fillStyle = css(p.muted);
+    const {features, classes, class_names: names} = this.session!;
+    context.textAlign = "right";
+    features.forEach((name, unit) => {
+      const {x, y} = centers[0]![unit]!;
+      context.fillText(name.slice(0, 6), x - side / 2 - 5, y + 4);
     });
+    const answers = centers.at(-1)!;
+    if (classes === null || columns.at(-1) === 1) return;
+    context.textAlign = "left";
+    answers.forEach(
+        ({x, y}, unit) => context.fillText((names[unit] ?? String(unit)).slice(0, 4), x + side / 2 + 5, y + 4));
+  }
+
+  private drawTiles(): void {
+    if (!this.plan) return;
+    const {width, height} = this.plan;
+    const context = sized(this.tiles, width, height);
+    context.clearRect(0, 0, width, height);
+    this.plan.columns.forEach((_, column) => this.column(context, column));
+    this.flashes(context);
   }
 
   /** Finds the edge under the pointer. */
   private point(event: PointerEvent): void {
-    if ((event.target as Element).closest("button") || !this.session) return;
+    if ((event.target as Element).closest("button") || !this.plan) return;
     const box = this.stage.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    const {side} = this.size();
-    const columns = this.columns;
+    const {side, columns, centers} = this.plan;
     const column = Math.floor((x / this.width) * columns.length - 0.5);
-    const [left, right] = [this.center(column, 0).x + side / 2, this.center(column + 1, 0).x - side / 2];
     let best: Edge|null = null;
     let distance = 5;
-    if (column >= 0 && column + 1 < columns.length && x > left && x < right) {
+    if (column >= 0 && column + 1 < columns.length) {
+      const [left, right] = [centers[column]![0]!.x + side / 2, centers[column + 1]![0]!.x - side / 2];
       const t = along((x - left) / (right - left));
-      for (let from = 0; from < columns[column]!; ++from) {
-        for (let to = 0; to < columns[column + 1]!; ++to) {
-          const [start, end] = [this.center(column, from).y, this.center(column + 1, to).y];
-          const away = Math.abs(start + (end - start) * t * t * (3 - 2 * t) - y);
+      for (const [from, start] of x > left && x < right ? centers[column]!.entries() : []) {
+        for (const [to, end] of centers[column + 1]!.entries()) {
+          const away = Math.abs(start.y + (end.y - start.y) * t * t * (3 - 2 * t) - y);
           if (away < distance) [best, distance] = [{column, from, to}, away];
         }
       }
     }
     if (!best && !this.edge) return;
     this.edge = best;
+    this.drawWires();
     this.options.inspect(null);
     this.options.tell(best ? this.describeEdge(best) : "");
   }
 
   private describeEdge({column, from, to}: Edge): string {
-    const inputs = this.columns[column]!;
+    const columns = this.plan!.columns;
+    const inputs = columns[column]!;
     const weight = this.look?.weights?.[column]?.weight[to * inputs + from];
     const unit = (c: number, u: number) => c === 0 ? this.session!.features[u]!
-        : c === this.columns.length - 1            ? `output ${u + 1}`
+        : c === columns.length - 1                 ? `output ${u + 1}`
                                                    : `layer ${c} unit ${u + 1}`;
     return `Weight ${number(weight, 3)} from ${unit(column, from)} to ${unit(column + 1, to)}.`;
   }
 
-  /** A column's pictures: one canvas a layer, of which each unit is a tile. */
   private column(context: CanvasRenderingContext2D, column: number): void {
-    const count = this.columns[column]!;
-    const last = this.columns.length - 1;
-    const {side} = this.size();
-    const layer = column - 1;
-    const values = column === 0 || column === last ? null : this.look?.units?.[layer];
-    const boundary = this.look?.boundary;
-    const grid = values ? Math.round(Math.sqrt(values.length / count))
-        : boundary      ? Math.round(Math.sqrt(boundary.length / count))
-                        : 16;
-    const canvas = this.atlas[column]!;
-    const tile = canvas.getContext("2d")!;
-    if (canvas.width !== grid || canvas.height !== grid * count) [canvas.width, canvas.height] = [grid, grid * count];
-    const image = tile.createImageData(grid, grid * count);
-    const pixels = new Uint32Array(image.data.buffer);
-    if (column === 0)
-      paintInputs(pixels, grid, count);
-    else if (column === last)
-      paintOutputs(pixels, grid, count, boundary ?? null, this.session!);
-    else
-      paintUnits(pixels, grid, count, values ?? null);
-    tile.putImageData(image, 0, 0);
+    const {columns, side, centers} = this.plan!;
+    const hidden = column > 0 && column < columns.length - 1;
+    const pictures = this.pictures[column]!;
+    if (column > 0) pictures.paint(this.session!, this.plan!, column, this.look);
     const p = palette();
-    for (let unit = 0; unit < count; ++unit) {
-      const {x, y} = this.center(column, unit);
+    centers[column]!.forEach(({x, y}, unit) => {
       const [left, top] = [x - side / 2, y - side / 2];
-      context.drawImage(canvas, 0, unit * grid, grid, grid, left, top, side, side);
-      const mark = layer >= 0 && column < last ? this.marks[layer]![unit]! : null;
-      const color = mark?.fate === silent ? p.silent : mark?.fate ? p.saturated : p.muted;
-      context.strokeStyle = css(color, mark?.fate ? 1 : 0.7);
-      context.lineWidth = mark?.fate ? 2 : 1;
+      pictures.draw(context, unit, left, top, side);
+      const fate = hidden ? this.marks[column - 1]![unit]!.fate : 0;
+      const color = fate === silent ? p.silent : fate ? p.saturated : p.muted;
+      context.strokeStyle = css(color, fate ? 1 : 0.7);
+      context.lineWidth = fate ? 2 : 1;
       context.strokeRect(left, top, side, side);
-      if (mark?.fate === silent)
+      if (fate === silent)
         cross(context, left, top, side, css(color));
-      else if (mark?.fate)
+      else if (fate)
         corner(context, left, top, side, css(color));
-    }
-    context.font = `11px ${getComputedStyle(this.element).fontFamily}`;
-    context.fillStyle = css(p.muted);
-    context.textAlign = "right";
-    if (column === 0) {
-      this.session!.features.forEach((name, unit) => {
-        const {x, y} = this.center(0, unit);
-        context.fillText(name.slice(0, 6), x - side / 2 - 5, y + 4);
-      });
-    } else if (column === last && this.session!.classes !== null && count > 1) {
-      context.textAlign = "left";
-      for (let unit = 0; unit < count; ++unit) {
-        const {x, y} = this.center(column, unit);
-        context.fillText((this.session!.class_names[unit] ?? String(unit)).slice(0, 4), x + side / 2 + 5, y + 4);
-      }
-    }
+    });
   }
 
   /** A ring that grows around a unit that just died or woke. */
   private flashes(context: CanvasRenderingContext2D): void {
     const now = performance.now();
     const p = palette();
-    const {side} = this.size();
+    const {side, centers} = this.plan!;
     this.flashing = false;
     if (still.matches) return;
     this.marks.forEach((list, layer) => list.forEach((mark, unit) => {
       const age = (now - mark.changed) / flashTime;
       if (!mark.changed || age > 1) return;
       this.flashing = true;
-      const {x, y} = this.center(layer + 1, unit);
+      const {x, y} = centers[layer + 1]![unit]!;
       context.strokeStyle = css(mark.fate === silent ? p.silent : mark.fate ? p.saturated : p.revived, 1 - age);
       context.lineWidth = 3;
       context.beginPath();
@@ -382,83 +335,4 @@ function along(share: number): number {
       high = t;
   }
   return low;
-}
-
-function cross(context: CanvasRenderingContext2D, left: number, top: number, side: number, color: string): void {
-  context.strokeStyle = color;
-  context.lineWidth = Math.max(1.5, side / 14);
-  const inset = side * 0.27;
-  context.beginPath();
-  context.moveTo(left + inset, top + inset);
-  context.lineTo(left + side - inset, top + side - inset);
-  context.moveTo(left + side - inset, top + inset);
-  context.lineTo(left + inset, top + side - inset);
-  context.stroke();
-}
-
-function corner(context: CanvasRenderingContext2D, left: number, top: number, side: number, color: string): void {
-  context.fillStyle = color;
-  context.beginPath();
-  context.moveTo(left + side, top);
-  context.lineTo(left + side, top + side * 0.42);
-  context.lineTo(left + side * 0.58, top);
-  context.fill();
-}
-
-function paintInputs(pixels: Uint32Array, grid: number, count: number): void {
-  const p = palette();
-  for (let unit = 0; unit < count; ++unit) {
-    for (let i = 0; i < grid; ++i) {
-      for (let j = 0; j < grid; ++j) {
-        const share = unit === 0 ? j : grid - 1 - i;
-        pixels[(unit * grid + i) * grid + j] = heat(p, (2 * share) / (grid - 1) - 1);
-      }
-    }
-  }
-}
-
-/** Each unit in units of the geometric mean of its own largest value and its layer's: weak ones stay pale. */
-function paintUnits(pixels: Uint32Array, grid: number, count: number, values: Float32Array|null): void {
-  const p = palette();
-  if (!values) {
-    pixels.fill(heat(p, 0));
-    return;
-  }
-  const area = grid * grid;
-  const reach = Array.from({length: count}, (_, unit) => {
-    let most = 0;
-    for (let i = unit * area; i < (unit + 1) * area; ++i) most = Math.max(most, Math.abs(values[i]!));
-    return most;
-  });
-  const layer = Math.max(...reach);
-  reach.forEach((own, unit) => {
-    const scale = Math.sqrt(own * layer) || 1;
-    for (let i = 0; i < grid; ++i) {
-      const from = unit * area + (grid - 1 - i) * grid;
-      const to = unit * area + i * grid;
-      for (let j = 0; j < grid; ++j) pixels[to + j] = heat(p, values[from + j]! / scale);
-    }
-  });
-}
-
-function paintOutputs(
-    pixels: Uint32Array, grid: number, count: number, values: Float32Array|null, session: Session): void {
-  const p = palette();
-  if (!values) {
-    pixels.fill(heat(p, 0));
-    return;
-  }
-  let reach = 1e-12;
-  if (session.classes === null) values.forEach(v => (reach = Math.max(reach, Math.abs(v))));
-  for (let unit = 0; unit < count; ++unit) {
-    const color: Rgb = p.classes[(count === 1 ? 1 : unit) % p.classes.length]!;
-    const scale = Uint32Array.from({length: 65}, (_, i) => pixel(mix(p.raised, color, 0.05 + 0.8 * (i / 64))));
-    for (let i = 0; i < grid; ++i) {
-      for (let j = 0; j < grid; ++j) {
-        const v = values[((grid - 1 - i) * grid + j) * count + unit]!;
-        pixels[(unit * grid + i) * grid + j] =
-            session.classes === null ? heat(p, v / reach) : scale[Math.round(64 * Math.max(0, Math.min(1, v)))]!;
-      }
-    }
-  }
 }

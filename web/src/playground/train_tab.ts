@@ -80,6 +80,7 @@ class Train {
   private visible = true;
   private busy = false;
   private turn = 0;
+  private round = 0;
   private frame = 0;
   /** Openings and restarts, one after another; no step is trained meanwhile, so that two nets stay in lockstep. */
   private changes: Promise<void> = Promise.resolve();
@@ -246,12 +247,13 @@ class Train {
   private show(): void {
     this.frame = 0;
     ++this.turn;
+    // The workers train on while this thread draws.
+    if (this.playing && !this.busy && !this.changing) void this.train();
     const {a, b} = this.panels;
-    a?.draw(this.turn, b ?? null);
-    b?.draw(this.turn, a ?? null);
+    a?.draw(b ?? null);
+    b?.draw(a ?? null);
     if (this.turn % 4 === 0 || !this.playing) this.counter.textContent = `step ${number(a?.step ?? 0)} · epoch ${number(a?.epoch ?? 0)}`;
     if (this.turn % 30 === 0) this.showSummary();
-    if (this.playing && !this.busy && !this.changing) void this.train();
     if (this.playing || this.all().some(panel => panel.unfinished)) this.ask();
   }
   private async train(): Promise<void> {
@@ -262,7 +264,10 @@ class Train {
       return this.stop();
     this.busy = true;
     try {
-      await Promise.all(this.all().map(panel => panel.advance(steps)));
+      // Two nets take turns with their pictures; their numbers are of the same steps.
+      const panels = this.all();
+      const shown = frames > 1 ? -1 : ++this.round % panels.length;
+      await Promise.all(panels.map((panel, i) => panel.advance(steps, shown < 0 || shown === i)));
     } catch (error) {
       this.playing = false;
       this.showPlay();
