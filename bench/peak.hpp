@@ -14,13 +14,16 @@
 
 namespace evengrad::bench {
 
-// Twelve independent chains: more than the latency of a multiply-add times the number of units.
+// Twelve independent chains: more than the latency of a multiply-add times the number of units. The compiler must not know
+// that they start alike: it would compute equal ones once (g++ 12 ran 8 of 12, and the peak came out half as large again).
 inline constexpr int chains = 12;
 
 #if defined(__x86_64__)
 [[gnu::target("avx512f"), gnu::noinline]] inline void run_avx512(long steps) {
   const __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(1e-3f);
   __m512 sum[chains] = {a, a, a, a, a, a, a, a, a, a, a, a};
+#pragma GCC unroll 12
+  for (int c = 0; c < chains; ++c) asm volatile("" : "+v"(sum[c]));
   for (long i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
     for (int c = 0; c < chains; ++c) sum[c] = _mm512_fmadd_ps(sum[c], a, b);
@@ -32,6 +35,8 @@ inline constexpr int chains = 12;
 [[gnu::target("avx2,fma"), gnu::noinline]] inline void run_avx2(long steps) {
   const __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(1e-3f);
   __m256 sum[chains] = {a, a, a, a, a, a, a, a, a, a, a, a};
+#pragma GCC unroll 12
+  for (int c = 0; c < chains; ++c) asm volatile("" : "+x"(sum[c]));
   for (long i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
     for (int c = 0; c < chains; ++c) sum[c] = _mm256_fmadd_ps(sum[c], a, b);
@@ -44,7 +49,10 @@ inline constexpr int chains = 12;
 [[gnu::noinline]] inline void run_baseline(long steps) {
   typedef float Four __attribute__((vector_size(16)));
   const Four a = {0.999f, 0.999f, 0.999f, 0.999f}, b = {1e-3f, 1e-3f, 1e-3f, 1e-3f};
-  Four sum[chains] = {a, a, a, a, a, a, a, a, a, a, a, a};
+  Four sum[chains];
+  volatile float start = 0.999f;
+#pragma GCC unroll 12
+  for (int c = 0; c < chains; ++c) sum[c] = start - Four{};
   for (long i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
     for (int c = 0; c < chains; ++c) sum[c] = sum[c] * a + b;

@@ -8,38 +8,57 @@ namespace evengrad {
 
 namespace {
 
-// Below this many multiply-adds one thread works alone: a cautious guess, still to be measured on an idle machine.
-constexpr Index work_for_threads = 2'000'000;
+// Below this many multiply-adds one thread works alone: to start another and to fetch what it computed takes 2 to 5 us.
+constexpr Index work_for_threads = 1'000'000;
 // Numbers of a tile: the product leaves them in the second-level cache for the activation to pick up.
 constexpr Index tile_numbers = 32 * 1024;
 
-// Calls body(begin, end) on tiles of rows, on several threads where the work is worth it.
-template <class Body>
-void for_row_tiles(ThreadPool& pool, Index rows, Index cols, Index work, Body&& body) {
-  const bool parallel = work >= work_for_threads && pool.threads() > 1;
-  Index tile = std::max<Index>(12, tile_numbers / std::max<Index>(cols, 1));
-  if (parallel) tile = std::min(tile, (rows + pool.threads() - 1) / pool.threads());
-  const int tiles = static_cast<int>((rows + tile - 1) / tile);
-  const auto piece = [&](int i) { body(rows * i / tiles, rows * (i + 1) / tiles); };
-  if (parallel) {
-    pool.run(tiles, piece);
-  } else {
-    for (int i = 0; i < tiles; ++i) piece(i);
-  }
+// The pieces that a product of this many multiply-adds is computed in, a thread each. A thread always has the same
+// columns or rows, so that most of what it reads is what it has written.
+int pieces_of(const ThreadPool& pool, Index work) { return work >= work_for_threads ? pool.threads() : 1; }
+
+struct Range {
+  Index begin, end;
+  Index size() const { return end - begin; }
+};
+
+Range part(Index count, int piece, int pieces) { return {count * piece / pieces, count * (piece + 1) / pieces}; }
+
+// The columns of a piece: whole panels, but for the last.
+template <Real S>
+Range columns_of(Index cols, int piece, int pieces) {
+  const Index width = kernels::kernels<S>().packed_size(1, 1), panels = (cols + width - 1) / width;
+  const Range of_panels = part(panels, piece, pieces);
+  return {std::min(cols, of_panels.begin * width), std::min(cols, of_panels.end * width)};
 }
 
-// out (M, N) = left (M, K) * right (K, N).
+template <Real S>
+S* room_for(Arena& arena, Index k, Index n) {
+  return arena.allocate<S>(static_cast<std::size_t>(kernels::kernels<S>().packed_size(k, n)));
+}
+
+// Columns of the right factor (k, n) of a product with m rows, in their part of the room for all.
+template <Real S>
+kernels::Panels<S> pack_columns(kernels::Right<S> right, Index m, Index k, Range columns, S* room) {
+  return kernels::kernels<S>().pack({right.data + columns.begin * right.col_stride, right.row_stride, right.col_stride}, m,
+                                    k, columns.size(), room + columns.begin * k);
+}
+
+// Columns of out (M, N) = left (M, K) * right (K, N).
+template <Real S>
+void multiply_columns(kernels::Left<S> left, Index m, Index k, Index n, kernels::Right<S> right, Range columns, S* room,
+                      Target<S> out) {
+  kernels::kernels<S>().product(left, k, pack_columns(right, m, k, columns, room), {nullptr, out.accumulate},
+                                {out.data + columns.begin, m, columns.size(), n});
+}
+
 template <Real S>
 void multiply_matrices(ThreadPool& pool, Arena& arena, kernels::Left<S> left, Index m, Index k, Index n,
                        kernels::Right<S> right, Target<S> out) {
-  const auto& kernel = kernels::kernels<S>();
   const Arena::Mark mark = arena.mark();
-  const kernels::Panels<S> panels =
-      kernel.pack(right, m, k, n, arena.allocate<S>(static_cast<std::size_t>(kernel.packed_size(k, n))));
-  for_row_tiles(pool, m, n, m * k * n, [&](Index begin, Index end) {
-    const kernels::Left<S> rows{left.data + begin * left.row_stride, left.row_stride, left.col_stride};
-    kernel.product(rows, k, panels, {nullptr, out.accumulate}, {out.data + begin * n, end - begin, n, n});
-  });
+  S* room = room_for<S>(arena, k, n);
+  const int pieces = pieces_of(pool, m * k * n);
+  pool.run(pieces, [&](int i) { multiply_columns(left, m, k, n, right, columns_of<S>(n, i, pieces), room, out); });
   arena.release(mark);
 }
 
@@ -65,13 +84,25 @@ void Affine<S>::forward(Forward<S>& step) {
 
   Arena& arena = step.arena();
   const Arena::Mark mark = arena.mark();
-  const kernels::Panels<S> panels = kernel.pack(
-      {weight.data(), 1, in}, batch, in, out, arena.allocate<S>(static_cast<std::size_t>(kernel.packed_size(in, out))));
-  for_row_tiles(step.pool(), batch, out, batch * in * out, [&](Index begin, Index end) {
-    const Index at = begin * out, count = (end - begin) * out;
-    kernel.product({x.data() + begin * in, in, 1}, in, panels, {bias, false}, {y + at, end - begin, out, out});
-    if (z) std::copy_n(y + at, count, z + at);
-    if (activated) (*f)(y + at, y + at, d ? d + at : nullptr, count);
+  S* room = room_for<S>(arena, in, out);
+  const int pieces = pieces_of(step.pool(), batch * in * out);
+  step.pool().run(pieces, [&](int i) {
+    const Range columns = columns_of<S>(out, i, pieces);
+    if (columns.size() == 0) return;
+    const kernels::Panels<S> panels = pack_columns<S>({weight.data(), 1, in}, batch, in, columns, room);
+    const Index tile = std::max<Index>(12, tile_numbers / columns.size());
+    for (Index row = 0; row < batch; row += tile) {
+      const Index rows = std::min(tile, batch - row), first = row * out + columns.begin;
+      kernel.product({x.data() + row * in, in, 1}, in, panels, {bias ? bias + columns.begin : nullptr, false},
+                     {y + first, rows, columns.size(), out});
+      // One run of numbers where the rows are whole, else a run a row.
+      const Index runs = columns.size() == out ? 1 : rows, length = rows * columns.size() / runs;
+      for (Index r = 0; r < runs; ++r) {
+        const Index at = first + r * out;
+        if (z) std::copy_n(y + at, length, z + at);
+        if (activated) (*f)(y + at, y + at, d ? d + at : nullptr, length);
+      }
+    }
   });
   arena.release(mark);
   derivative = d;
@@ -84,25 +115,41 @@ void Affine<S>::pull(Pull<S>& step) const {
   const auto& kernel = kernels::kernels<S>();
   const ConstMap<S> x = step.input(0), weight = step.input(1), gradient = step.gradient();
   const Index batch = x.rows(), in = x.cols(), out = weight.rows();
-  // dL/dz (B, O), and db (O), the sums of its columns
-  const S* gz = derivative ? step.scratch(batch * out) : gradient.data();
-  const bool wants_bias = has_bias && step.wants(2);
-  const Target<S> bias = wants_bias ? step.target(2) : Target<S>{};
-  if (derivative && wants_bias) {
-    kernel.multiply_and_sum({gradient.data(), batch, out, out}, derivative, const_cast<S*>(gz), bias.data,
-                            bias.accumulate);
-  } else if (derivative) {
-    kernel.multiply(gradient.data(), derivative, const_cast<S*>(gz), batch * out, false);
-  } else if (wants_bias) {
-    kernel.column_sums({gz, batch, out, out}, bias.data, bias.accumulate);
-  }
-  if (step.wants(1)) {  // dW (O, I) = gz^T x: the sum over the batch runs in its order
-    multiply_matrices<S>(step.pool(), step.arena(), {gz, 1, out}, out, batch, in, {x.data(), in, 1}, step.target(1));
-  }
-  if (step.wants(0)) {  // dx (B, I) = gz W
-    multiply_matrices<S>(step.pool(), step.arena(), {gz, out, 1}, batch, out, in, {weight.data(), in, 1},
-                         step.target(0));
-  }
+  const bool wants_bias = has_bias && step.wants(2), wants_weight = step.wants(1), wants_input = step.wants(0);
+  S* gz = derivative ? step.scratch(batch * out) : const_cast<S*>(gradient.data());  // dL/dz (B, O)
+  const Target<S> db = wants_bias ? step.target(2) : Target<S>{}, dw = wants_weight ? step.target(1) : Target<S>{},
+                  dx = wants_input ? step.target(0) : Target<S>{};
+  // Of x x^T both gradients go to one place, one after the other.
+  const int pieces = dw.data == dx.data ? 1 : pieces_of(step.pool(), batch * in * out);
+  S* room = wants_weight ? room_for<S>(step.arena(), batch, in) : nullptr;
+  auto* packed = step.template scratch<kernels::Panels<S>>(pieces);
+  step.pool().run(pieces, [&](int i) {
+    const Range of_out = columns_of<S>(out, i, pieces);
+    const kernels::View<const S> given{gradient.data() + of_out.begin, batch, of_out.size(), out};
+    if (derivative && wants_bias) {
+      kernel.multiply_and_sum(given, derivative + of_out.begin, gz + of_out.begin, db.data + of_out.begin, db.accumulate);
+    } else if (derivative) {
+      const Range rows = part(batch, i, pieces);
+      kernel.multiply(gradient.data() + rows.begin * out, derivative + rows.begin * out, gz + rows.begin * out,
+                      rows.size() * out, false);
+    } else if (wants_bias) {
+      kernel.column_sums(given, db.data + of_out.begin, db.accumulate);
+    }
+    if (wants_weight) packed[i] = pack_columns<S>({x.data(), in, 1}, out, batch, columns_of<S>(in, i, pieces), room);
+  });
+  S* input_room = wants_input ? room_for<S>(step.arena(), out, in) : nullptr;
+  step.pool().run(pieces, [&](int i) {
+    if (wants_weight) {  // dW (O, I) = gz^T x: the sum over the batch runs in its order
+      const Range rows = part(out, i, pieces);
+      kernel.product({gz + rows.begin, 1, out}, batch,
+                     {packed[0].data, packed[0].step, packed[0].stride, packed[pieces - 1].last}, {nullptr, dw.accumulate},
+                     {dw.data + rows.begin * in, rows.size(), in, in});
+    }
+    if (wants_input) {  // dx (B, I) = gz W
+      multiply_columns<S>({gz, out, 1}, batch, out, in, {weight.data(), in, 1}, columns_of<S>(in, i, pieces), input_room,
+                          dx);
+    }
+  });
 }
 
 template <Real S>

@@ -54,11 +54,18 @@ struct Gradients<S>::Storage {
   mutable std::size_t next_parameter = 0;  // optimizers ask in the order of recording: look there first
 };
 
-/// Storage given back by gradients that are gone.
+/// What a tape shares with its gradients: storage given back by those that are gone, and the threads.
 template <Real S>
 struct Gradients<S>::Home {
+  explicit Home(int threads) : pool(threads) { spare.reserve(4); }
   std::vector<std::unique_ptr<Storage>> spare;
+  ThreadPool pool;
 };
+
+template <Real S>
+ThreadPool& Gradients<S>::pool() const {
+  return home_->pool;
+}
 
 template <Real S>
 Gradients<S>::Gradients(std::unique_ptr<Storage> storage, std::shared_ptr<Home> home)
@@ -139,8 +146,11 @@ ConstMap<S> Gradients<S>::operator[](const Var<S>& var) const {
 
 template <Real S>
 Tape<S>::Tape(TapeOptions options)
-    : options_(options), pool_(options.threads), home_(std::make_shared<typename Gradients<S>::Home>()) {
-  home_->spare.reserve(4);
+    : options_(options), home_(std::make_shared<typename Gradients<S>::Home>(options.threads)) {}
+
+template <Real S>
+ThreadPool& Tape<S>::pool() {
+  return home_->pool;
 }
 
 template <Real S>

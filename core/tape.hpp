@@ -142,6 +142,8 @@ class Gradients {
   ConstMap<S> operator[](const Var<S>& var) const;
   /// dL/d(value of node `index` of the tape), or an empty map.
   ConstMap<S> node(std::size_t index) const;
+  /// The threads of the tape, for who goes on with the gradients when the tape has done its part of the step.
+  ThreadPool& pool() const;
 
  private:
   friend class Tape<S>;
@@ -152,7 +154,7 @@ class Gradients {
   S* data(const Parameter<S>& parameter, Shape& shape) const;
 
   std::unique_ptr<Storage> storage_;
-  std::shared_ptr<Home> home_;  // where the storage goes back to, so that the next step need not allocate
+  std::shared_ptr<Home> home_;  // where the storage goes back to, so that the next step need not allocate; the threads
 };
 
 template <Real S>
@@ -208,7 +210,7 @@ class Tape {
   std::uint64_t kink_regions() const { return kink_regions_; }
   /// Bytes held for values and saved derivatives.
   std::size_t memory() const { return arena_.capacity(); }
-  ThreadPool& pool() { return pool_; }
+  ThreadPool& pool();
 
   /// Names the layer that ops are recorded in; scopes nest: "layers.3".
   class Scope {
@@ -245,7 +247,6 @@ class Tape {
   std::uint64_t newest_parameter_ = 0;  // the largest id on the tape
   std::uint64_t kink_regions_ = 0;
   std::string_view scope_;
-  ThreadPool pool_;
   std::shared_ptr<typename Gradients<S>::Home> home_;
 };
 
@@ -276,7 +277,7 @@ class Forward {
     return tape_.arena_.template allocate<T>(static_cast<std::size_t>(count));
   }
   Arena& arena() { return tape_.arena_; }
-  ThreadPool& pool() { return tape_.pool_; }
+  ThreadPool& pool() { return tape_.pool(); }
 
  private:
   const Node<S>& node() const { return tape_.nodes_[node_]; }
@@ -328,7 +329,7 @@ class Pull {
     return tape_.arena_.template allocate<T>(static_cast<std::size_t>(count));
   }
   Arena& arena() { return tape_.arena_; }
-  ThreadPool& pool() { return tape_.pool_; }
+  ThreadPool& pool() { return tape_.pool(); }
 
  private:
   friend class Tape<S>;

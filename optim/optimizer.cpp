@@ -22,6 +22,9 @@ const Table<S>& table() {
 
 namespace {
 
+// Below this many numbers one thread updates a parameter alone: waking another takes about as long.
+constexpr Index numbers_for_threads = 50'000;
+
 using Setting = std::optional<double> OptimizerOptions::*;
 
 // The one list of optimizers: what each is called, its rule, its state and its settings with their defaults.
@@ -157,7 +160,16 @@ void Optimizer<S>::update(const Path& path, Parameter<S>& parameter, const Gradi
     throw Error(text("optimizer ", name_, ": parameter ", path.str(), " changed its size since the first step"));
   }
   const updates::Rates now = rates(parameter);
-  rule_(parameter.value.data(), gradient.data(), state.first.data(), state.second.data(), parameter.value.size(), &now, 1);
+  // The rows that a thread updates are those whose gradients it has computed (core/ops.cpp).
+  ThreadPool& pool = gradients.pool();
+  const Index rows = parameter.value.rows(), cols = parameter.value.cols();
+  const int pieces = rows * cols >= numbers_for_threads ? pool.threads() : 1;
+  pool.run(pieces, [&](int i) {
+    const Index begin = rows * i / pieces * cols, end = rows * (i + 1) / pieces * cols;
+    const auto part = [begin](S* numbers) { return numbers ? numbers + begin : nullptr; };
+    rule_(part(parameter.value.data()), gradient.data() + begin, part(state.first.data()), part(state.second.data()),
+          end - begin, &now, 1);
+  });
 }
 
 template <Real S>

@@ -51,6 +51,9 @@ void pack_transposed(const S* data, Index k, Index width, Index col_stride, S* p
     const Index cols = width - j < L::size ? width - j : L::size;
     for (Index i = 0; i < k; i += L::size) {
       const Index steps = k - i < L::size ? k - i : L::size;
+      // The rows are as many streams, more than the machine follows by itself: ask for the next two blocks' lines.
+#pragma GCC unroll 16
+      for (Index r = 0; r < L::size; ++r) __builtin_prefetch(data + (j + r) * col_stride + i + 2 * L::size);
       transpose_to(data + j * col_stride + i, col_stride, cols, steps, panel + i * panel_width<S> + j, panel_width<S>);
     }
   }
@@ -141,8 +144,8 @@ template <Real S>
 using Block = void (*)(const S*, Index, Index, const S*, Index, Start<S>, S*, Index, Index);
 
 template <Real S, int vectors, bool transposed, int... rows>
-constexpr Block<S> block_of(int count, std::integer_sequence<int, rows...>) {
-  constexpr Block<S> blocks[] = {block<S, rows + 1, vectors, transposed>...};
+Block<S> block_of(int count, std::integer_sequence<int, rows...>) {
+  static constexpr Block<S> blocks[] = {block<S, rows + 1, vectors, transposed>...};
   return blocks[count - 1];
 }
 
@@ -159,8 +162,10 @@ template <Real S>
 void product(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out) {
   const bool transposed = left.row_stride == 1 && left.col_stride != 1;
   const Index left_stride = transposed ? left.col_stride : left.row_stride;
-  // Blocks of nearly equal height, so that no block is a thin remainder.
+  // Blocks of nearly equal height, so that no block is a thin remainder: the first `taller` have a row more.
+  if (out.rows == 0) return;
   const Index block_count = (out.rows + block_rows - 1) / block_rows;
+  const int height = static_cast<int>(out.rows / block_count), taller = static_cast<int>(out.rows % block_count);
   for (Index k_begin = 0; k_begin == 0 || k_begin < k; k_begin += k_block) {
     const Index steps = k - k_begin < k_block ? k - k_begin : k_block;
     const Start<S> from = k_begin == 0 ? start : Start<S>{nullptr, true};
@@ -170,13 +175,17 @@ void product(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out
       const Index stride = whole ? right.stride : panel_width<S>;
       const S* panel = (whole ? right.data + i * right.step : right.last) + k_begin * stride;
       const Start<S> here{from.row ? from.row + column : nullptr, from.accumulate};
-      for (Index b = 0; b < block_count; ++b) {
-        const Index row = out.rows * b / block_count;
-        const int rows = static_cast<int>(out.rows * (b + 1) / block_count - row);
-        block_of<S>(rows, width, transposed)(left.data + row * left.row_stride + k_begin * left.col_stride, left_stride,
-                                             steps, panel, stride, here, out.data + row * out.stride + column,
-                                             out.stride, width);
-      }
+      const S* rows = left.data + k_begin * left.col_stride;
+      S* to = out.data + column;
+      const auto run = [&](int rows_each, Index blocks) {
+        if (blocks == 0) return;
+        const Block<S> block = block_of<S>(rows_each, width, transposed);
+        for (Index b = 0; b < blocks; ++b, rows += rows_each * left.row_stride, to += rows_each * out.stride) {
+          block(rows, left_stride, steps, panel, stride, here, to, out.stride, width);
+        }
+      };
+      run(height + 1, taller);
+      run(height, block_count - taller);
     }
   }
 }
