@@ -159,20 +159,21 @@ function mount(into: HTMLElement, host: Host): Mounted {
   let measured = "";
   const fateOf = (inits: string[], {activation: f, width: units}: Wanted) =>
       host.engine.fates({activation: f, inits, depth: deepest, width: units});
+  /** Another net may have been chosen meanwhile. */
+  const current = (w: Wanted) => w.activation === wanted!.activation && w.width === wanted!.width;
   // The chosen initializer's first, which the rest of the page waits for.
   const fate = latest(async (w: Wanted) => {
     const own = await fateOf([w.init], w);
-    if (w === wanted) {
+    if (current(w)) {
       fates = own;
       follow();
     }
     return [...own, ...await fateOf(names.filter(name => name !== w.init), w)];
   }, (answer: Fate[], w) => {
-    // Another net may have been chosen meanwhile.
-    if (w.activation !== wanted!.activation || w.width !== wanted!.width) return;
+    if (!current(w)) return;
     fates = answer;
     showFates();
-    if (w !== wanted) follow();
+    follow();
   }, error => host.notice(error.message));
   const map = latest((f: string) => host.engine.phase({activation: f, sigma_w: [...axes.w], sigma_b: [...axes.b]}),
       (answer: Phases) => phase.show(answer), () => {});
