@@ -291,6 +291,14 @@ test("weights, data and charts are files", async () => {
   assert.match(chart.text, /^<svg .*<path/s);
   const numbers = await downloaded(page, () => page.getByRole("button", { name: "CSV of: Loss" }).click());
   assert.match(numbers.text, /^step,training,test\r\n0,/);
+  const network = await downloaded(page, () => page.getByRole("button", { name: "SVG of: Network A" }).click());
+  assert.equal(network.name, "a.network.svg");
+  assert.equal(network.text.match(/<image /g).length, 2 + 24 + 2, "a picture a unit");
+  const weights30 = await downloaded(page, () => page.getByRole("button", { name: "CSV of: Network A" }).click());
+  assert.equal(weights30.text.trim().split("\r\n").length, 1 + (2 + 1) * 8 + 2 * 9 * 8 + 9 * 2);
+  const sheet = await downloaded(page, () => page.getByRole("button", { name: "SVG of: What Network A answers" }).click());
+  assert.match(sheet.text, /<image [^>]*href="data:image\/png;base64,/);
+  assert.ok(sheet.text.match(/<circle /g).length > 100, "the samples");
   await page.context().close();
 });
 

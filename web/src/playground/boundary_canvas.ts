@@ -1,9 +1,10 @@
 // What a net answers over the plane, with the data on it: painted with each frame, read by pointer or arrow keys, and
 // a sheet to draw on.
-import {h} from "../dom";
+import {h, svg} from "../dom";
 import {number} from "../format";
+import type {Cell} from "../model";
 import {className} from "./drawn_data";
-import {css, heat, mix, onTheme, palette, pixel, sized, type Palette} from "./palette";
+import {css, heat, hex, mix, onTheme, palette, pixel, sized, type Palette} from "./palette";
 
 export interface Area {
   x: [number, number];
@@ -98,6 +99,40 @@ export class BoundaryCanvas {
     this.label = label;
     this.drawGround();
     if (this.cursor) this.read();
+  }
+
+  /** The sheet for a file: what is painted as an embedded picture, samples and axes as shapes. */
+  svg(): SVGSVGElement|undefined {
+    if (this.side < 20) return undefined;
+    const p = palette();
+    const {area, points, classes, shades, features} = this.scene;
+    const side = this.side;
+    const dots = points.filter(point => !point.test || this.showTest).map(point => {
+      const color = hex(classes ? p.classes[point.label % p.classes.length]! : regressionColor(p, point.label, shades));
+      const [fill, stroke] = point.test ? [hex(p.raised), color] : [color, hex(p.raised)];
+      return svg("circle", {cx: this.px(point.x).toFixed(2), cy: this.py(point.y).toFixed(2), r: 2.4, fill, stroke});
+    });
+    const text = (x: number, y: number, anchor: string, words: string) =>
+        svg("text", {x, y, "text-anchor": anchor, fill: hex(p.muted)}, words);
+    return svg("svg", {width: side, height: side + 20, "font-size": 10},
+               svg("image", {width: side, height: side, href: this.ground.toDataURL()}), dots,
+               ticks(area.x).map(t => text(this.px(t), side + 13, "middle", number(t))),
+               ticks(area.y).map(t => text(4, this.py(t) + 3, "start", number(t))),
+               text(side - 4, side + 13, "end", features[0] ?? "x1"), text(4, 12, "start", features[1] ?? "x2")) as
+        SVGSVGElement;
+  }
+
+  /** What is painted, over the units of the data. */
+  data(): {columns: string[]; rows: Cell[][]} {
+    const {area, classes, features} = this.scene;
+    const {grid, outputs, values} = this.field ?? {grid: 0, outputs: 0, values: new Float32Array()};
+    const at = (ends: [number, number], i: number) => ends[0] + ((ends[1] - ends[0]) * i) / (grid - 1);
+    const rows = Array.from({length: grid * grid}, (_, i): Cell[] => [
+      at(area.x, i % grid), at(area.y, Math.floor(i / grid)), ...values.subarray(i * outputs, (i + 1) * outputs)
+    ]);
+    const answers = Array.from({length: outputs}, (_, k) => this.label || !classes ? this.label || "answer"
+                                   : `probability of ${classes[outputs === 1 ? 1 : k] ?? className(k)}`);
+    return {columns: [features[0] ?? "x1", features[1] ?? "x2", ...answers], rows};
   }
 
   private redraw(): void {

@@ -4,8 +4,9 @@ import {h} from "../dom";
 import {exportTools} from "../figure";
 import {number, power, prose} from "../format";
 import {lineChart, type Line} from "../line_chart";
+import {builtIn} from "./activation_text";
 import {button, formulaBox, select, slider} from "./controls";
-import type {Curve, Fate, Phases, Propagation, PropagateOptions} from "./engine";
+import type {ActivationInfo, Curve, Fate, Phases, Propagation, PropagateOptions} from "./engine";
 import {InitList} from "./init_list";
 import {latest} from "./latest";
 import {layerCard} from "./layer_card";
@@ -45,6 +46,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
   let curve: Curve | undefined;
   let fates: Fate[] = [];
   let names: string[] = [];
+  let activations: ActivationInfo[] = [];
   let list: InitList | undefined;
   let layer = 1;
   let playing = 0;
@@ -149,16 +151,30 @@ function mount(into: HTMLElement, host: Host): Mounted {
     look(layer);
     say();
     if (fresh && !calm.matches) start();
-  }, error => host.notice(error.message));
+  }, error => {
+    measured = "";
+    host.notice(error.message);
+  });
   let lastInit = "";
-  const fate = latest(({activation: f, init, width: units}: Wanted) => host.engine.fates(
-                          {activation: f, inits: [...new Set([...names, init])], depth: deepest, width: units}),
-      (answer: Fate[]) => {
-        fates = answer;
-        showFates();
-        if (wanted) follow();
-      },
-      error => host.notice(error.message));
+  let measured = "";
+  const fateOf = (inits: string[], {activation: f, width: units}: Wanted) =>
+      host.engine.fates({activation: f, inits, depth: deepest, width: units});
+  /** Another net may have been chosen meanwhile. */
+  const current = (w: Wanted) => w.activation === wanted!.activation && w.width === wanted!.width;
+  // The chosen initializer's first, which the rest of the page waits for.
+  const fate = latest(async (w: Wanted) => {
+    const own = await fateOf([w.init], w);
+    if (current(w)) {
+      fates = own;
+      follow();
+    }
+    return [...own, ...await fateOf(names.filter(name => name !== w.init), w)];
+  }, (answer: Fate[], w) => {
+    if (!current(w)) return;
+    fates = answer;
+    showFates();
+    follow();
+  }, error => host.notice(error.message));
   const map = latest((f: string) => host.engine.phase({activation: f, sigma_w: [...axes.w], sigma_b: [...axes.b]}),
       (answer: Phases) => phase.show(answer), () => {});
   const shape =
@@ -169,6 +185,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
 
   void host.engine.list().then(known => {
     names = known.initializers.map(one => one.name);
+    activations = known.activations;
     list = new InitList(names, init => host.set({init, scale: "1", "bias-std": ""}));
     lists.append(list.element);
     const box = activation.element.querySelector("select")!;
@@ -197,6 +214,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
       seed: Math.round(numberOf("seed", 0, 2 ** 53))
     };
     activation.set(wanted.activation);
+    box.set(builtIn(wanted.activation, activations) ? "" : wanted.activation);
     depth.set(wanted.depth);
     width.set(String(wanted.width));
     scale.set(wanted.scale);
@@ -207,9 +225,12 @@ function mount(into: HTMLElement, host: Host): Mounted {
       shape(wanted.activation);
     }
     const known = fates.some(one => one.init === wanted!.init);
-    if (before?.activation !== wanted.activation || before.width !== wanted.width || !known)
+    if (before?.activation !== wanted.activation || before.width !== wanted.width || !known) {
+      fates = [];
       fate(wanted);
-    else {
+      // As it draws them, weights need no theory before they are measured.
+      if (wanted.scale === 1) measureNow(wanted);
+    } else {
       showFates();
       follow();
     }
@@ -247,7 +268,16 @@ function mount(into: HTMLElement, host: Host): Mounted {
     bias.set(biasStd);
     phase.place(base ? {w: base.w * wanted!.scale, b: biasStd} : null);
     scale.element.hidden = !base;
-    measure(wanted!);
+    measureNow(wanted!);
+  }
+
+  /** Measures what has not been measured or asked for yet. */
+  function measureNow(w: Wanted): void {
+    const key = JSON.stringify(options(w));
+    if (key === measured) return;
+    measured = key;
+    if (!net) sentence.textContent = `Measuring ${nets} nets of ${w.depth} layers, and what theory says of them …`;
+    measure(w);
   }
 
   function showFates(): void {

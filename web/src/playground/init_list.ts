@@ -48,9 +48,11 @@ export class InitList {
       const known = log !== null && Number.isFinite(log);
       const kind = !known ? "none" : log < -1 ? "fades" : log > 1 ? "grows" : "stays";
       row.row.className = kind;
+      // Why there is no such initializer here, for those who see and those who listen.
       row.row.title = fate.refused ?? "";
+      row.radio.setAttribute("aria-description", fate.refused ?? "");
       row.bar.style.setProperty("--size", `${known ? Math.min(50, Math.max(4, (50 * Math.abs(log)) / full)) : 0}%`);
-      row.text.textContent = !known ? "–" : Math.abs(log) < 1 ? (10 ** log).toPrecision(2) : power(Math.round(log));
+      row.text.textContent = fate.refused ? "none" : !known ? "–" : Math.abs(log) < 1 ? (10 ** log).toPrecision(2) : power(Math.round(log));
     }
   }
 }

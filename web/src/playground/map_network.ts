@@ -8,9 +8,7 @@ import type {MapNetwork} from "./engine";
 import type {MapRun} from "./map_run";
 import {symbol, valueOf, type View} from "./map_view";
 import type {Host} from "./tab";
-
-/** The Train tab draws every unit, and so many layers at most. */
-const deepestInTrain = 10;
+import {most} from "./train_options";
 
 export class NetworkCard {
   readonly element = h("section.network", {"aria-label": "The chosen network", hidden: true});
@@ -76,7 +74,7 @@ export class NetworkCard {
             fact("Digest of its weights", network.digest)),
         h("p", {class: `same ${there ? (same ? "yes" : "no") : ""}`, "data-solo": String(network.loss), "data-map": String(there?.loss)}, verdict),
         chart, commandLine(network.command),
-        h("div.map-bar", network.depth <= deepestInTrain ? button("Open in Train", () => this.host.go("train", state)) : null,
+        h("div.map-bar", network.depth <= most.layers ? button("Open in Train", () => this.host.go("train", state)) : null,
             button("Close", () => this.host.set({pixel: ""}), {class: "quiet"})));
   }
 }

@@ -1,5 +1,6 @@
 // One net that trains: its session, its pictures, its charts, and what is wrong with it.
 import {commandLine, download, h} from "../dom";
+import {exportTools} from "../figure";
 import {number, percent, plural, prose} from "../format";
 import {BoundaryCanvas, type Area, type Field} from "./boundary_canvas";
 import {button, toggle} from "./controls";
@@ -89,17 +90,20 @@ export class NetPanel {
     // Two nets' charts are not drawn in the same frame.
     this.frames = side === "a" ? 0 : pace / 2;
     this.title = h("h2", name);
+    const files = (title: string, file: string, picture: NetworkView|BoundaryCanvas) => exportTools(
+        {title, file: `${side}.${file}`, legend: () => [], data: () => picture.data(), svg: () => picture.svg()});
     const tests = toggle({label: "test samples", value: true, change: shown => this.boundary.setTestShown(shown)});
     this.element = h("article.net", {"aria-label": name, "data-side": side},
         h("header.net-head", this.title, this.settings.differs), this.settings.element, this.settings.formulas,
         this.problem,
         h("div.net-main",
-            h("div.net-left", this.network.element, this.unitText,
+            h("div.net-left", this.network.element, files(name, "network", this.network), this.unitText,
                 h("p.net-keys", h("i.key-silent", "✕"), " silent: 0 for every input ", h("i.key-saturated", "◥"),
                     " saturated: flat for every input"),
                 this.findings.element),
             h("div.net-right", this.numbers, this.boundary.element,
-                h("div.row.under", h("span.dot-keys", h("i.full"), "training ", h("i.hollow"), "test"), tests.element),
+                h("div.row.under", h("span.dot-keys", h("i.full"), "training ", h("i.hollow"), "test"), tests.element,
+                    files(`What ${name} answers`, "answers", this.boundary)),
                 this.charts.loss.element)),
         h("div.net-charts", this.charts.gradient.element, this.charts.update.element, this.charts.units.element),
         this.proof);

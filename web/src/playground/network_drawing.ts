@@ -38,7 +38,8 @@ export interface Wire extends Edge {
   start: {x: number; y: number};
   end: {x: number; y: number};
   width: number;
-  color: string;
+  color: Rgb;
+  alpha: number;
 }
 
 /** Weights below this share of the largest are not drawn. */
@@ -64,9 +65,8 @@ export function wires(plan: Plan, look: Look|null, chosen: Edge|null, p: Palette
           start: {x: a.x + plan.side / 2, y: a.y},
           end: {x: b.x - plan.side / 2, y: b.y},
           width: 0.5 + 3 * share + (isChosen ? 2 : 0),
-          color: isChosen ? css(p.ink)
-              : weight    ? css(w < 0 ? p.under : p.over, 0.15 + 0.75 * share)
-                          : css(p.faint, 0.4)
+          color: isChosen ? p.ink : !weight ? p.faint : w < 0 ? p.under : p.over,
+          alpha: isChosen ? 1 : !weight ? 0.4 : 0.15 + 0.75 * share
         });
       }
     }
@@ -74,13 +74,13 @@ export function wires(plan: Plan, look: Look|null, chosen: Edge|null, p: Palette
   return result;
 }
 
-export function drawWire(context: CanvasRenderingContext2D, {start, end, width, color}: Wire): void {
+export function drawWire(context: CanvasRenderingContext2D, {start, end, width, color, alpha}: Wire): void {
   const middle = (start.x + end.x) / 2;
   context.beginPath();
   context.moveTo(start.x, start.y);
   context.bezierCurveTo(middle, start.y, middle, end.y, end.x, end.y);
   context.lineWidth = width;
-  context.strokeStyle = color;
+  context.strokeStyle = css(color, alpha);
   context.stroke();
 }
 
@@ -113,6 +113,14 @@ export class Pictures {
     else
       paintUnits(pixels, grid, count, values);
     this.context.putImageData(this.image, 0, 0);
+  }
+
+  /** One unit's, as a picture of its own. */
+  url(unit: number): string {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = this.grid;
+    this.draw(tile.getContext("2d")!, unit, 0, 0, this.grid);
+    return tile.toDataURL();
   }
 
   draw(context: CanvasRenderingContext2D, unit: number, left: number, top: number, side: number): void {

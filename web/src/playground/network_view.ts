@@ -1,10 +1,11 @@
 // A net as it trains: each unit a picture of what it computes over the plane, each edge a weight, and the units that
 // are dead, as they die and as they wake.
-import {h} from "../dom";
+import {h, svg} from "../dom";
 import {number} from "../format";
+import type {Cell} from "../model";
 import type {Look, Session} from "./engine";
 import {corner, cross, drawWire, Pictures, planOf, wires, type Edge, type Plan} from "./network_drawing";
-import {css, onTheme, palette, sized} from "./palette";
+import {css, hex, onTheme, palette, sized} from "./palette";
 
 export interface UnitPlace {
   /** Hidden layers count from 0. */
@@ -168,6 +169,47 @@ export class NetworkView {
         ? ""
         : `, strongest weight ${number(most, 2)} from ${layer ? `unit ${from + 1}` : this.session!.features[from]}`;
     return `Layer ${layer + 1}, unit ${unit + 1}: ${fate}${bias}${strongest}.`;
+  }
+
+  /** The net as it stands, for a file: lines for the weights, a picture in each unit. */
+  svg(): SVGSVGElement|undefined {
+    if (!this.plan || !this.look) return undefined;
+    const {width, height, side, columns, centers} = this.plan;
+    const p = palette();
+    const lines = wires(this.plan, this.look, null, p).map(({start, end, width: stroke, color, alpha}) => {
+      const middle = (start.x + end.x) / 2;
+      const d = `M${start.x} ${start.y}C${middle} ${start.y} ${middle} ${end.y} ${end.x} ${end.y}`;
+      return svg("path", {d, fill: "none", stroke: hex(color), "stroke-opacity": alpha, "stroke-width": stroke});
+    });
+    const units = centers.flatMap((column, c) => column.flatMap(({x, y}, unit) => {
+      const fate = c > 0 && c < columns.length - 1 ? this.marks[c - 1]![unit]!.fate : 0;
+      const frame = {x: x - side / 2, y: y - side / 2, width: side, height: side};
+      return [
+        svg("image", {...frame, href: this.pictures[c]!.url(unit)}),
+        svg("rect", {
+          ...frame,
+          fill: "none",
+          stroke: hex(fate === silent ? p.silent : fate ? p.saturated : p.muted),
+          "stroke-width": fate ? 2 : 1
+        },
+            fate ? svg("title", fate === silent ? "silent" : "saturated") : null)
+      ];
+    }));
+    const names = this.session!.features.map((name, unit) => {
+      const {x, y} = centers[0]![unit]!;
+      return svg("text", {x: x - side / 2 - 5, y: y + 4, "text-anchor": "end", fill: hex(p.muted)}, name);
+    });
+    return svg("svg", {width, height, "font-size": 11}, lines, units, names) as SVGSVGElement;
+  }
+
+  /** Its weights and biases; a bias comes from no unit. */
+  data(): {columns: string[]; rows: Cell[][]} {
+    const rows = (this.look?.weights ?? []).flatMap(({weight, bias}, layer) => {
+      const inputs = weight.length / bias.length;
+      return [...bias].flatMap((b, to): Cell[][] => [[layer + 1, to + 1, null, b],
+        ...Array.from({length: inputs}, (_, from): Cell[] => [layer + 1, to + 1, from + 1, weight[to * inputs + from]!])]);
+    });
+    return {columns: ["layer", "to unit", "from unit", "weight"], rows};
   }
 
   /** Names of the buttons, which change too often to be told with each frame. */

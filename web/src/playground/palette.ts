@@ -94,6 +94,11 @@ export function heat(p: Palette, share: number): number {
 
 export function css([r, g, b]: Rgb, alpha = 1): string { return `rgb(${r | 0} ${g | 0} ${b | 0} / ${alpha})`; }
 
+/** For a file, which has its opacity beside the colour. */
+export function hex(color: Rgb): string {
+  return `#${color.map(part => Math.round(part).toString(16).padStart(2, "0")).join("")}`;
+}
+
 /** A canvas of this size in CSS pixels, sharp on this screen, with its drawing state reset. */
 export function sized(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const ratio = Math.min(2, devicePixelRatio || 1);

@@ -59,7 +59,7 @@ export const defaults: State = {
 export const drawn = "drawn", pasted = "pasted";
 
 export const most = {
-  layers: 10,
+  layers: 24,
   units: 32,
   samples: 5000,
   csv: 20_000,
