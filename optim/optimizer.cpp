@@ -22,8 +22,8 @@ const Table<S>& table() {
 
 namespace {
 
-// Below this many numbers one thread updates a parameter alone: waking another takes about as long.
-constexpr Index numbers_for_threads = 50'000;
+// Below this many numbers one thread updates a parameter alone, as it computes their gradient alone (core/ops.cpp).
+constexpr Index numbers_for_threads = 200'000;
 
 using Setting = std::optional<double> OptimizerOptions::*;
 

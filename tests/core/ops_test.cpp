@@ -252,8 +252,8 @@ TEST(Ops, FloatAgreesWithDouble) {
 
 // ---- same bits ----------------------------------------------------------------------------------------------------
 
-// (b, i, o) whose products are worth several threads, 1,000,000 multiply-adds; the last has few rows.
-const std::vector<Shape> large_sizes{{257, 129, 65}, {64, 300, 131}, {3, 1031, 521}};
+// (b, i, o) whose products are worth several threads, 8,000,000 multiply-adds; the last has few rows.
+const std::vector<Shape> large_sizes{{257, 311, 131}, {64, 1031, 131}, {9, 1801, 521}};
 
 TYPED_TEST(OpsTest, ThreadsDoNotChangeBits) {
   using S = TypeParam;
