@@ -98,7 +98,7 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
 
 Command add_propagate(CLI::App& program, Global& global) {
   CLI::App* app =
-      program.add_subcommand("propagate", "Signal and gradient layer by layer before training, measured and predicted");
+      program.add_subcommand("propagate", "Signal and gradient by layer before training, measured and predicted");
   auto a = std::make_shared<PropagateArguments>();
   app->add_option("--activation", a->activation, "A name or a formula in x")->required();
   app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->required();

@@ -145,7 +145,7 @@ int theory(const std::string& given, const std::string& framework, const Global&
 
 Command add_theory(CLI::App& program, Global& global) {
   CLI::App* app =
-      program.add_subcommand("theory", "What follows from an activation: slope, gains, critical point, initializer");
+      program.add_subcommand("theory", "What follows from an activation: gains, critical point, initializer");
   auto given = std::make_shared<std::string>();
   app->add_option("ACTIVATION", *given, "A name (gelu, leaky_relu(0.2)) or a formula in x (\"x*tanh(exp(x))\")")
       ->required();
