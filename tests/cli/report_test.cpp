@@ -103,7 +103,7 @@ TEST_F(Reports, OfATrainingShowWhatHappened) {
   ASSERT_EQ(output.status, 0) << output.err;
   const nlohmann::json page = document(folder.path() / "page.html");
   EXPECT_EQ(page["kind"], "train");
-  EXPECT_EQ(page["command"], "evengrad train --data spirals --hidden 8 --epochs 4 --samples 100 --seed 1");
+  EXPECT_EQ(page["command"], "evengrad train --data spirals --samples 100 --hidden 8 --epochs 4 --seed 1");
   EXPECT_EQ(page["weights_digest"], output.json()["weights_digest"]);
   EXPECT_EQ(page["findings"], output.json()["findings"]);
   EXPECT_EQ(page["layers"], (std::vector<std::string>{"layers.0", "layers.2"}));
