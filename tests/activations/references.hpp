@@ -125,7 +125,7 @@ template <Real S, class T>
 struct Accuracy {
   Worst<T> ulps;       ///< of values, as a multiple of the condition number |x f'/f| where that is above 1
   Worst<T> slopes;     ///< |difference| / max(1, |f'|)
-  std::string wrong;   ///< what no tolerance covers: a NaN, a slope of the wrong sign
+  std::string wrong;   ///< what no tolerance covers: a NaN, a number that should overflow, a slope of the wrong sign
   std::string beside;  ///< numbers beside a zero of the exact slope whose own slope has the other sign
   S low = HUGE_VALF, high = -HUGE_VALF;
   T exact_low = HUGE_VALL, exact_high = -HUGE_VALL;
@@ -142,8 +142,11 @@ struct Accuracy {
       beside += text(" ", x);
     }
     slopes.take(std::abs(slope - dy) / std::max<T>(1, std::abs(dy)), x);
-    // Above the largest number an infinity is right, though that number may be nearer; below, it is wrong by infinitely many.
-    if (std::abs(y) > std::numeric_limits<S>::max() && value == std::copysign(HUGE_VALF, y)) return;
+    // Above the largest number: an infinity, or the largest itself where that is nearer.
+    if (std::abs(y) > std::numeric_limits<S>::max()) {
+      if (value != std::copysign(HUGE_VALF, y) && value != static_cast<S>(y)) fail("no overflow", x, value, y);
+      return;
+    }
     const T error = std::abs(value - y);
     if (error <= ulps.error * std::abs(y) * (std::numeric_limits<S>::epsilon() / 2)) return;  // far below the worst
     const T condition = y == 0 || dy == 0 ? 1 : std::max<T>(1, std::abs(x * dy / y));

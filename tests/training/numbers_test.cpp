@@ -204,11 +204,11 @@ TYPED_TEST(ExtremeSettings, EndWellOrInAClearError) {
 
 // ---- every sample counts alike -----------------------------------------------------------------------------------
 
-// Batches of 4, 4 and 2; a rate of 0 makes the epoch's loss comparable with the evaluation of all ten.
 // The trainer would refer to data that are gone.
 static_assert(!std::is_constructible_v<Trainer<float>, Layer<float>&, Dataset<float>&, Dataset<float>, TrainerOptions>);
 static_assert(!std::is_constructible_v<Trainer<float>, Layer<float>&, Dataset<float>, Dataset<float>&, TrainerOptions>);
 
+// Batches of 4, 4 and 2; a rate of 0 makes the epoch's loss comparable with the evaluation of all ten.
 TEST(Samples, OfAShortBatchCountAsMuchAsOthers) {
   TrainerOptions options = plain();
   options.batch_size = 4;
