@@ -140,9 +140,10 @@ export class NetworkView {
   }
 
   draw(look: Look): void {
+    const isNew = look.weights !== this.look?.weights;
     this.look = look;
-    this.drawTiles();
-    if (++this.wiresAge >= wirePace) this.drawWires();
+    this.drawTiles(isNew);
+    if (isNew && ++this.wiresAge >= wirePace) this.drawWires();
   }
   /** Draws what draw() has left for later: nothing new is coming. */
   finish(): void {
@@ -232,7 +233,7 @@ export class NetworkView {
     }));
     this.label();
     this.pictures[0]!.paint(this.session, this.plan, 0, null);
-    this.drawTiles();
+    this.drawTiles(true);
     this.drawWires();
   }
 
@@ -260,12 +261,12 @@ export class NetworkView {
         ({x, y}, unit) => context.fillText((names[unit] ?? String(unit)).slice(0, 4), x + side / 2 + 5, y + 4));
   }
 
-  private drawTiles(): void {
+  private drawTiles(isNew: boolean): void {
     if (!this.plan) return;
     const {width, height} = this.plan;
     const context = sized(this.tiles, width, height);
     context.clearRect(0, 0, width, height);
-    this.plan.columns.forEach((_, column) => this.column(context, column));
+    this.plan.columns.forEach((_, column) => this.column(context, column, isNew));
     this.flashes(context);
   }
 
@@ -305,11 +306,11 @@ export class NetworkView {
     return `Weight ${number(weight, 3)} from ${unit(column, from)} to ${unit(column + 1, to)}.`;
   }
 
-  private column(context: CanvasRenderingContext2D, column: number): void {
+  private column(context: CanvasRenderingContext2D, column: number, isNew: boolean): void {
     const {columns, side, centers} = this.plan!;
     const hidden = column > 0 && column < columns.length - 1;
     const pictures = this.pictures[column]!;
-    if (column > 0) pictures.paint(this.session!, this.plan!, column, this.look);
+    if (column > 0 && isNew) pictures.paint(this.session!, this.plan!, column, this.look);
     const p = palette();
     centers[column]!.forEach(({x, y}, unit) => {
       const [left, top] = [x - side / 2, y - side / 2];
