@@ -89,6 +89,15 @@ Dataset<double> sine(Index samples, double noise, Rng rng) {
   return data;
 }
 
+Dataset<double> hills(Index samples, double noise, Rng rng) {
+  Dataset<double> data{.task = Task::regression, .inputs = Matrix<double>(samples, 2)};
+  rng.split("inputs").fill_uniform<double>({data.inputs.data(), static_cast<std::size_t>(data.inputs.size())}, -pi, pi);
+  data.targets = normals(samples, 1, noise, rng.split("noise"));
+  for (Index i = 0; i < samples; ++i) data.targets(i) += std::sin(data.inputs(i, 0)) * std::sin(data.inputs(i, 1));
+  data.feature_names = {"x1", "x2"};
+  return data;
+}
+
 Dataset<double> teacher(Index samples, double noise, Rng rng) {
   constexpr Index features = 8, hidden = 16;
   const Matrix<double> w = normals(hidden, features, 1 / std::sqrt(8.0), rng.split("w"));

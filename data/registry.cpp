@@ -87,6 +87,7 @@ const std::vector<DatasetInfo>& datasets() {
       {"spirals", "two spirals of 1.75 turns", Generator{spirals, 1000, 0}},
       {"blobs", "three Gaussian clouds", Generator{blobs, 1000, 1}},
       {"sine", "regression of a sine", Generator{sine, 1000, 0.1}},
+      {"hills", "regression of two hills and two hollows in the plane", Generator{hills, 1000, 0.05}},
       {"teacher", "regression of what a random tanh net answers", Generator{teacher, 1000, 0}},
       {"mnist", "70,000 handwritten digits of 28 x 28 pixels (LeCun et al. 1998)",
        ImageSet{"mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}}},

@@ -146,6 +146,19 @@ TEST(Generators, SineIsASine) {
   EXPECT_LE(data.inputs.cwiseAbs().maxCoeff(), 2 * pi);
 }
 
+TEST(Generators, HillsAreAProductThatNoSumEquals) {
+  const Dataset<double> data = hills(4000, 0, Rng(1));
+  const auto x1 = data.inputs.col(0).array(), x2 = data.inputs.col(1).array();
+  EXPECT_TRUE(data.targets.array().isApprox(x1.sin() * x2.sin(), 1e-12));
+  for (const auto& x : {x1, x2}) {
+    EXPECT_GT(x.maxCoeff(), 3.1);
+    EXPECT_LT(x.minCoeff(), -3.1);
+    EXPECT_LE(x.abs().maxCoeff(), pi);
+  }
+  // The best function of x1 alone is the mean over x2, which is 0.
+  EXPECT_NEAR((x1.sin() * data.targets.array()).mean(), 0, 4 * std::sqrt(3.0 / 16 / 4000));
+}
+
 TEST(Generators, TheTeacherIsNonlinearAndOfModerateSize) {
   const Dataset<double> data = teacher(5000, 0, Rng(3));
   EXPECT_EQ(data.features(), 8);

@@ -4,7 +4,7 @@ import {h, svg} from "../dom";
 import {number} from "../format";
 import type {Cell} from "../model";
 import {className} from "./drawn_data";
-import {css, heat, hex, mix, onTheme, palette, pixel, sized, type Palette} from "./palette";
+import {css, heat, hex, mix, onTheme, palette, pixel, sized, type Palette, type Rgb} from "./palette";
 
 export interface Area {
   x: [number, number];
@@ -335,7 +335,8 @@ function ticks([low, high]: [number, number]): number[] {
   return result;
 }
 
-function regressionColor(p: Palette, value: number, shades: Shades) {
+/** Of a point whose target is a number. */
+export function regressionColor(p: Palette, value: number, shades: Shades): Rgb {
   const share = shades.kind === "number" ? (value - shades.middle) / shades.reach : 0;
   return mix(p.middle, share < 0 ? p.under : p.over, Math.min(1, 0.25 + 0.75 * Math.abs(share)));
 }

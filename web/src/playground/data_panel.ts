@@ -2,6 +2,7 @@
 import {download, h, svg} from "../dom";
 import {number} from "../format";
 import {button, numberBox, slider, type Control} from "./controls";
+import {regressionColor} from "./boundary_canvas";
 import {classColors, css, onTheme, palette, sized} from "./palette";
 import {decodePoints, drawnClasses, encodePoints, extent, mostPoints, settled, type DrawnPoint} from "./drawn_data";
 import type {Engine, Lists, Samples} from "./engine";
@@ -240,8 +241,11 @@ function dots(canvas: HTMLCanvasElement, samples: Samples): void {
   context.clearRect(0, 0, thumbnail, thumbnail);
   const reach = Math.max(...samples.inputs.map(Math.abs)) * 1.1;
   const at = (v: number) => (0.5 + (0.5 * v) / reach) * thumbnail;
+  const p = palette();
+  const {labels, targets} = samples;
+  const shades = {kind: "number" as const, middle: 0, reach: Math.max(...targets?.map(Math.abs) ?? [1])};
   for (let i = 0; i < samples.size; ++i) {
-    context.fillStyle = css(palette().classes[samples.labels?.[i] ?? 0]!);
+    context.fillStyle = css(labels ? p.classes[labels[i]!]! : regressionColor(p, targets![i]!, shades));
     context.fillRect(at(samples.inputs[2 * i]!) - 1, at(-samples.inputs[2 * i + 1]!) - 1, 2, 2);
   }
 }
