@@ -6,6 +6,7 @@
 // Arguments of each: bits of the number type; how many numbers: 1 Ki (level-1 cache), 64 Ki (level 2), 4 Mi (memory);
 // slope 0 for the value alone (evaluation) or 1 for value and derivative in one pass (training). With the derivative at
 // hand a backward pass is one multiplication whatever the function: `backward`.
+#include <evengrad/core/kernels/kernels.hpp>
 #include <evengrad/evengrad.hpp>
 
 #include <benchmark/benchmark.h>
@@ -41,11 +42,11 @@ const std::pair<const char*, const char*> twins[] = {
 
 template <Real S>
 void run(benchmark::State& state, const Activation& f) {
-  const auto count = static_cast<std::size_t>(state.range(1));
-  std::vector<S> z(count), value(count), slope(count);
-  Rng(1).fill_normal(std::span<S>(z));
+  const Index count = state.range(1);
+  Matrix<S> z(1, count), value(1, count), slope(1, count);  // which start at a cache line, as in a net
+  Rng(1).fill_normal<S>({z.data(), static_cast<std::size_t>(count)});
   for (auto _ : state) {
-    f(z.data(), value.data(), state.range(2) == 1 ? slope.data() : nullptr, static_cast<Index>(count));
+    f(z.data(), value.data(), state.range(2) == 1 ? slope.data() : nullptr, count);
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * state.range(1));
@@ -56,7 +57,7 @@ void run_backward(benchmark::State& state) {
   Matrix<S> gradient = Matrix<S>::Ones(1, state.range(1));
   const Matrix<S> slope = gradient;
   for (auto _ : state) {
-    gradient.array() *= slope.array();
+    kernels::kernels<S>().multiply(gradient.data(), slope.data(), gradient.data(), state.range(1), false);
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * state.range(1));

@@ -18,26 +18,39 @@ struct FormulaKernels {
 
 inline namespace EVENGRAD_ISA {
 
+/// Whole vectors, and one body with everything inlined: left to itself, g++ 12 calls what is long, and the value of gelu
+/// took 1.6 times as long.
+template <bool with_derivative, Real S, class F>
+[[gnu::flatten]] void run_formula_vectors(const F& f, const S* z, S* value, S* derivative, Index count) {
+  using L = Lanes<S>;
+  for (Index i = 0; i < count; i += L::size) {
+    const L x = L::load(z + i);
+    if constexpr (with_derivative) {
+      const Dual<L> y = f(Dual<L>(x, L(1.0)));
+      y.value.store(value + i);
+      y.derivative.store(derivative + i);
+    } else {
+      f(x).store(value + i);
+    }
+  }
+}
+
 template <Real S, class F>
 void run_formula(const void* formula, const S* z, S* value, S* derivative, Index count) {
   using L = Lanes<S>;
   const F f = *static_cast<const F*>(formula);
-  const auto apply = [&](const L& x, auto store) {
-    if (derivative) {
-      const Dual<L> y = f(Dual<L>(x, L(1.0)));
-      store(y.value, value);
-      store(y.derivative, derivative);
-    } else {
-      store(f(x), value);
-    }
+  const auto run = [&f](const S* from, S* to, S* slope, Index length) {
+    slope ? run_formula_vectors<true>(f, from, to, slope, length)
+          : run_formula_vectors<false>(f, from, to, slope, length);
   };
-  Index i = 0;
-  for (; i + L::size <= count; i += L::size) {
-    apply(L::load(z + i), [i](const L& v, S* out) { v.store(out + i); });
-  }
-  if (const Index rest = count - i; rest > 0) {
-    apply(L::load(z + i, rest), [i, rest](const L& v, S* out) { v.store(out + i, rest); });
-  }
+  const Index whole = count - count % L::size, rest = count - whole;
+  run(z, value, derivative, whole);
+  if (rest == 0) return;
+  S last[L::size], slope[L::size];
+  L::load(z + whole, rest).store(last);
+  run(last, last, derivative ? slope : nullptr, L::size);
+  L::load(last).store(value + whole, rest);
+  if (derivative) L::load(slope).store(derivative + whole, rest);
 }
 
 /// The kernels of F compiled with the flags of the including file.

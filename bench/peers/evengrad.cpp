@@ -1,5 +1,6 @@
 // evengrad through its public API: the layers, the tape, the optimizer. `peer_evengrad FOLDER write` makes the
 // workloads that every peer starts from.
+#include <evengrad/core/kernels/kernels.hpp>
 #include <evengrad/evengrad.hpp>
 #include <evengrad/training/provenance.hpp>
 
@@ -60,22 +61,20 @@ class OurNet : public peers::Net {
 peers::Kernel kernel(const std::string& name, long count) {
   struct Buffers {
     Activation f;
-    std::vector<float> z, value, slope, gradient;
+    peers::Numbers z, value, slope, gradient;
   };
   const auto known = [&](const ActivationEntry& entry) { return entry.name == name; };
   if (std::none_of(activations().begin(), activations().end(), known)) return {};
   const auto n = static_cast<std::size_t>(count);
-  auto b = std::make_shared<Buffers>(Buffers{activation(name), std::vector<float>(n), std::vector<float>(n),
-                                             std::vector<float>(n), std::vector<float>(n)});
+  const peers::Numbers zeros(n);
+  auto b = std::make_shared<Buffers>(Buffers{activation(name), zeros, zeros, zeros, zeros});
   Rng(1).fill_normal(std::span<float>(b->z));
   b->gradient = b->z;
   return {{{"forward", [=] { b->f(b->z.data(), b->value.data(), static_cast<float*>(nullptr), count); }},
            {"training", [=] { b->f(b->z.data(), b->value.data(), b->slope.data(), count); }},
            {"backward",
             [=] {
-              Eigen::Map<Eigen::ArrayXf>(b->value.data(), count) =
-                  Eigen::Map<const Eigen::ArrayXf>(b->gradient.data(), count) *
-                  Eigen::Map<const Eigen::ArrayXf>(b->slope.data(), count);
+              kernels::kernels<float>().multiply(b->gradient.data(), b->slope.data(), b->value.data(), count, false);
             }}},
           b->z.data(),
           b->value.data()};

@@ -24,10 +24,22 @@
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <new>
 #include <string>
 #include <utility>
 
 namespace peers {
+
+/// Starts at a cache line, as what the libraries allocate themselves does.
+template <class T>
+struct CacheAligned {
+  static constexpr std::align_val_t line{64};
+  using value_type = T;
+  T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), line)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, line); }
+  bool operator==(const CacheAligned&) const = default;
+};
+using Numbers = std::vector<float, CacheAligned<float>>;
 
 /// A workload with its batch and initial weights, as `peer_evengrad` wrote them: float32, x (batch, inputs), then the
 /// targets (batch, outputs) or labels (batch), then weight (out, in) and bias (out) of each layer.

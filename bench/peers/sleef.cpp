@@ -33,9 +33,9 @@ Packet softplus(Packet x) { return positive(x) + SLEEF(log1p)(SLEEF(exp)(x > 0 ?
 
 peers::Kernel kernel(const std::string& name, long count) {
   struct Buffers {
-    std::vector<float> x, y, g, dx;
+    peers::Numbers x, y, g, dx;
   };
-  const std::vector<float> zeros(static_cast<std::size_t>(count));
+  const peers::Numbers zeros(static_cast<std::size_t>(count));
   auto b = std::make_shared<Buffers>(Buffers{zeros, zeros, zeros, zeros});
   for (long i = 0; i < count; ++i)
     b->x[static_cast<std::size_t>(i)] = b->g[static_cast<std::size_t>(i)] =
