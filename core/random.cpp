@@ -166,9 +166,11 @@ double Rng::uniform() { return unit(next()); }
 
 std::uint64_t Rng::below(std::uint64_t n) {
   if (n == 0) throw Error("Rng::below(0): there is no number below 0");
-  const std::uint64_t incomplete = (0 - n) % n;  // 2^64 mod n: as many words as would favour the small remainders
   std::uint64_t word = next();
-  while (word < incomplete) word = next();
+  if (word < n) {  // only here may it be below 2^64 mod n, the words that would favour the small remainders
+    const std::uint64_t incomplete = (0 - n) % n;
+    while (word < incomplete) word = next();
+  }
   return word % n;
 }
 

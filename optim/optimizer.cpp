@@ -17,6 +17,8 @@ const Table<S>& table() {
 #endif
   return baseline_table<S>();
 }
+template const Table<float>& table<float>();
+template const Table<double>& table<double>();
 
 }  // namespace updates
 

@@ -20,10 +20,13 @@ namespace {
 constexpr Index most_lanes = 16;
 
 // How many times more nets a second a full vector trains than one net after another, cautiously, from bench/ensemble:
-// 4, 2.5 and 1.75 for float at widths 8, 16 and 32, where it measured 6.6 to 9.5, 2.6 to 3.3 and 1.6 to 2.5. Beyond the
-// widest, weights and values of that many nets leave the caches.
-constexpr double gain_of_width = 24, gain_of_width_double = 14;
-constexpr Index widest = 48;
+// 1 + gain / width, where it measured for float at widths 8, 16, 32 and 48 2.4 to 3.4, 1.6 to 2.3, 1.1 to 1.4 and 1.05 to
+// 1.4, for double at 8, 16 and 32 1.5 to 2.2, 1.2 to 1.6 and 0.97 to 1.15. Beyond the widest, weights and values of that
+// many nets leave the caches.
+template <Real S>
+constexpr double gain_of_width = sizeof(S) == sizeof(float) ? 10 : 4;
+template <Real S>
+constexpr Index widest = sizeof(S) == sizeof(float) ? 48 : 32;
 
 // The narrowest vectors with fused multiply-adds that hold so many nets: a vector costs the same however full it is.
 template <Real S>
@@ -159,9 +162,8 @@ bool Ensemble<S>::pays(const Trainer<S>& trainer, Index nets) {
     const auto* linear = dynamic_cast<const Linear<S>*>(&(*layers_of(trainer))[i]);
     if (linear) width = std::max({width, linear->weight.value.cols(), linear->weight.value.rows()});
   }
-  const double gain =
-      1 + (sizeof(S) == sizeof(float) ? gain_of_width : gain_of_width_double) / static_cast<double>(width);
-  return width <= widest && static_cast<double>(nets) * gain > static_cast<double>(ensemble_kernels<S>(nets).lanes);
+  const double gain = 1 + gain_of_width<S> / static_cast<double>(width);
+  return width <= widest<S> && static_cast<double>(nets) * gain > static_cast<double>(ensemble_kernels<S>(nets).lanes);
 }
 
 template <Real S>
