@@ -13,7 +13,7 @@ export function button(label: Child, press: () => void, attributes: Attributes =
 }
 
 /** A choice of one; options with groups are shown under their headings. */
-export function select({label, options, value, change}: {
+export function select({label, options, value, change, text = name => name}: {
   label: string; options: (string |
                      {
                        group: string;
@@ -21,8 +21,10 @@ export function select({label, options, value, change}: {
                      })[];
   value: string;
   change: (value: string) => void;
+  /** What is written for a value. */
+  text?: (value: string) => string;
 }): Control<string> {
-  const option = (name: string) => h("option", {value: name}, name);
+  const option = (name: string) => h("option", {value: name}, text(name));
   const box = h("select", {change: () => change(box.value)},
       options.map(o => (typeof o === "string" ? option(o) : h("optgroup", {label: o.group}, o.options.map(option)))));
   box.value = value;

@@ -25,6 +25,7 @@ export class MapControls {
     const axis = (which: "x"|"y", label: string) => select({
       label,
       options: Object.keys(settings),
+      text: setting => settings[setting]?.name ?? setting,
       value: usual[which].setting,
       change: setting => acts.axis(which, setting)
     });

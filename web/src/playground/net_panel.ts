@@ -58,6 +58,7 @@ export class NetPanel {
   private readonly charts: NetCharts;
   private readonly problem = h("p.notice", {role: "alert", hidden: true});
   private readonly numbers = h("dl.numbers-row");
+  private readonly names = {train: h("dt"), test: h("dt")};
   private readonly values = {train: h("dd", "–"), test: h("dd", "–")};
   private readonly unitText = h("p.unit-text");
   private readonly findings: FindingsList;
@@ -67,8 +68,7 @@ export class NetPanel {
   constructor(private readonly options: Options) {
     const {side} = options;
     const name = `Network ${side.toUpperCase()}`;
-    this.numbers.append(h("div", h("dt", "Training: loss, right"), this.values.train),
-        h("div", h("dt", "Test: loss, right"), this.values.test));
+    this.numbers.append(h("div", this.names.train, this.values.train), h("div", this.names.test, this.values.test));
     this.settings = new NetSettings(
         {...options, name, widths: () => this.session ? hiddenWidths(this.session) : []});
     this.findings = new FindingsList({
@@ -205,6 +205,9 @@ export class NetPanel {
     this.digest = "";
     this.area = this.state["data"] === drawn ? normalized(session) : undefined;
     this.network.open(session);
+    const measures = session.classes === null ? "loss" : "loss, right";
+    this.names.train.textContent = `Training: ${measures}`;
+    this.names.test.textContent = `Test: ${measures}`;
     const [start, look] = await Promise.all([
       this.options.engine.step(session.session, 0, true), this.options.engine.look(session.session, this.lookOptions())
     ]);
