@@ -55,20 +55,6 @@ Measured measured(const TempFolder& folder, Arguments arguments) {
   return result;
 }
 
-/// A sanitizer keeps much more than the program asks for.
-constexpr bool sanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    true;
-#else
-    false;
-#endif
-#else
-    false;
-#endif
-
 /// Refused as usage: one line that says what to look at, before anything is computed.
 void expect_refused(const Arguments& arguments, const std::string& expected) {
   TempFolder folder;

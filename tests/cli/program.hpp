@@ -20,6 +20,20 @@
 
 namespace evengrad::test {
 
+/// A sanitizer keeps much more memory than the program asks for.
+inline constexpr bool sanitized =
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    true;
+#else
+    false;
+#endif
+#else
+    false;
+#endif
+
 struct Output {
   int status = -1;
   std::string out;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <cmath>
 
 namespace evengrad {
@@ -17,6 +18,12 @@ void expect_meets(const Prediction& theory, const Measured& measured, const std:
   ASSERT_TRUE(theory.low) << what << ": " << measured.value << ", theory " << theory.value;
   EXPECT_LE(measured.low, *theory.high) << what;
   EXPECT_GE(measured.high, *theory.low) << what;
+}
+
+// Of a test: letters and digits alone.
+std::string name_of(std::string words) {
+  for (char& c : words) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return words;
 }
 
 struct Case {
@@ -52,7 +59,11 @@ INSTANTIATE_TEST_SUITE_P(Nets, Propagation_,
                                          Case{"gelu", "he"}, Case{"silu", "lecun"}, Case{"selu", "lecun"},
                                          Case{"hard_tanh", "lecun_truncated"}, Case{"sin", "lecun"},
                                          Case{"x*sigmoid(1.702*x)", "he"}, Case{"tanh", "lecun", true},
-                                         Case{"relu", "he", true}, Case{"selu", "lecun", true}));
+                                         Case{"relu", "he", true}, Case{"selu", "lecun", true}),
+                         [](const auto& test) {
+                           const Case& c = test.param;
+                           return name_of(text(c.f, " ", c.init, c.residual ? " residual" : ""));
+                         });
 
 struct BatchCase {
   const char* f;
@@ -86,7 +97,11 @@ INSTANTIATE_TEST_SUITE_P(Nets, BatchNormalized,
                          testing::Values(BatchCase{"relu", 64}, BatchCase{"identity", 64}, BatchCase{"tanh", 64},
                                          BatchCase{"gelu", 64}, BatchCase{"relu", 8}, BatchCase{"identity", 8},
                                          BatchCase{"gelu", 8}, BatchCase{"relu", 32, true},
-                                         BatchCase{"tanh", 200, true}));
+                                         BatchCase{"tanh", 200, true}),
+                         [](const auto& test) {
+                           const BatchCase& c = test.param;
+                           return name_of(text(c.f, " ", c.inputs, " inputs", c.residual ? " residual" : ""));
+                         });
 
 // Layer normalization leaves E[f'^2] / E[f^2] of the squared gradient a layer: for ReLU all of it, where batch
 // normalization multiplies it by pi / (pi - 1).
