@@ -14,6 +14,7 @@
 using evengrad::TempFolder;
 using evengrad::test::contents;
 using evengrad::test::Output;
+using evengrad::test::sanitized;
 using evengrad::test::shell;
 
 namespace {
