@@ -379,7 +379,9 @@ std::vector<MapCurve> NetworkMap<S>::theory() const {
   const auto is = [](const MapAxis& axis, std::string_view name) { return axis.setting == name; };
   std::vector<MapCurve> curves;
   const auto add = [&](bool turn, MapCurve curve) {
-    if (!curve.x.empty()) curves.push_back(turn ? turned(std::move(curve)) : std::move(curve));
+    if (curve.x.empty()) return;
+    if (turn) curve = turned(std::move(curve));
+    curves.push_back(std::move(curve));
   };
   const auto own = sigmas(options_.init);
   const Scales scales = own ? Scales{(*own)[0] * (*own)[0], (*own)[1] * (*own)[1]} : Scales{};

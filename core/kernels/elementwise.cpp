@@ -76,7 +76,7 @@ void softmax_block(View<const S> z, S* p, double* log_sum) {
     const L v = L::load(column(c), z.rows);
     largest = where(v > largest, v, largest);
   }
-  double sum[L::size] = {}, logs[L::size];
+  double sum[L::size] = {}, logs[L::size] = {};
   for (Index c = 0; c < z.cols; ++c) {
     exp(L::load(column(c), z.rows) - largest).store(column(c));
     for (Index r = 0; r < L::size; ++r) sum[r] += static_cast<double>(column(c)[r]);
