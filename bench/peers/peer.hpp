@@ -22,9 +22,9 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <sstream>
 #include <stdexcept>
-#include <new>
 #include <string>
 #include <utility>
 

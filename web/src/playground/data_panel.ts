@@ -1,8 +1,8 @@
 // Which data: a generator's with its noise, drawn by hand, or pasted as CSV.
 import {download, h, svg} from "../dom";
 import {number} from "../format";
-import {button, numberBox, slider, type Control} from "./controls";
 import {regressionColor} from "./boundary_canvas";
+import {button, numberBox, slider, type Control} from "./controls";
 import {classColors, css, onTheme, palette, sized} from "./palette";
 import {decodePoints, drawnClasses, encodePoints, extent, mostPoints, settled, type DrawnPoint} from "./drawn_data";
 import type {Engine, Lists, Samples} from "./engine";
