@@ -16,13 +16,11 @@ void Arena::add_chunk(std::size_t size) {
   chunks_.push_back({std::unique_ptr<std::byte, Free>(memory), size});
 }
 
-void* Arena::allocate_bytes(std::size_t bytes) {
-  bytes = (bytes + alignment - 1) / alignment * alignment;
+// Goes on to the next chunk that has room.
+void Arena::enter_chunk(std::size_t bytes) {
   while (at_.chunk < chunks_.size() && at_.used + bytes > chunks_[at_.chunk].size) at_ = {at_.chunk + 1, 0};
   if (at_.chunk == chunks_.size()) add_chunk(std::max({bytes, smallest_chunk, capacity()}));
-  void* p = chunks_[at_.chunk].memory.get() + at_.used;
-  at_.used += bytes;
-  return p;
+  stand_in_chunk();
 }
 
 void Arena::clear() {
@@ -31,7 +29,7 @@ void Arena::clear() {
     chunks_.clear();
     add_chunk(total);
   }
-  at_ = {};
+  release({});
 }
 
 std::size_t Arena::capacity() const {

@@ -25,11 +25,18 @@ class Arena {
   /// Uninitialized, 64-byte aligned room for `count` values.
   template <class T>
   T* allocate(std::size_t count) {
-    return static_cast<T*>(allocate_bytes(count * sizeof(T)));
+    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
+    if (at_.used + bytes >= size_) enter_chunk(bytes);  // also where there is none yet: even no bytes have an address
+    std::byte* room = memory_ + at_.used;
+    at_.used += bytes;
+    return reinterpret_cast<T*>(room);
   }
 
   Mark mark() const { return at_; }
-  void release(Mark mark) { at_ = mark; }
+  void release(Mark mark) {
+    at_ = mark;
+    if (at_.chunk < chunks_.size()) stand_in_chunk();
+  }
 
   /// Takes everything back. Several chunks become one of their total size, so that the next step needs only one.
   void clear();
@@ -46,11 +53,17 @@ class Arena {
     std::size_t size;
   };
 
-  void* allocate_bytes(std::size_t bytes);
+  void enter_chunk(std::size_t bytes);
   void add_chunk(std::size_t size);
+  void stand_in_chunk() {
+    memory_ = chunks_[at_.chunk].memory.get();
+    size_ = chunks_[at_.chunk].size;
+  }
 
   std::vector<Chunk> chunks_;
   Mark at_;
+  std::byte* memory_ = nullptr;  // of the chunk where it stands
+  std::size_t size_ = 0;
 };
 
 }  // namespace evengrad

@@ -18,18 +18,12 @@ constexpr Index tile_numbers = 32 * 1024;
 // columns or rows, so that most of what it reads is what it has written.
 int pieces_of(const ThreadPool& pool, Index work) { return work >= work_for_threads ? pool.threads() : 1; }
 
-struct Range {
-  Index begin, end;
-  Index size() const { return end - begin; }
-};
-
-Range part(Index count, int piece, int pieces) { return {count * piece / pieces, count * (piece + 1) / pieces}; }
-
 // The columns of a piece: whole panels, but for the last.
 template <Real S>
-Range columns_of(Index cols, int piece, int pieces) {
+Part columns_of(Index cols, int piece, int pieces) {
+  if (pieces == 1) return {0, cols};
   const Index width = kernels::kernels<S>().packed_size(1, 1), panels = (cols + width - 1) / width;
-  const Range of_panels = part(panels, piece, pieces);
+  const Part of_panels = part_of(panels, piece, pieces);
   return {std::min(cols, of_panels.begin * width), std::min(cols, of_panels.end * width)};
 }
 
@@ -40,14 +34,14 @@ S* room_for(Arena& arena, Index k, Index n) {
 
 // Columns of the right factor (k, n) of a product with m rows, in their part of the room for all.
 template <Real S>
-kernels::Panels<S> pack_columns(kernels::Right<S> right, Index m, Index k, Range columns, S* room) {
+kernels::Panels<S> pack_columns(kernels::Right<S> right, Index m, Index k, Part columns, S* room) {
   return kernels::kernels<S>().pack({right.data + columns.begin * right.col_stride, right.row_stride, right.col_stride}, m,
                                     k, columns.size(), room + columns.begin * k);
 }
 
 // Columns of out (M, N) = left (M, K) * right (K, N).
 template <Real S>
-void multiply_columns(kernels::Left<S> left, Index m, Index k, Index n, kernels::Right<S> right, Range columns, S* room,
+void multiply_columns(kernels::Left<S> left, Index m, Index k, Index n, kernels::Right<S> right, Part columns, S* room,
                       Target<S> out) {
   kernels::kernels<S>().product(left, k, pack_columns(right, m, k, columns, room), {nullptr, out.accumulate},
                                 {out.data + columns.begin, m, columns.size(), n});
@@ -88,7 +82,7 @@ void Affine<S>::forward(Forward<S>& step) {
   S* room = room_for<S>(arena, in, out);
   const int pieces = pieces_of(step.pool(), batch * in * out);
   step.pool().run(pieces, [&](int i) {
-    const Range columns = columns_of<S>(out, i, pieces);
+    const Part columns = columns_of<S>(out, i, pieces);
     if (columns.size() == 0) return;
     const kernels::Panels<S> panels = pack_columns<S>({weight.data(), 1, in}, batch, in, columns, room);
     const Index tile = std::max<Index>(12, tile_numbers / columns.size());
@@ -125,12 +119,12 @@ void Affine<S>::pull(Pull<S>& step) const {
   S* room = wants_weight ? room_for<S>(step.arena(), batch, in) : nullptr;
   auto* packed = step.template scratch<kernels::Panels<S>>(pieces);
   step.pool().run(pieces, [&](int i) {
-    const Range of_out = columns_of<S>(out, i, pieces);
+    const Part of_out = columns_of<S>(out, i, pieces);
     const kernels::View<const S> given{gradient.data() + of_out.begin, batch, of_out.size(), out};
     if (derivative && wants_bias) {
       kernel.multiply_and_sum(given, derivative + of_out.begin, gz + of_out.begin, db.data + of_out.begin, db.accumulate);
     } else if (derivative) {
-      const Range rows = part(batch, i, pieces);
+      const Part rows = part_of(batch, i, pieces);
       kernel.multiply(gradient.data() + rows.begin * out, derivative + rows.begin * out, gz + rows.begin * out,
                       rows.size() * out, false);
     } else if (wants_bias) {
@@ -141,7 +135,7 @@ void Affine<S>::pull(Pull<S>& step) const {
   S* input_room = wants_input ? room_for<S>(step.arena(), out, in) : nullptr;
   step.pool().run(pieces, [&](int i) {
     if (wants_weight) {  // dW (O, I) = gz^T x: the sum over the batch runs in its order
-      const Range rows = part(out, i, pieces);
+      const Part rows = part_of(out, i, pieces);
       kernel.product({gz + rows.begin, 1, out}, batch,
                      {packed[0].data, packed[0].step, packed[0].stride, packed[pieces - 1].last}, {nullptr, dw.accumulate},
                      {dw.data + rows.begin * in, rows.size(), in, in});

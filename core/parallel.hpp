@@ -1,11 +1,24 @@
 // A few threads that wait for work. What they compute never depends on how many they are.
 #pragma once
 
+#include <evengrad/core/types.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <type_traits>
 
 namespace evengrad {
+
+struct Part {
+  Index begin, end;
+  Index size() const { return end - begin; }
+};
+
+/// Piece number `piece` of `count` things, of `pieces` whose sizes differ by at most one.
+inline Part part_of(Index count, int piece, int pieces) {
+  if (pieces == 1) return {0, count};  // without two divisions, which count in the smallest nets
+  return {count * piece / pieces, count * (piece + 1) / pieces};
+}
 
 /// Runs independent pieces of work on `threads` threads, the calling one included.
 class ThreadPool {

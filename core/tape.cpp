@@ -158,20 +158,21 @@ Tape<S>::~Tape() = default;
 
 template <Real S>
 std::uint32_t Tape<S>::add_node(std::string_view op, const Shape& shape, std::span<const Var<S>> inputs) {
-  Node<S> node;
-  if (inputs.size() > std::size(node.inputs)) {
-    throw Error(text("[", op, "] an op has at most ", std::size(node.inputs), " inputs, got ", inputs.size()));
+  constexpr std::size_t most = std::extent_v<decltype(Node<S>::inputs)>;
+  if (inputs.size() > most) {
+    throw Error(text("[", op, "] an op has at most ", most, " inputs, got ", inputs.size()));
   }
+  bool needs_gradient = false;
+  for (const Var<S>& input : inputs) needs_gradient |= this->node(input).needs_gradient;
+  const S* value = arena_.template allocate<S>(static_cast<std::size_t>(shape.size()));
+  Node<S>& node = nodes_.emplace_back();  // written in place: nothing throws from here on
   node.op = op;
   node.scope = scope_;
   node.shape = shape;
+  node.value = value;
+  node.needs_gradient = needs_gradient;
   node.input_count = static_cast<std::uint8_t>(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    node.needs_gradient |= this->node(inputs[i]).needs_gradient;
-    node.inputs[i] = inputs[i].index_;
-  }
-  node.value = arena_.template allocate<S>(static_cast<std::size_t>(shape.size()));
-  nodes_.push_back(node);
+  for (std::size_t i = 0; i < inputs.size(); ++i) node.inputs[i] = inputs[i].index_;
   return static_cast<std::uint32_t>(nodes_.size() - 1);
 }
 
@@ -210,14 +211,13 @@ Var<S> Tape<S>::parameter(const Parameter<S>& parameter) {
     if (nodes_[i].parameter_id == id) return {this, i, generation_};
   }
   newest_parameter_ = std::max(newest_parameter_, id);
-  Node<S> node;
+  Node<S>& node = nodes_.emplace_back();
   node.op = "parameter";
   node.scope = scope_;
   node.shape = {parameter.value.rows(), parameter.value.cols()};
   node.value = parameter.value.data();
   node.needs_gradient = parameter.trainable;
   node.parameter_id = id;
-  nodes_.push_back(node);
   return {this, static_cast<std::uint32_t>(nodes_.size() - 1), generation_};
 }
 

@@ -167,10 +167,10 @@ void Optimizer<S>::update(const Path& path, Parameter<S>& parameter, const Gradi
   const Index rows = parameter.value.rows(), cols = parameter.value.cols();
   const int pieces = rows * cols >= numbers_for_threads ? pool.threads() : 1;
   pool.run(pieces, [&](int i) {
-    const Index begin = rows * i / pieces * cols, end = rows * (i + 1) / pieces * cols;
-    const auto part = [begin](S* numbers) { return numbers ? numbers + begin : nullptr; };
-    rule_(part(parameter.value.data()), gradient.data() + begin, part(state.first.data()), part(state.second.data()),
-          end - begin, &now, 1);
+    const Part of_rows = part_of(rows, i, pieces);
+    const auto of = [begin = of_rows.begin * cols](S* numbers) { return numbers ? numbers + begin : nullptr; };
+    rule_(of(parameter.value.data()), gradient.data() + of_rows.begin * cols, of(state.first.data()),
+          of(state.second.data()), of_rows.size() * cols, &now, 1);
   });
 }
 
