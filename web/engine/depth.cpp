@@ -186,6 +186,7 @@ void fates(const Options& options, Answer& answer) {
     Json row = {{"init", name},
                 {"sigma_w2", nullptr},
                 {"sigma_b2", nullptr},
+                {"bias_mean", nullptr},
                 {"gradient_log10", nullptr},
                 {"refused", nullptr}};
     try {
@@ -195,7 +196,10 @@ void fates(const Options& options, Answer& answer) {
       if (d != Distribution::identity && d != Distribution::constant) {
         const double fan = d == Distribution::orthogonal ? 1 : std::sqrt(static_cast<double>(width));
         row["sigma_w2"] = std::pow(draws.weight.scale * fan, 2);
-        row["sigma_b2"] = draws.bias.distribution == Distribution::constant ? 0 : std::pow(draws.bias.scale, 2);
+        // Equal biases deviate by nothing: theory takes them as the mean of pre-activations.
+        const bool equal = draws.bias.distribution == Distribution::constant;
+        row["sigma_b2"] = equal ? 0 : std::pow(draws.bias.scale, 2);
+        row["bias_mean"] = equal ? draws.bias.scale : 0;
       }
       row["gradient_log10"] = gradient_by_depth(f, net.initializer, depth, width);
     } catch (const UsageError& error) {
