@@ -61,8 +61,11 @@ test("play, pause, step and reset", async () => {
   await page.getByRole("button", { name: "Play" }).click();
   await until(page, () => Number(document.querySelector(".counter").textContent.match(/step (\d+)/)[1]) > 20);
   await page.getByRole("button", { name: "Pause" }).click();
+  await until(page, () => {
+    const shown = document.querySelector(".counter").textContent.match(/step ([\d\s]+)/)[1].replace(/\s/g, "");
+    return new URLSearchParams(location.hash.split("?")[1]).get("steps") === shown;
+  });
   await settled(page);
-  await addressHas(page, "steps", String(await step()));
   await page.getByRole("button", { name: "Reset" }).click();
   await addressHas(page, "steps", "");
   await settled(page);
@@ -128,6 +131,33 @@ for (const [name, address, nets] of [["the default net", {}, 1], ["two nets", { 
     await page.context().close();
   });
 }
+
+test("on the way to the address's step it says how far it is, and can be stopped there", async () => {
+  const far = 200_000;
+  const { page, messages } = await browser.playground(`#train?steps=${far}`);
+  const button = page.locator(".transport .play");
+  await until(page, () => Number(document.querySelector(".counter")?.textContent.match(/^training to step 200\s000: (\d+) %$/)?.[1]) > 0);
+  await until(page, () => [...document.querySelectorAll("[aria-live=polite]")].some((live) => /^Training to step 200\s000\.$/.test(live.textContent)));
+  assert.match(await button.innerText(), /Pause/);
+  await button.click();
+  await until(page, (asked) => !location.hash.endsWith(asked), `steps=${far}`);
+  await settled(page);
+  const { steps } = await state(page);
+  assert.ok(Number(steps) > 0 && Number(steps) < far, steps);
+  assert.equal(await button.innerText(), "▶ Play");
+  const stopped = await digests(page);
+  await go(page, { steps: 0 });
+  await go(page, { steps });
+  assert.deepEqual(await digests(page), stopped, "the step that the address has now");
+  await page.evaluate((hash) => (location.hash = hash), `#train?steps=${far}`);
+  await until(page, () => document.querySelector(".counter").textContent.startsWith("training to"));
+  await page.getByRole("button", { name: "Reset" }).click();
+  await addressHas(page, "steps", "");
+  await settled(page);
+  assert.match(await page.locator(".counter").innerText(), /^step 0 /);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
 
 test("a large rate kills ReLU units, the finding names them, and its button mends it", async () => {
   const { page } = await open({ activation: "relu", optimizer: "sgd", lr: "1", init: "he", steps: 400 });
