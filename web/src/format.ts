@@ -49,6 +49,11 @@ export function percent(x: Num | undefined, digits = 3): string {
   return x === null || x === undefined ? "–" : `${number(100 * x, digits)} %`;
 }
 
+/** A message of the engine as a sentence. */
+export function sentence(text: string): string {
+  return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
+}
+
 export function duration(seconds: number): string {
   if (seconds < 60) return `${number(seconds)} s`;
   const minutes = Math.round(seconds / 60);

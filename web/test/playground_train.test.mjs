@@ -295,23 +295,48 @@ test("data are drawn by hand, kept in the address and given back as CSV", async 
   await page.context().close();
 });
 
-test("a CSV is pasted, or refused with its line and the reason", async () => {
-  const { page } = await open({});
+test("a CSV is pasted, or refused with its line, its column and the reason; what is there goes on", async () => {
+  const { page, messages } = await open({ steps: 20 });
+  const [before, address] = [await digests(page), await page.evaluate(() => location.hash)];
   await page.getByRole("button", { name: "pasted" }).click();
   const box = page.getByLabel(/Rows of a CSV file/);
+  const says = (reason) => until(page, (source) => new RegExp(source).test(document.querySelector(".paste .problem").textContent), reason.source);
   const use = async (rows) => {
     await box.fill(rows);
     await page.getByRole("button", { name: "Use these rows" }).click();
   };
-  await use("x1,x2,label\n0,1,a\n1,0\n1,1,b\n");
-  await until(page, () => /line 3/.test(document.querySelector(".net .notice").textContent));
-  await use("x1,x2,label\n0,1,a\n1,0,b\n1,oops,b\n");
-  await until(page, () => /line 4.*oops/s.test(document.querySelector(".net .notice").textContent));
+  const wrong = [
+    ["", /^Paste the rows/],
+    ["x1,x2,label\n", /line 2: there is no row/],
+    ["x1,x2,label\n0,1,a\n1,0\n1,1,b\n", /line 3: it has 2 cells, the header 3/],
+    ["x1,x2,label\n0,1,a\n1,0,b\n1,oops,b\n", /line 4, column 'x2': 'oops' is not a number/],
+    ["x1,x2,label\n0,1,a\nNaN,0,b\n", /line 3, column 'x1': 'NaN' is not finite/],
+    ["x1,x2,label\n0,-inf,a\n", /line 2, column 'x2': '-inf' is not finite/],
+    ["x1,x2,label\n0,1,a\n1,,b\n", /line 3, column 'x2': '' is empty/],
+    ["x1,x2,label\n0,1,a\n1,0,a\n1,1,a\n", /all labels in column 'label' are 'a'/],
+    ["x,label\n0,a\n1,b\n", /1 input, and a plane has two/],
+  ];
+  for (const [rows, reason] of wrong) {
+    await use(rows);
+    await says(reason);
+    assert.equal(await box.getAttribute("aria-invalid"), "true");
+  }
+  const many = `x1,x2,label\n${"0,1,a\n1,0,b\n".repeat(50_000)}`;
+  const typed = await box.inputValue();
+  await page.evaluate((rows) => navigator.clipboard.writeText(rows), many);
+  await box.press("Control+a");
+  await box.press("Control+v");
+  await says(new RegExp(`^The CSV has ${String(many.length).replace(/(?=...$)/, "\\s")} characters, at most 20\\s000 fit`));
+  assert.equal(await box.inputValue(), typed);
+  assert.equal(await page.evaluate(() => location.hash), address);
+  assert.deepEqual(await digests(page), before);
   await use(`u,v,label\n${Array.from({ length: 40 }, (_, i) => `${i % 7},${i % 5},${i % 7 > 3 ? "high" : "low"}`).join("\n")}\n`);
-  await until(page, () => document.querySelector(".net .notice").hidden);
+  await addressHas(page, "data", "pasted");
   await settled(page);
+  assert.equal(await box.getAttribute("aria-invalid"), "false");
   await go(page, { ...(await state(page)), steps: 300 });
   assert.equal(await right(page), 100);
+  assert.deepEqual(messages, []);
   await page.context().close();
 });
 
