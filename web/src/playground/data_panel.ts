@@ -102,6 +102,11 @@ export class DataPanel {
     });
     this.sheet = h("div.pen-box", {hidden: true}, this.pens, this.count,
         h("div.row", button("Clear", () => this.replace([])), button("Undo stroke", () => this.undo())));
+    this.text.addEventListener("keydown", event => {
+      if (event.key !== "Escape" || this.state["data"] === pasted) return;
+      this.paste.hidden = true;
+      this.tiles.get(pasted)!.focus();
+    });
     // A file of megabytes would keep the box busy for minutes before it could be refused.
     this.text.addEventListener("beforeinput", event => {
       const added = event.data ?? "";
