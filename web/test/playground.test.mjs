@@ -287,6 +287,18 @@ test("Depth: what the phase diagram has no place for is not placed, and it says 
   await page.context().close();
 });
 
+test("Depth: a net whose signal overflows is told from one whose signal is gone", async () => {
+  const { page } = await open("#depth?activation=relu&init=normal(20)&depth=100");
+  const words = () => page.locator("#tab-depth .verdicts dd").allInnerTexts();
+  assert.deepEqual((await words()).map((text) => text.split(/\s/)[0]), ["overflows", "overflows"]);
+  assert.match(await text(page, "#tab-depth .sentence"), /overflow/);
+  await page.evaluate(() => (location.hash = "#depth?activation=relu&init=zeros&depth=10"));
+  await until(page, () => [...document.querySelectorAll("#tab-depth .verdicts b")].every((b) => b.textContent === "gone"));
+  assert.equal(await text(page, "#tab-depth .sentence"), "No gradient reaches layer 1: this net cannot train.");
+  assert.doesNotMatch((await words()).join(), /NaN|–/);
+  await page.context().close();
+});
+
 test("Depth: a pairing that does not exist is refused in words", async () => {
   const { page } = await open("#depth");
   await page.evaluate(() => (location.hash = "#depth?activation=sigmoid&init=critical"));

@@ -2,7 +2,7 @@
 // vanish or explode as the weights' scale is dragged.
 import {h} from "../dom";
 import {exportTools} from "../figure";
-import {number, power, prose} from "../format";
+import {factor, number, prose} from "../format";
 import {lineChart, type Line} from "../line_chart";
 import {builtIn} from "./activation_text";
 import {button, formulaBox, select, slider} from "./controls";
@@ -339,7 +339,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
 
   function say(): void {
     const [first, last] = [net!.layers[0]!, net!.layers.at(-1)!];
-    const signal = Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
+    const signal = last.q === 0 ? 0 : Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
     verdicts.replaceChildren(...verdict("Signal at the last layer", signal, "of layer 1’s"),
         ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, `of layer ${net!.layers.length}’s`));
     const words = prose(net!.conclusion);
@@ -347,14 +347,15 @@ function mount(into: HTMLElement, host: Host): Mounted {
   }
   function verdict(name: string, ratio: number, of: string): HTMLElement[] {
     const log = Math.log10(ratio);
-    const [word, kind] = !(ratio > 0) || !Number.isFinite(log) ? ["gone", "fades"] :
-        log < -4                                               ? ["vanishes", "fades"] :
-        log < -1                                               ? ["fades", "fades"] :
-        log > 4                                                ? ["explodes", "grows"] :
-        log > 1                                                ? ["grows", "grows"] :
-                                                                 ["holds", "stays"];
-    const size = !Number.isFinite(log) ? number(ratio) : Math.abs(log) < 3 ? number(ratio, 2) : power(Math.round(log));
-    return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size} ${of}`))];
+    const [word, kind] = ratio === 0 ? ["gone", "fades"] :
+        !Number.isFinite(ratio)      ? ["overflows", "grows"] :
+        log < -4                     ? ["vanishes", "fades"] :
+        log < -1                     ? ["fades", "fades"] :
+        log > 4                      ? ["explodes", "grows"] :
+        log > 1                      ? ["grows", "grows"] :
+                                       ["holds", "stays"];
+    const size = ratio === 0 ? `0 ${of}` : Number.isFinite(ratio) ? `${factor(ratio)} ${of}` : "what float32 can hold";
+    return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size}`))];
   }
 
   function showAt(next: number): void {

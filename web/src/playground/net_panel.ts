@@ -344,7 +344,8 @@ export class NetPanel {
       `${dead} of ${units} units silent`, flat ? `${flat} saturated` : "",
       this.network.deaths ? `${this.network.deaths} fell silent so far, ${this.network.revivals} woke` : ""
     ].filter(Boolean).join(", ");
-    return `After ${plural(this.step, "step")}: ${broke ? `stopped, ${broke}` : result}; ${fates}.`;
+    const which = this.title.hidden ? "After" : `${this.title.textContent} after`;
+    return `${which} ${plural(this.step, "step")}: ${broke ? `stopped, ${broke}` : result}; ${fates}.`;
   }
 
   private showFindings(now = true): void {
