@@ -381,6 +381,7 @@ for (const [width, height] of [[1280, 800], [390, 844]]) {
     for (const [name, address] of Object.entries({
       one: { steps: 300 },
       two: { compare: 1, activation: "relu", "b.activation": "sigmoid", "b.lr": "0.3", "b.optimizer": "sgd", steps: 200 },
+      "a deep one": { hidden: Array(12).fill(8).join(), activation: "tanh", steps: 20 },
     })) {
       test(`nothing to complain about for ${name} at ${width} px, ${scheme}`, async () => {
         const { page, messages } = await open(address, { width, height, scheme });
