@@ -183,12 +183,8 @@ void fates(const Options& options, Answer& answer) {
   const auto width = static_cast<Index>(options.whole("width", 256, 1, 4096));
   answer.json = Json::array();
   for (const std::string& name : options.texts("inits")) {
-    Json row = {{"init", name},
-                {"sigma_w2", nullptr},
-                {"sigma_b2", nullptr},
-                {"bias_mean", nullptr},
-                {"gradient_log10", nullptr},
-                {"refused", nullptr}};
+    Json row = {{"init", name},         {"sigma_w2", nullptr},       {"sigma_b2", nullptr},
+                {"bias_mean", nullptr}, {"gradient_log10", nullptr}, {"refused", nullptr}};
     try {
       const NetOptions net{.activation = f, .initializer = initializer(name), .depth = depth, .width = width};
       const LayerDraws draws = net.initializer(net.role((depth + 1) / 2));
