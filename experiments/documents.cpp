@@ -204,10 +204,11 @@ std::string propagation_json(const NetOptions& net, const Propagation& measured,
 }
 
 std::string gradient_conclusion(double ratio) {
+  if (ratio == 0) return "no gradient reaches layer 1: this net cannot train";
+  if (!std::isfinite(ratio)) return "signal or gradient overflow on the way: this net cannot train";
   char digits[32];
   std::snprintf(digits, sizeof digits, "%.2g", ratio);
   const std::string reach = text("gradients reach layer 1 at ", digits, " of their size");
-  if (!(ratio > 0) || !std::isfinite(ratio)) return reach + ": the signal is gone or overflows, this net cannot train";
   if (ratio < 1e-4) return reach + ": this net will not train with SGD";
   if (ratio < 0.1) return reach + ": the first layers will learn slowly with SGD";
   if (ratio > 1e4) return reach + ": they explode, this net needs a tiny rate or clipping";

@@ -183,11 +183,8 @@ void fates(const Options& options, Answer& answer) {
   const auto width = static_cast<Index>(options.whole("width", 256, 1, 4096));
   answer.json = Json::array();
   for (const std::string& name : options.texts("inits")) {
-    Json row = {{"init", name},
-                {"sigma_w2", nullptr},
-                {"sigma_b2", nullptr},
-                {"gradient_log10", nullptr},
-                {"refused", nullptr}};
+    Json row = {{"init", name},         {"sigma_w2", nullptr},       {"sigma_b2", nullptr},
+                {"bias_mean", nullptr}, {"gradient_log10", nullptr}, {"refused", nullptr}};
     try {
       const NetOptions net{.activation = f, .initializer = initializer(name), .depth = depth, .width = width};
       const LayerDraws draws = net.initializer(net.role((depth + 1) / 2));
@@ -195,7 +192,10 @@ void fates(const Options& options, Answer& answer) {
       if (d != Distribution::identity && d != Distribution::constant) {
         const double fan = d == Distribution::orthogonal ? 1 : std::sqrt(static_cast<double>(width));
         row["sigma_w2"] = std::pow(draws.weight.scale * fan, 2);
-        row["sigma_b2"] = draws.bias.distribution == Distribution::constant ? 0 : std::pow(draws.bias.scale, 2);
+        // Equal biases deviate by nothing: theory takes them as the mean of pre-activations.
+        const bool equal = draws.bias.distribution == Distribution::constant;
+        row["sigma_b2"] = equal ? 0 : std::pow(draws.bias.scale, 2);
+        row["bias_mean"] = equal ? draws.bias.scale : 0;
       }
       row["gradient_log10"] = gradient_by_depth(f, net.initializer, depth, width);
     } catch (const UsageError& error) {

@@ -25,12 +25,9 @@ export function number(x: Num | undefined, digits = 3): string {
   return (x < 0 ? "−" : "") + grouped;
 }
 
-/** Numbers in prose of the engine, "1.4e-31", as they are written by hand. */
+/** Numbers in prose of the engine, "1.4e-31" or "3.3e+02", as they are written by hand. */
 export function prose(text: string): string {
-  return text.replace(/(\d(?:\.\d+)?)e([+-]\d+)/g, (_, mantissa: string, exponent: string) => {
-    const ten = power(Number(exponent));
-    return mantissa === "1" ? ten : `${mantissa} × ${ten}`;
-  });
+  return text.replace(/\d(?:\.\d+)?e[+-]\d+/g, shown => number(Number(shown), shown.match(/\d/g)!.length));
 }
 
 export function interval(low: Num | undefined, high: Num | undefined, digits = 3): string {
@@ -45,8 +42,19 @@ export function measured(m: Measurement, digits = 3): string {
 
 export function isMeasurement(cell: Cell): cell is Measurement { return typeof cell === "object" && cell !== null; }
 
+/** By how much something changed: digits where they say something, else only the power of ten. */
+export function factor(x: number): string {
+  const log = Math.log10(x);
+  return Math.abs(log) < 3 ? number(x, 2) : power(Math.round(log));
+}
+
 export function percent(x: Num | undefined, digits = 3): string {
   return x === null || x === undefined ? "–" : `${number(100 * x, digits)} %`;
+}
+
+/** A message of the engine as a sentence. */
+export function sentence(text: string): string {
+  return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
 }
 
 export function duration(seconds: number): string {

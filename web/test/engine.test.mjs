@@ -138,7 +138,10 @@ test("fates of initializers", () => {
   assert.equal(he.gradient_log10.length, 10);
   assert.ok(Math.abs(he.gradient_log10[9]) < 0.1 && Math.abs(he.sigma_w2 - 2) < 1e-12);
   assert.match(wrong.refused, /did you mean 'he'/);
-  assert.equal(constant.sigma_w2, null);
+  assert.deepEqual([constant.sigma_w2, constant.bias_mean], [null, null]);
+  const [equal, drawn] = ask("fates", { activation: "tanh", inits: ["playground", "pytorch"], depth: 2, width: 64 });
+  assert.deepEqual([equal.sigma_b2, equal.bias_mean], [0, 0.1], "equal biases have a mean and no deviation");
+  assert.ok(Math.abs(drawn.sigma_b2 - 1 / (3 * 64)) < 1e-12 && drawn.bias_mean === 0, "the variance of U(-1/8, 1/8)");
   const [narrow, wide] = [64, 256].map((width) => ask("fates", { activation: "tanh", inits: ["playground"], depth: 10, width })[0]);
   assert.ok(narrow.gradient_log10[9] < wide.gradient_log10[9], "U(-0.5, 0.5) does not scale with the width");
 });

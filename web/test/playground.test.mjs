@@ -265,6 +265,40 @@ test("Depth: an initializer, the weights' scale or the point in the phase diagra
   await page.context().close();
 });
 
+test("Depth: what the phase diagram has no place for is not placed, and it says why", async () => {
+  const { page } = await open("#depth?activation=tanh&init=playground");
+  const point = page.getByRole("slider", { name: "Scales of weights and biases" });
+  const says = (words) => until(page, (w) => document.querySelector(".phase + .note").textContent.includes(w), words);
+  await says("sets every bias to 0.1");
+  assert.equal(await point.count(), 0);
+  const bias = page.getByRole("slider", { name: /^Biases/ });
+  await bias.press("ArrowRight");
+  await until(page, () => document.querySelector(".phase + .note").hidden);
+  // U(-0.5, 0.5) has variance 1/12; 64 of them reach a unit.
+  const [w, b] = (await point.getAttribute("aria-valuetext")).match(/[\d.]+/g).map(Number);
+  assert.ok(Math.abs(w - Math.sqrt(64 / 12)) < 0.005 && b === Number(await bias.inputValue()), `${w}, ${b}`);
+  await page.getByRole("radio", { name: /^he\b/ }).first().check();
+  await until(page, () => document.querySelector(".phase + .note").hidden);
+  assert.equal(await point.count(), 1);
+  for (const [init, words] of [["identity", "no random weights"], ["normal(20)", "beyond the edge, at σ_w 160"]]) {
+    await page.evaluate((name) => (location.hash = `#depth?init=${name}`), init);
+    await says(words);
+  }
+  await page.context().close();
+});
+
+test("Depth: a net whose signal overflows is told from one whose signal is gone", async () => {
+  const { page } = await open("#depth?activation=relu&init=normal(20)&depth=100");
+  const words = () => page.locator("#tab-depth .verdicts dd").allInnerTexts();
+  assert.deepEqual((await words()).map((text) => text.split(/\s/)[0]), ["overflows", "overflows"]);
+  assert.match(await text(page, "#tab-depth .sentence"), /overflow/);
+  await page.evaluate(() => (location.hash = "#depth?activation=relu&init=zeros&depth=10"));
+  await until(page, () => [...document.querySelectorAll("#tab-depth .verdicts b")].every((b) => b.textContent === "gone"));
+  assert.equal(await text(page, "#tab-depth .sentence"), "No gradient reaches layer 1: this net cannot train.");
+  assert.doesNotMatch((await words()).join(), /NaN|–/);
+  await page.context().close();
+});
+
 test("Depth: a pairing that does not exist is refused in words", async () => {
   const { page } = await open("#depth");
   await page.evaluate(() => (location.hash = "#depth?activation=sigmoid&init=critical"));

@@ -61,8 +61,11 @@ test("play, pause, step and reset", async () => {
   await page.getByRole("button", { name: "Play" }).click();
   await until(page, () => Number(document.querySelector(".counter").textContent.match(/step (\d+)/)[1]) > 20);
   await page.getByRole("button", { name: "Pause" }).click();
+  await until(page, () => {
+    const shown = document.querySelector(".counter").textContent.match(/step ([\d\s]+)/)[1].replace(/\s/g, "");
+    return new URLSearchParams(location.hash.split("?")[1]).get("steps") === shown;
+  });
   await settled(page);
-  await addressHas(page, "steps", String(await step()));
   await page.getByRole("button", { name: "Reset" }).click();
   await addressHas(page, "steps", "");
   await settled(page);
@@ -128,6 +131,33 @@ for (const [name, address, nets] of [["the default net", {}, 1], ["two nets", { 
     await page.context().close();
   });
 }
+
+test("on the way to the address's step it says how far it is, and can be stopped there", async () => {
+  const far = 200_000;
+  const { page, messages } = await browser.playground(`#train?steps=${far}`);
+  const button = page.locator(".transport .play");
+  await until(page, () => Number(document.querySelector(".counter")?.textContent.match(/^training to step 200\s000: (\d+) %$/)?.[1]) > 0);
+  await until(page, () => [...document.querySelectorAll("[aria-live=polite]")].some((live) => /^Training to step 200\s000\.$/.test(live.textContent)));
+  assert.match(await button.innerText(), /Pause/);
+  await button.click();
+  await until(page, (asked) => !location.hash.endsWith(asked), `steps=${far}`);
+  await settled(page);
+  const { steps } = await state(page);
+  assert.ok(Number(steps) > 0 && Number(steps) < far, steps);
+  assert.equal(await button.innerText(), "▶ Play");
+  const stopped = await digests(page);
+  await go(page, { steps: 0 });
+  await go(page, { steps });
+  assert.deepEqual(await digests(page), stopped, "the step that the address has now");
+  await page.evaluate((hash) => (location.hash = hash), `#train?steps=${far}`);
+  await until(page, () => document.querySelector(".counter").textContent.startsWith("training to"));
+  await page.getByRole("button", { name: "Reset" }).click();
+  await addressHas(page, "steps", "");
+  await settled(page);
+  assert.match(await page.locator(".counter").innerText(), /^step 0 /);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
 
 test("a large rate kills ReLU units, the finding names them, and its button mends it", async () => {
   const { page } = await open({ activation: "relu", optimizer: "sgd", lr: "1", init: "he", steps: 400 });
@@ -265,23 +295,48 @@ test("data are drawn by hand, kept in the address and given back as CSV", async 
   await page.context().close();
 });
 
-test("a CSV is pasted, or refused with its line and the reason", async () => {
-  const { page } = await open({});
+test("a CSV is pasted, or refused with its line, its column and the reason; what is there goes on", async () => {
+  const { page, messages } = await open({ steps: 20 });
+  const [before, address] = [await digests(page), await page.evaluate(() => location.hash)];
   await page.getByRole("button", { name: "pasted" }).click();
   const box = page.getByLabel(/Rows of a CSV file/);
+  const says = (reason) => until(page, (source) => new RegExp(source).test(document.querySelector(".paste .problem").textContent), reason.source);
   const use = async (rows) => {
     await box.fill(rows);
     await page.getByRole("button", { name: "Use these rows" }).click();
   };
-  await use("x1,x2,label\n0,1,a\n1,0\n1,1,b\n");
-  await until(page, () => /line 3/.test(document.querySelector(".net .notice").textContent));
-  await use("x1,x2,label\n0,1,a\n1,0,b\n1,oops,b\n");
-  await until(page, () => /line 4.*oops/s.test(document.querySelector(".net .notice").textContent));
+  const wrong = [
+    ["", /^Paste the rows/],
+    ["x1,x2,label\n", /line 2: there is no row/],
+    ["x1,x2,label\n0,1,a\n1,0\n1,1,b\n", /line 3: it has 2 cells, the header 3/],
+    ["x1,x2,label\n0,1,a\n1,0,b\n1,oops,b\n", /line 4, column 'x2': 'oops' is not a number/],
+    ["x1,x2,label\n0,1,a\nNaN,0,b\n", /line 3, column 'x1': 'NaN' is not finite/],
+    ["x1,x2,label\n0,-inf,a\n", /line 2, column 'x2': '-inf' is not finite/],
+    ["x1,x2,label\n0,1,a\n1,,b\n", /line 3, column 'x2': '' is empty/],
+    ["x1,x2,label\n0,1,a\n1,0,a\n1,1,a\n", /all labels in column 'label' are 'a'/],
+    ["x,label\n0,a\n1,b\n", /1 input, and a plane has two/],
+  ];
+  for (const [rows, reason] of wrong) {
+    await use(rows);
+    await says(reason);
+    assert.equal(await box.getAttribute("aria-invalid"), "true");
+  }
+  const many = `x1,x2,label\n${"0,1,a\n1,0,b\n".repeat(50_000)}`;
+  const typed = await box.inputValue();
+  await page.evaluate((rows) => navigator.clipboard.writeText(rows), many);
+  await box.press("Control+a");
+  await box.press("Control+v");
+  await says(new RegExp(`^The CSV has ${String(many.length).replace(/(?=...$)/, "\\s")} characters, at most 20\\s000 fit`));
+  assert.equal(await box.inputValue(), typed);
+  assert.equal(await page.evaluate(() => location.hash), address);
+  assert.deepEqual(await digests(page), before);
   await use(`u,v,label\n${Array.from({ length: 40 }, (_, i) => `${i % 7},${i % 5},${i % 7 > 3 ? "high" : "low"}`).join("\n")}\n`);
-  await until(page, () => document.querySelector(".net .notice").hidden);
+  await addressHas(page, "data", "pasted");
   await settled(page);
+  assert.equal(await box.getAttribute("aria-invalid"), "false");
   await go(page, { ...(await state(page)), steps: 300 });
   assert.equal(await right(page), 100);
+  assert.deepEqual(messages, []);
   await page.context().close();
 });
 
@@ -326,6 +381,7 @@ for (const [width, height] of [[1280, 800], [390, 844]]) {
     for (const [name, address] of Object.entries({
       one: { steps: 300 },
       two: { compare: 1, activation: "relu", "b.activation": "sigmoid", "b.lr": "0.3", "b.optimizer": "sgd", steps: 200 },
+      "a deep one": { hidden: Array(12).fill(8).join(), activation: "tanh", steps: 20 },
     })) {
       test(`nothing to complain about for ${name} at ${width} px, ${scheme}`, async () => {
         const { page, messages } = await open(address, { width, height, scheme });

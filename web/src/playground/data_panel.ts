@@ -1,13 +1,13 @@
 // Which data: a generator's with its noise, drawn by hand, or pasted as CSV.
 import {download, h, svg} from "../dom";
-import {number} from "../format";
+import {number, sentence} from "../format";
 import {regressionColor} from "./boundary_canvas";
 import {button, numberBox, slider, type Control} from "./controls";
 import {classColors, css, onTheme, palette, sized} from "./palette";
 import {decodePoints, drawnClasses, encodePoints, extent, mostPoints, settled, type DrawnPoint} from "./drawn_data";
 import type {Engine, Lists, Samples} from "./engine";
 import type {State} from "./tab";
-import {drawn, most, pasted} from "./train_options";
+import {drawn, most, openPlane, ownDefaults, pasted, trainOptions} from "./train_options";
 
 interface Options {
   engine: Engine;
@@ -36,6 +36,7 @@ export class DataPanel {
   private readonly sheet: HTMLElement;
   private readonly paste: HTMLElement;
   private readonly text: HTMLTextAreaElement;
+  private readonly problem = h("p.problem", {id: "csv-problem", role: "alert"});
   private readonly count = h("p.note");
   private brush = 0;
   private points: DrawnPoint[] = [];
@@ -95,14 +96,26 @@ export class DataPanel {
     this.text = h("textarea", {
       rows: 6,
       spellcheck: "false",
-      maxlength: most.csv,
+      "aria-describedby": this.problem.id,
       "aria-label": "Rows of a CSV file with a header; the last column is the label",
       placeholder: "x1,x2,label\n0.5,1.2,a\n-1,0.3,b"
     });
     this.sheet = h("div.pen-box", {hidden: true}, this.pens, this.count,
         h("div.row", button("Clear", () => this.replace([])), button("Undo stroke", () => this.undo())));
-    this.paste = h("div.paste", {hidden: true}, this.text,
-        button("Use these rows", () => set({data: pasted, csv: this.text.value, steps: "0"})));
+    this.text.addEventListener("keydown", event => {
+      if (event.key !== "Escape" || this.state["data"] === pasted) return;
+      this.paste.hidden = true;
+      this.tiles.get(pasted)!.focus();
+    });
+    // A file of megabytes would keep the box busy for minutes before it could be refused.
+    this.text.addEventListener("beforeinput", event => {
+      const added = event.data ?? "";
+      if (added.length <= most.csv) return;
+      event.preventDefault();
+      void this.use(added);
+    });
+    this.paste = h("div.paste", {hidden: true}, this.text, this.problem,
+        button("Use these rows", () => void this.use(this.text.value)));
     this.element = h("section.data-panel", {"aria-label": "Data"}, h("h2", "Data"),
         h("div.tiles", {role: "group", "aria-label": "Which data"},
             planes.map((data, i) => tile(data.name, data.description, pictures[i]!)), others),
@@ -185,6 +198,22 @@ export class DataPanel {
     if (name === drawn)
       this.options.announce(
           "Draw on the picture of the answer. With the keyboard: arrow keys move there, Enter puts a point, Delete erases.");
+  }
+
+  /** Trains on these rows if they can be trained on; else what is there goes on. */
+  private async use(csv: string): Promise<void> {
+    const asked = {data: pasted, csv, steps: "0"};
+    let problem = "";
+    try {
+      const {engine} = this.options;
+      const {session} = await openPlane(engine, trainOptions({...this.state, ...ownDefaults, ...asked}, "a"));
+      void engine.close(session);
+    } catch (error) {
+      problem = sentence((error as Error).message);
+    }
+    this.problem.textContent = problem;
+    this.text.setAttribute("aria-invalid", String(problem !== ""));
+    if (!problem) this.options.set(asked);
   }
 
   private say(): void {

@@ -2,7 +2,7 @@
 // vanish or explode as the weights' scale is dragged.
 import {h} from "../dom";
 import {exportTools} from "../figure";
-import {number, power, prose} from "../format";
+import {factor, number, prose} from "../format";
 import {lineChart, type Line} from "../line_chart";
 import {builtIn} from "./activation_text";
 import {button, formulaBox, select, slider} from "./controls";
@@ -113,6 +113,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const base = baseOf();
     if (base) host.set({scale: String(Number((sigma_w / base.w).toPrecision(5))), "bias-std": String(sigma_b)});
   });
+  const offMap = h("p.note", {hidden: true});
   const lists = h("div.picker");
   const byDepth = h("div.by-depth");
   const reset = button(
@@ -137,7 +138,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
               h("div.fact", h("h2", "Order and chaos"),
                   h("p.where",
                       "Left of the line gradients vanish, right of it they explode. The ring is the critical point. Drag your net."),
-                  phase.element, bias.element),
+                  phase.element, offMap, bias.element),
               card)),
       byDepth);
 
@@ -236,10 +237,13 @@ function mount(into: HTMLElement, host: Host): Mounted {
     }
   }
 
-  /** Scales of the weights and biases that the chosen initializer draws in a middle layer. */
-  function baseOf(): {w: number; b: number} | undefined {
-    const own = fates.find(one => one.init === wanted?.init);
-    return own?.sigma_w2 ? {w: Math.sqrt(own.sigma_w2), b: Math.sqrt(own.sigma_b2 ?? 0)} : undefined;
+  const fateOfChosen = () => fates.find(one => one.init === wanted?.init);
+
+  /** Scales of the weights and biases that the chosen initializer draws in a middle layer, and the biases' mean. */
+  function baseOf(): {w: number; b: number; mean: number} | undefined {
+    const own = fateOfChosen();
+    if (!own?.sigma_w2) return undefined;
+    return {w: Math.sqrt(own.sigma_w2), b: Math.sqrt(own.sigma_b2 ?? 0), mean: own.bias_mean ?? 0};
   }
 
   /** Another scale than the initializer's own is drawn with Gaussian weights of that scale. */
@@ -266,9 +270,26 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const base = baseOf();
     const biasStd = wanted!.biasStd ?? base?.b ?? 0;
     bias.set(biasStd);
-    phase.place(base ? {w: base.w * wanted!.scale, b: biasStd} : null);
+    // Scaled, or with a deviation, biases are drawn around 0.
+    const mean = wanted!.scale === 1 && wanted!.biasStd === undefined ? base?.mean : 0;
+    const at = base && !mean ? {w: base.w * wanted!.scale, b: biasStd} : null;
+    phase.place(at);
+    offMap.textContent = whyOffMap(at, mean);
+    offMap.hidden = offMap.textContent === "";
     scale.element.hidden = !base;
     measureNow(wanted!);
+  }
+
+  /** Why the phase diagram cannot show the net where it is; "" where it can. */
+  function whyOffMap(at: {w: number; b: number} | null, mean = 0): string {
+    const {init} = wanted!;
+    if (mean)
+      return `${init} sets every bias to ${number(mean)}. That shifts the mean of the signal, for which this map has no ` +
+          "axis: your net is not on it. Scale the weights or set σ_b, and biases are drawn around 0 instead.";
+    // Why an initializer was refused is said above the tab.
+    if (!at) return fateOfChosen()?.refused ? "" : `${init} draws no random weights: your net is not on this map.`;
+    const inside = at.w <= axes.w[1] && at.b <= axes.b[1];
+    return inside ? "" : `Your net lies beyond the edge, at σ_w ${number(at.w)} and σ_b ${number(at.b)}.`;
   }
 
   /** Measures what has not been measured or asked for yet. */
@@ -318,7 +339,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
 
   function say(): void {
     const [first, last] = [net!.layers[0]!, net!.layers.at(-1)!];
-    const signal = Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
+    const signal = last.q === 0 ? 0 : Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
     verdicts.replaceChildren(...verdict("Signal at the last layer", signal, "of layer 1’s"),
         ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, `of layer ${net!.layers.length}’s`));
     const words = prose(net!.conclusion);
@@ -326,14 +347,15 @@ function mount(into: HTMLElement, host: Host): Mounted {
   }
   function verdict(name: string, ratio: number, of: string): HTMLElement[] {
     const log = Math.log10(ratio);
-    const [word, kind] = !(ratio > 0) || !Number.isFinite(log) ? ["gone", "fades"] :
-        log < -4                                               ? ["vanishes", "fades"] :
-        log < -1                                               ? ["fades", "fades"] :
-        log > 4                                                ? ["explodes", "grows"] :
-        log > 1                                                ? ["grows", "grows"] :
-                                                                 ["holds", "stays"];
-    const size = !Number.isFinite(log) ? number(ratio) : Math.abs(log) < 3 ? number(ratio, 2) : power(Math.round(log));
-    return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size} ${of}`))];
+    const [word, kind] = ratio === 0 ? ["gone", "fades"] :
+        !Number.isFinite(ratio)      ? ["overflows", "grows"] :
+        log < -4                     ? ["vanishes", "fades"] :
+        log < -1                     ? ["fades", "fades"] :
+        log > 4                      ? ["explodes", "grows"] :
+        log > 1                      ? ["grows", "grows"] :
+                                       ["holds", "stays"];
+    const size = ratio === 0 ? `0 ${of}` : Number.isFinite(ratio) ? `${factor(ratio)} ${of}` : "what float32 can hold";
+    return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size}`))];
   }
 
   function showAt(next: number): void {

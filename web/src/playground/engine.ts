@@ -121,9 +121,10 @@ export type Axis = [from: number, to: number, count: number];
 /** What theory expects of a plain net by its depth. */
 export interface Fate {
   init: string;
-  /** Of a middle layer: fan_in Var W and Var b; null where weights are not drawn so. */
+  /** Of a middle layer: fan_in Var W, Var b and the mean of b; null where weights are not drawn so. */
   sigma_w2: Num;
   sigma_b2: Num;
+  bias_mean: Num;
   /** Of nets of depth 1, 2, …: log10 of the gradient at layer 1 over that at the last; null where it is refused. */
   gradient_log10: Num[]|null;
   refused: string|null;

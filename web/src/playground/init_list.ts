@@ -1,6 +1,6 @@
 // The initializers as a list that is a chart: how much of the gradient reaches layer 1 with each, by theory.
 import {h} from "../dom";
-import {power} from "../format";
+import {factor} from "../format";
 import type {Fate} from "./engine";
 
 /** Those that answer a question each come first; the others are variants and bad ideas. */
@@ -52,7 +52,7 @@ export class InitList {
       row.row.title = fate.refused ?? "";
       row.radio.setAttribute("aria-description", fate.refused ?? "");
       row.bar.style.setProperty("--size", `${known ? Math.min(50, Math.max(4, (50 * Math.abs(log)) / full)) : 0}%`);
-      row.text.textContent = fate.refused ? "none" : !known ? "–" : Math.abs(log) < 1 ? (10 ** log).toPrecision(2) : power(Math.round(log));
+      row.text.textContent = fate.refused ? "none" : !known ? "–" : factor(10 ** log);
     }
   }
 }

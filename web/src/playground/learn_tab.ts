@@ -50,9 +50,11 @@ function mount(into: HTMLElement, host: Host): Mounted {
       if (now !== shown) {
         asking?.end();
         asking = undefined;
+        const inside = body.contains(document.activeElement);
         body.replaceChildren();
         if (claims) showClaims(body);
         else asking = new Asking(body, host, chosen, number);
+        if (inside) body.querySelector<HTMLElement>(".ask input")?.focus();
         shown = now;
       }
       asking?.guess(state["guess"]!);
@@ -121,7 +123,7 @@ class Asking {
     if ("choices" in of) {
       const usable = Number.isInteger(value) && value >= 0 && value < of.choices.length;
       this.inputs.forEach((input, i) => (input.checked = usable && i === value));
-      [this.given, this.run.disabled] = usable ? [value, this.engine !== undefined] : [undefined, true];
+      [this.given, this.run.disabled] = usable ? [value, false] : [undefined, true];
     } else if (value >= of.lowest && value <= of.highest) {
       this.inputs[0]!.value = String(of.log ? Math.log10(value) : value);
       this.say(value);
@@ -138,7 +140,8 @@ class Asking {
     if (guess === undefined || this.engine) return;
     const begun = performance.now();
     const engine = (this.engine = this.host.newEngine());
-    this.run.disabled = true;
+    // Disabled, it would lose the focus.
+    this.run.setAttribute("aria-disabled", "true");
     this.inputs.forEach(input => (input.disabled = true));
     this.progress.hidden = false;
     this.progress.removeAttribute("value");
@@ -157,7 +160,7 @@ class Asking {
       engine.end();
       this.engine = undefined;
       this.progress.hidden = true;
-      this.run.disabled = false;
+      this.run.removeAttribute("aria-disabled");
       this.run.textContent = "Run it again";
       this.inputs.forEach(input => (input.disabled = false));
     }
@@ -241,6 +244,8 @@ function showClaims(into: HTMLElement): void {
       e => ({...e, claims: e.claims as Claim[], question: "", answer: "", notes: [], tables: [], series: [], heat_maps: []}));
   const claims = experiments.flatMap(e => e.claims);
   const one = h("div.one-claim", {"aria-live": "polite"});
+  let close = () => {};
+  one.addEventListener("keydown", event => event.key === "Escape" && close());
   const made = bundled.provenance;
   const table = h("div", verdictBar(claims), one, claimTable(experiments));
   table.addEventListener("click", event => {
@@ -251,7 +256,11 @@ function showClaims(into: HTMLElement): void {
     if (!claim) return;
     const card = claimCard(claim);
     card.querySelector("details")!.open = true;
-    one.replaceChildren(card, button("Close", () => one.replaceChildren(), {class: "quiet"}));
+    close = () => {
+      one.replaceChildren();
+      link.focus();
+    };
+    one.replaceChildren(card, button("Close", close, {class: "quiet"}));
     one.scrollIntoView({block: "nearest"});
   });
   into.append(

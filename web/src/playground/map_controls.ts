@@ -65,7 +65,7 @@ export class MapControls {
       change: text => acts.detail(...(text.split(" × ").map(Number) as [number, number]))
     });
     this.element.append(
-        h("div.pair", this.axes.x.element, this.axes.y.element),
+        this.axes.x.element, this.axes.y.element,
                 choice("activation", "Activation", lists.activations.map(a => a.name)),
                 h("div.pair", count("depth", "Depth", 1, 200), count("width", "Width", 1, 64)),
                 h("div.pair", sigma("sigma_w", "σw"), sigma("sigma_b", "σb")),

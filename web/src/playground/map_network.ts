@@ -15,7 +15,15 @@ export class NetworkCard {
   private asked = 0;
   private shown = "";
 
-  constructor(private readonly host: Host) {}
+  /** `left`: it was closed, and what one did before goes on. */
+  constructor(private readonly host: Host, private readonly left: () => void) {
+    this.element.addEventListener("keydown", event => event.key === "Escape" && this.close());
+  }
+
+  close(): void {
+    this.host.set({pixel: ""});
+    this.left();
+  }
 
   /** `pixel` -1: none. The network is trained once more, alone. */
   async show(run: MapRun, pixel: number, view: View, width: string): Promise<void> {
@@ -75,6 +83,6 @@ export class NetworkCard {
         h("p", {class: `same ${there ? (same ? "yes" : "no") : ""}`, "data-solo": String(network.loss), "data-map": String(there?.loss)}, verdict),
         chart, commandLine(network.command),
         h("div.map-bar", network.depth <= most.layers ? button("Open in Train", () => this.host.go("train", state)) : null,
-            button("Close", () => this.host.set({pixel: ""}), {class: "quiet"})));
+            button("Close", () => this.close(), {class: "quiet"})));
   }
 }

@@ -87,7 +87,7 @@ class MapView {
   private readonly surface = h("div.surface.plane", {
     tabindex: 0,
     role: "application",
-    "aria-label": "Map of networks. Arrow keys move, Enter opens a network, plus and minus zoom, Backspace goes back."
+    "aria-label": "Map of networks. Arrow keys move, Enter opens a network, Escape closes it, plus and minus zoom, Backspace goes back."
   });
   private readonly legend = h("div");
   private readonly theoryNote = h("p.note");
@@ -103,7 +103,7 @@ class MapView {
   private readonly controls: MapControls;
 
   constructor(into: HTMLElement, private readonly host: Host, lists: Lists) {
-    this.card = new NetworkCard(host);
+    this.card = new NetworkCard(host, () => this.surface.focus());
     this.backButton = button("← Back", () => this.back(), {disabled: true});
     this.stopButton = button("Stop", () => this.toggleStop());
     this.zoomButton = button("Zoom to the edge", () => this.zoomPreset(), {class: "chip", hidden: true});
@@ -464,6 +464,7 @@ class MapView {
       this.back();
     } else if (event.key === "Escape") {
       this.tip.hidden = this.spot.hidden = this.band.hidden = true;
+      this.card.close();
     } else {
       return;
     }

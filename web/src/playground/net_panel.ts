@@ -1,7 +1,7 @@
 // One net that trains: its session, its pictures, its charts, and what is wrong with it.
 import {commandLine, download, h} from "../dom";
 import {exportTools} from "../figure";
-import {number, percent, plural, prose} from "../format";
+import {number, percent, plural, prose, sentence} from "../format";
 import {BoundaryCanvas, type Area, type Field} from "./boundary_canvas";
 import {button, toggle} from "./controls";
 import {decodePoints, type DrawnPoint} from "./drawn_data";
@@ -12,7 +12,7 @@ import {normalized, sceneOf, shadesOf, sketchOf} from "./net_scene";
 import {NetSettings} from "./net_settings";
 import {fateOf, hiddenWidths, NetworkView, type UnitPlace} from "./network_view";
 import type {State} from "./tab";
-import {defaults, drawn, own, signature, trainOptions, type Side} from "./train_options";
+import {defaults, drawn, openPlane, own, signature, trainOptions, type Side} from "./train_options";
 
 interface Options {
   side: Side;
@@ -135,14 +135,7 @@ export class NetPanel {
     const before = this.session;
     let session: Session|undefined;
     try {
-      session = await this.options.engine.open(trainOptions(this.state, this.options.side));
-      if (session.features.length !== 2) {
-        const features = session.features.length;
-        void this.options.engine.close(session.session);
-        session = undefined;
-        throw new Error(
-            `the data have ${plural(features, "input")}, and a plane has two; the command line trains on any number`);
-      }
+      session = await openPlane(this.options.engine, trainOptions(this.state, this.options.side));
       this.refuse("");
     } catch (error) {
       if (mine !== this.asked) return;
@@ -176,12 +169,10 @@ export class NetPanel {
   }
 
   private refuse(message: string): void {
-    this.problem.textContent = message ? `${message.charAt(0).toUpperCase()}${message.slice(1)}.${
-                                             this.state["data"] === drawn ? ""
-                                                 : this.session           ? " Shown is what was there before."
-                                                                          : " Shown are the defaults."}`
-                                             .replace("..", ".")
-                                       : "";
+    const shown = !message || this.state["data"] === drawn ? "" :
+        this.session                                       ? " Shown is what was there before." :
+                                                             " Shown are the defaults.";
+    this.problem.textContent = sentence(message) + shown;
     this.problem.hidden = !message;
   }
 
@@ -353,7 +344,8 @@ export class NetPanel {
       `${dead} of ${units} units silent`, flat ? `${flat} saturated` : "",
       this.network.deaths ? `${this.network.deaths} fell silent so far, ${this.network.revivals} woke` : ""
     ].filter(Boolean).join(", ");
-    return `After ${plural(this.step, "step")}: ${broke ? `stopped, ${broke}` : result}; ${fates}.`;
+    const which = this.title.hidden ? "After" : `${this.title.textContent} after`;
+    return `${which} ${plural(this.step, "step")}: ${broke ? `stopped, ${broke}` : result}; ${fates}.`;
   }
 
   private showFindings(now = true): void {

@@ -4,6 +4,7 @@ import {themeSwitch} from "../theme";
 
 import {readAddress, writeAddress} from "./address";
 import {Engine} from "./engine";
+import {keepFocus} from "./keep_focus";
 
 import type {Host, Mounted, State, Tab} from "./tab";
 
@@ -33,6 +34,7 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
       h("header.top", h("a.brand", {href: `#${tabs[0]!.id}`}, "evengrad ", h("span", "playground")),
           h("nav", {"aria-label": "Tabs"}, h("ol", links.map(link => h("li", link)))), share, themeSwitch()),
       h("main", {id: "main", tabindex: -1}, panels.map(p => p.section)), live);
+  keepFocus(root);
   addEventListener("hashchange", open);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden)
@@ -97,6 +99,7 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
         flushAddress();
         history.pushState(null, "", writeAddress(tab, {...tab.defaults, ...state}));
         open();
+        focusMain();
       },
       command: text => p.command.replaceChildren(h("p", "The same on the command line"), commandLine(text)),
       notice: text => add(p, text),
@@ -135,6 +138,7 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
   }
   function skip(event: Event): void {
     event.preventDefault();
-    document.getElementById("main")!.focus();
+    focusMain();
   }
+  function focusMain(): void { document.getElementById("main")!.focus(); }
 }

@@ -1,7 +1,8 @@
 // What a net that trains is asked to be: the address's text as the engine's options, checked as far as the page itself
 // could come to harm; the engine checks the rest.
 import {split} from "./activation_text";
-import type {TrainOptions, Value} from "./engine";
+import type {Engine, Session, TrainOptions, Value} from "./engine";
+import {number, plural} from "../format";
 import {decodePoints, pointsCsv} from "./drawn_data";
 import type {State} from "./tab";
 
@@ -128,8 +129,8 @@ export function trainOptions(state: State, side: Side): TrainOptions {
     const csv = state["csv"]!;
     if (!csv.trim()) throw new Error("paste the rows of a CSV file");
     if (csv.length > most.csv)
-      throw new Error(`the CSV has ${csv.length} characters, at most ${
-          most.csv} fit into the address; the command line reads files of any size`);
+      throw new Error(`the CSV has ${number(csv.length)} characters, at most ${
+          number(most.csv)} fit into the address; the command line reads files of any size`);
     return {...options, data: `${pasted}.csv`, csv};
   }
   for (const key of ["samples", "noise"])
@@ -138,6 +139,16 @@ export function trainOptions(state: State, side: Side): TrainOptions {
     throw new Error(
         `samples is ${state["samples"]!.slice(0, 20)}, at most ${most.samples} are shown; the command line draws more`);
   return {...options, data: state["data"]!};
+}
+
+/** A session of data with two inputs. \throws Error where the engine refuses them or there are more or fewer. */
+export async function openPlane(engine: Engine, options: TrainOptions): Promise<Session> {
+  const session = await engine.open(options);
+  const inputs = session.features.length;
+  if (inputs === 2) return session;
+  void engine.close(session.session);
+  throw new Error(
+      `the data have ${plural(inputs, "input")}, and a plane has two; the command line trains on any number`);
 }
 
 export interface Remedy {

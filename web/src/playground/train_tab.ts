@@ -10,8 +10,8 @@ import {defaults, drawn, most, ownDefaults, reset, type Side} from "./train_opti
 
 /** Steps a frame; below 1, a step every so many frames. */
 const speeds = ["1/30", "1/6", "1", "4", "16", "64"];
-/** On the way to the step that the address asks for: looks, and the most steps between two. */
-const looks = 24, chunk = 500;
+/** On the way to the step that the address asks for: looks, the most steps between two, and of how many one has pictures. */
+const looks = 24, chunk = 200, pictured = 5;
 
 /** Nets that go wrong in ways worth seeing, as changes of the defaults. */
 const stories: {name: string; changes: Record<string, string>}[] = [
@@ -71,12 +71,14 @@ class Train {
   private readonly nets = h("div.nets");
   private readonly panels: Partial<Record<Side, NetPanel>> = {};
   private readonly playButton: HTMLButtonElement;
-  private readonly counter = h("output.counter", {"aria-label": "Steps so far"});
+  private readonly counter = h("output.counter", {"aria-label": "Steps so far", "aria-live": "off"});
   private readonly summary = h("p.summary");
   private readonly speed;
   private readonly compare;
   private state: State = defaults;
   private playing = false;
+  /** The step that the nets are on their way to, where that is far enough to be told and stopped. */
+  private goal: number|null = null;
   private visible = true;
   private busy = false;
   private turn = 0;
@@ -173,7 +175,7 @@ class Train {
     this.nets.append(panel.element);
   }
 
-  /** Goes to the step that the address asks for. */
+  /** Goes to the step that the address asks for, or as far as it is let. */
   private async reach(step: number): Promise<void> {
     if (!(step >= 0 && step <= most.steps)) {
       this.host.notice(`steps is “${this.state["steps"]!.slice(0, 20)}”, expected 0 to ${number(most.steps)}.`);
@@ -182,16 +184,36 @@ class Train {
     const state = this.state;
     if (this.all().some(panel => panel.step > step && !panel.broken))
       await Promise.all(this.all().map(panel => panel.restart()));
-    const stride = Math.min(chunk, Math.ceil(step / looks));
-    while (state === this.state && this.all().some(panel => panel.session && panel.step < step && !panel.broken)) {
-      await Promise.all(
-          this.all().map(panel => panel.advance(Math.min(stride, step - panel.step), panel.step + stride >= step)));
-      this.ask();
+    const short = () => this.all().filter(panel => panel.session && panel.step < step && !panel.broken);
+    const far = short().some(panel => step - panel.step > chunk);
+    if (far) {
+      this.goal = step;
+      this.showPlay();
+      this.host.announce(`Training to step ${number(step)}.`);
     }
-    if (state === this.state) await this.settle();
+    const stopped = () => far && this.goal === null;
+    const stride = Math.min(chunk, Math.ceil(step / looks));
+    try {
+      for (let look = 1; state === this.state && !stopped() && short().length; ++look) {
+        await Promise.all(this.all().map(panel => panel.advance(Math.min(stride, step - panel.step),
+            look % pictured === 0 || panel.step + stride >= step)));
+        this.ask();
+      }
+      if (state === this.state && stopped()) this.host.set({steps: String(this.panels.a!.step)});
+    } finally {
+      this.goal = null;
+      this.showPlay();
+    }
+    if (state !== this.state) return;
+    await this.settle();
+    if (far) this.host.announce(this.summaries());
   }
 
   private toggle(): void {
+    if (this.goal !== null) {
+      this.goal = null;
+      return;
+    }
     this.playing = !this.playing;
     this.showPlay();
     if (this.playing)
@@ -200,8 +222,9 @@ class Train {
       void this.stop();
   }
   private showPlay(): void {
+    const moving = this.playing || this.goal !== null;
     this.playButton.replaceChildren(
-        h("span", {"aria-hidden": "true"}, this.playing ? "❚❚" : "▶"), this.playing ? " Pause" : " Play");
+        h("span", {"aria-hidden": "true"}, moving ? "❚❚" : "▶"), moving ? " Pause" : " Play");
   }
 
   /** Waits for the frame's training and tells the address where it stands. */
@@ -211,8 +234,9 @@ class Train {
     await this.idle();
     if (this.playing) return;
     this.host.set({steps: String(this.panels.a?.step ?? 0)});
-    this.host.announce(this.all().map(panel => panel.summary()).join(" "));
+    this.host.announce(this.summaries());
   }
+  private summaries(): string { return this.all().map(panel => panel.summary()).join(" "); }
   private async idle(): Promise<void> {
     while (this.busy) await new Promise(done => setTimeout(done, 5));
   }
@@ -224,11 +248,14 @@ class Train {
     this.ask();
   }
   private async single(): Promise<void> {
+    if (this.goal !== null) return this.toggle();
     if (this.playing) return this.stop();
     await this.idle();
     this.host.set({steps: String((this.panels.a?.step ?? 0) + 1)});
   }
   private async restart(): Promise<void> {
+    // Nobody waits for where the nets were on their way to.
+    if (this.goal !== null) this.host.set({steps: "0"});
     await this.change(async () => void (await Promise.all(this.all().map(panel => panel.restart()))));
     this.host.set({steps: "0"});
   }
@@ -252,9 +279,14 @@ class Train {
     const {a, b} = this.panels;
     a?.draw(b ?? null);
     b?.draw(a ?? null);
-    if (this.turn % 4 === 0 || !this.playing) this.counter.textContent = `step ${number(a?.step ?? 0)} · epoch ${number(a?.epoch ?? 0)}`;
+    if (this.turn % 4 === 0 || !this.playing) this.counter.textContent = this.progress();
     if (this.turn % 30 === 0) this.showSummary();
     if (this.playing || this.all().some(panel => panel.unfinished)) this.ask();
+  }
+  private progress(): string {
+    const {step = 0, epoch = 0} = this.panels.a ?? {};
+    return this.goal === null ? `step ${number(step)} · epoch ${number(epoch)}`
+                              : `training to step ${number(this.goal)}: ${Math.floor((100 * step) / this.goal)} %`;
   }
   private async train(): Promise<void> {
     const speed = speeds.includes(this.state["speed"]!) ? this.state["speed"]! : defaults["speed"]!;
@@ -275,7 +307,7 @@ class Train {
     }
     this.busy = false;
   }
-  private showSummary(): void { this.summary.textContent = this.all().map(panel => panel.summary()).join(" "); }
+  private showSummary(): void { this.summary.textContent = this.summaries(); }
 
   pause(): void {
     this.visible = false;
