@@ -58,7 +58,7 @@ double sign_test(std::span<const double> differences);
 /// G4: the statement is of Transformers, so that a net that is none can contradict its "consistently", but not confirm
 /// it.
 Ruling at_most_conditional(const Ruling& ruling);
-/// G8: slightly better, at a higher cost.
+/// G8: slightly better, at a higher cost; times closer than 15 % decide nothing.
 Verdict better_but_costlier(const Measurement& log_ratio_of_losses, const Measurement& ratio_of_times);
 /// G10: how far the derivatives jump at 0.
 Verdict jumps_and_does_not(const Measurement& relu_jump, const Measurement& gelu_jump);

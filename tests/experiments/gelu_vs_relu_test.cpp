@@ -184,11 +184,14 @@ TEST(GeluRules, NoTransformerConfirms) {
 }
 
 TEST(GeluRules, BetterButCostlier) {
-  const Measurement better{-0.1, -0.2, -0.05}, worse{0.1, 0.05, 0.2}, tie{0, -0.1, 0.1}, slower{1.2, 1.1, 1.3};
+  const Measurement better{-0.1, -0.2, -0.05}, worse{0.1, 0.05, 0.2}, tie{0, -0.1, 0.1}, slower{1.3, 1.2, 1.4};
   EXPECT_EQ(better_but_costlier(better, slower), Verdict::confirmed);
   EXPECT_EQ(better_but_costlier(worse, slower), Verdict::refuted);
   EXPECT_EQ(better_but_costlier(tie, slower), Verdict::undecided);
-  EXPECT_EQ(better_but_costlier(better, {0.8, 0.7, 0.9}), Verdict::refuted);
+  EXPECT_EQ(better_but_costlier(better, {0.8, 0.7, 0.85}), Verdict::refuted);
+  EXPECT_EQ(better_but_costlier(better, {0.93, 0.91, 0.94}), Verdict::undecided);
+  EXPECT_EQ(better_but_costlier(better, {1.06, 1.05, 1.07}), Verdict::undecided);
+  EXPECT_EQ(better_but_costlier(worse, {1.06, 1.05, 1.07}), Verdict::refuted);
 }
 
 TEST(GeluRules, OneJumpsAndOneDoesNot) {
