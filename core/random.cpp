@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 #include <tuple>
 #include <utility>
 
+#if defined(EVENGRAD_DISPATCH) && defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #if !defined(__EMSCRIPTEN__)
 #include <Random123/philox.h>
 #endif
@@ -117,17 +121,86 @@ template <std::size_t first = 0, std::size_t count>
 }
 
 #if defined(EVENGRAD_DISPATCH) && defined(__x86_64__)
+const bool has_avx2 = __builtin_cpu_supports("avx2");
+
 [[gnu::target("avx2")]] void box_muller_avx2(const Words& radii, const Words& angles, Doubles& first, Doubles& second) {
   box_muller_lanes(radii, angles, first, second);
+}
+
+/// words() of `group` blocks, four beside each other: 1.7 ns a word instead of 4.
+[[gnu::target("avx2")]] void words_avx2(std::uint64_t key, std::uint64_t block, Words& first, Words& second) {
+  typedef std::uint64_t Four __attribute__((vector_size(32)));
+  constexpr std::uint64_t low = 0xffffffff;
+  for (std::size_t begin = 0; begin < group; begin += 4) {
+    const Four number = block + begin + Four{0, 1, 2, 3};
+    Four c0 = number & low, c1 = number >> 32, c2{}, c3{};
+    auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
+      const Four a = (Four)_mm256_mul_epu32((__m256i)c0, _mm256_set1_epi64x(0xd2511f53));
+      const Four b = (Four)_mm256_mul_epu32((__m256i)c2, _mm256_set1_epi64x(0xcd9e8d57));
+      c0 = (b >> 32) ^ c1 ^ std::uint64_t{k0};
+      c1 = b & low;
+      c2 = (a >> 32) ^ c3 ^ std::uint64_t{k1};
+      c3 = a & low;
+    }
+    const Four even = c0 | c1 << 32, odd = c2 | c3 << 32;
+    std::memcpy(&first[begin], &even, sizeof even);
+    std::memcpy(&second[begin], &odd, sizeof odd);
+  }
+}
+
+// What remainders() divides by at most: a remainder followed by 32 bits is then an integer that a double holds.
+constexpr std::uint64_t largest_divisor = std::uint64_t{1} << 21;
+
+/// Replaces word i by its remainder modulo n - 2 i. Doubles hold all numbers here exactly but for the quotients; these
+/// are rounded to the nearest integer, which leaves a remainder between -n/2 and n/2.
+[[gnu::target("avx2"), gnu::always_inline]] inline void remainders_avx2(Words& words, std::uint64_t n) {
+  constexpr auto integers = bit_cast<std::uint64_t>(0x1p52);  // a double of this exponent is its fraction, a number
+  for (std::size_t i = 0; i < group; ++i) {
+    const double divisor = bit_cast<double>((n - 2 * i) | integers) - 0x1p52, inverse = 1 / divisor;
+    const double high = bit_cast<double>((words[i] >> 32) | integers) - 0x1p52;
+    const double low = bit_cast<double>((words[i] & 0xffffffff) | integers) - 0x1p52;
+    double rest = high - ((high * inverse + 0x1p52) - 0x1p52) * divisor;
+    rest = (rest + (rest < 0 ? divisor : 0.0)) * 0x1p32 + low;
+    rest = rest - ((rest * inverse + 0x1p52) - 0x1p52) * divisor;
+    words[i] = bit_cast<std::uint64_t>(rest + (rest < 0 ? divisor : 0.0) + 0x1p52) ^ integers;
+  }
+}
+
+/// What below(n), below(n - 1), ... return next: first[0], second[0], first[1], ... False where that is not known.
+[[gnu::target("avx2")]] bool group_below_avx2(std::uint64_t key, std::uint64_t block, std::uint64_t n, Words& first,
+                                              Words& second) {
+  words_avx2(key, block, first, second);
+  bool rejects = false;
+  for (std::size_t i = 0; i < group; ++i) rejects |= (first[i] < n) | (second[i] < n);
+  if (rejects) return false;
+  remainders_avx2(first, n);
+  remainders_avx2(second, n - 1);
+  return true;
 }
 #endif
 
 void box_muller(const Words& radii, const Words& angles, Doubles& first, Doubles& second) {
 #if defined(EVENGRAD_DISPATCH) && defined(__x86_64__)
-  static const bool has_avx2 = __builtin_cpu_supports("avx2");
   if (has_avx2) return box_muller_avx2(radii, angles, first, second);
 #endif
   box_muller_lanes(radii, angles, first, second);
+}
+
+/// The words of `group` blocks of the stream with this key, from this block on.
+void group_words(std::uint64_t key, std::uint64_t block, Words& first, Words& second) {
+#if defined(EVENGRAD_DISPATCH) && defined(__x86_64__)
+  if (has_avx2) return words_avx2(key, block, first, second);
+#endif
+  for (std::size_t i = 0; i < group; ++i) std::tie(first[i], second[i]) = words(key, block + i);
+}
+
+bool group_below([[maybe_unused]] std::uint64_t key, [[maybe_unused]] std::uint64_t block,
+                 [[maybe_unused]] std::uint64_t n, [[maybe_unused]] Words& first, [[maybe_unused]] Words& second) {
+#if defined(EVENGRAD_DISPATCH) && defined(__x86_64__)
+  if (has_avx2 && n > 2 * group && n <= largest_divisor) return group_below_avx2(key, block, n, first, second);
+#endif
+  return false;
 }
 
 template <Real S, class Draw>
@@ -179,7 +252,7 @@ void Rng::normal_pairs(std::span<double> values) {
   Words radii, angles;
   Doubles first, second;
   for (std::size_t begin = 0; begin < values.size(); begin += 2 * group) {
-    for (std::size_t i = 0; i < group; ++i) std::tie(radii[i], angles[i]) = words(key_, block_ + i);
+    group_words(key_, block_, radii, angles);
     box_muller(radii, angles, first, second);
     const std::size_t count = std::min(2 * group, values.size() - begin);
     for (std::size_t i = 0; i < count; ++i) values[begin + i] = i % 2 == 0 ? first[i / 2] : second[i / 2];
@@ -222,8 +295,22 @@ void Rng::fill_truncated_normal(std::span<S> values, double bound) {
   });
 }
 
+// Groups take 3.5 ns a value, below() 5.8: a quarter of the smallest nets' training was the order of their rows.
 void Rng::shuffle(std::span<Index> values) {
-  for (std::size_t n = values.size(); n > 1; --n) std::swap(values[n - 1], values[static_cast<std::size_t>(below(n))]);
+  std::size_t n = values.size();
+  const auto place = [&](std::uint64_t from) {
+    --n;
+    std::swap(values[n], values[static_cast<std::size_t>(from)]);
+  };
+  Words first, second;
+  while (n > 1) {
+    if (!has_spare_ && group_below(key_, block_, n, first, second)) {
+      for (std::size_t i = 0; i < group; ++i) place(first[i]), place(second[i]);
+      block_ += group;
+    } else {
+      place(below(n));
+    }
+  }
 }
 
 std::vector<Index> Rng::permutation(Index n) {

@@ -247,6 +247,29 @@ TEST(Random, BelowIsUnbiased) {
   EXPECT_THROW(rng.truncated_normal(NAN), Error);
 }
 
+// Long orders are drawn in groups: they are those of one number after the other, and leave the stream at the same place.
+TEST(Random, ShufflesAsBelowSays) {
+  const auto check = [](Rng rng, std::size_t count) {
+    std::vector<Index> expected(count), shuffled;
+    std::iota(expected.begin(), expected.end(), Index{0});
+    shuffled = expected;
+    Rng one_by_one = rng;
+    for (std::size_t n = count; n > 1; --n) std::swap(expected[n - 1], expected[one_by_one.below(n)]);
+    rng.shuffle(shuffled);
+    ASSERT_EQ(shuffled, expected) << count;
+    ASSERT_EQ(rng.next(), one_by_one.next()) << count;
+  };
+  for (const std::size_t drawn : {0, 1, 2}) {  // an odd number leaves half a block
+    for (std::size_t count = 0; count < 200; ++count) {
+      Rng rng = Rng(21).split(count);
+      for (std::size_t i = 0; i < drawn; ++i) rng.next();
+      check(rng, count);
+    }
+    check(Rng(22).split(drawn), 100'003);
+  }
+  check(Rng(23), (std::size_t{1} << 21) + 100);  // the first hundred divisors are too large for a group
+}
+
 TEST(Random, PermutationsAreUniform) {
   Rng rng(8);
   std::array<int, 24> counts{};
