@@ -7,10 +7,10 @@ namespace evengrad {
 inline namespace EVENGRAD_ISA {
 
 /// slope * derivative, and 0 where the slope is 0: what has become flat stays so although what it is made of overflows,
-/// as exp(x) in tanh(exp(x)).
+/// as exp(x) in tanh(exp(x)). That 0 is the slope itself: along a derivative of 1 no choice is left to compile.
 template <class T>
 T along(T slope, T derivative) {
-  return where(slope == T(0.0), T(0.0), slope * derivative);
+  return where(slope == T(0.0), slope, slope * derivative);
 }
 
 /// A number that knows its derivative with respect to the formula's input. T is a Lanes type.

@@ -156,6 +156,19 @@ template <Real S, std::size_t count>
   return polynomial_part<0, count>(powers, c);
 }
 
+template <Real S, std::size_t count>
+struct Coefficients {
+  S c[count];
+};
+
+/// The coefficients with which a polynomial of x is that of -x.
+template <Real S, std::size_t count>
+constexpr Coefficients<S, count> alternating(const S (&c)[count]) {
+  Coefficients<S, count> result{};
+  for (std::size_t i = 0; i < count; ++i) result.c[i] = i % 2 == 0 ? c[i] : -c[i];
+  return result;
+}
+
 /// x within [low, high]; NaN stays NaN. One instruction on x86, whose minimum is the second one unless the first is
 /// smaller; compilers keep the comparison and the choice.
 template <Real S>
@@ -229,13 +242,25 @@ template <Real S>
   return {fma(r * r, polynomial(r, C::expm1), r), shifted};
 }
 
+/// x = n log 2 + r, |r| <= log(2)/2; n as in ExpParts.
 template <Real S>
-[[gnu::always_inline]] inline ExpParts<S> exp_parts(Lanes<S> x) {
+struct ExpArgument {
+  Lanes<S> r;
+  Lanes<S> shifted;
+};
+
+template <Real S>
+[[gnu::always_inline]] inline ExpArgument<S> exp_argument(Lanes<S> x) {
   using C = Numbers<S>;
   const Lanes<S> shifted = fma(x, Lanes<S>(1.4426950408889634), Lanes<S>(C::magic));
   const Lanes<S> n = shifted - Lanes<S>(C::magic);
-  const Lanes<S> r = fma(n, Lanes<S>(-C::ln2_low), fma(n, Lanes<S>(-C::ln2_high), x));
-  return {fma(r * r, polynomial(r, C::expm1), r), shifted};
+  return {fma(n, Lanes<S>(-C::ln2_low), fma(n, Lanes<S>(-C::ln2_high), x)), shifted};
+}
+
+template <Real S>
+[[gnu::always_inline]] inline ExpParts<S> exp_parts(Lanes<S> x) {
+  const ExpArgument<S> n = exp_argument(x);
+  return {fma(n.r * n.r, polynomial(n.r, Numbers<S>::expm1), n.r), n.shifted};
 }
 
 /// x * 2^n with one rounding, into subnormals and infinity too; n as in ExpParts.
@@ -258,11 +283,15 @@ template <Real S>
 #endif
 }
 
-/// 2^n for n in the normal range.
+/// 2^n for n from -64 to the end of the normal range, below that at most 2^-64.
 template <Real S>
 [[gnu::always_inline]] inline Lanes<S> power_of_two(Lanes<S> shifted) {
+#if EVENGRAD_VECTOR_BYTES == 64
+  return scale(Lanes<S>(1.0), shifted);
+#else
   using C = Numbers<S>;
-  return from_bits<S>((to_bits(shifted) - (C::magic_bits - C::bias)) << C::fraction_bits);
+  return from_bits<S>((to_bits(at_least(shifted, C::magic - 64)) - (C::magic_bits - C::bias)) << C::fraction_bits);
+#endif
 }
 
 /// e^x for x in [exp_lowest, exp_highest].
@@ -506,10 +535,10 @@ template <Real S>
   // With e = exp(-2|x|): tanh |x| = (1 - e) / (1 + e), and tanh' = (1 - tanh |x|) (1 + tanh |x|).
   const ExpParts<S> e = exp_parts(at_least(L(-2.0) * magnitude(x), C::exp_lowest - 2));
   const L power = scale(L(1.0), e.shifted);
-  const L minus_one = fma(power, e.expm1, power - L(1.0));
-  const L divisor = minus_one + L(2.0);
-  const L rest = scale(L(2.0) + L(2.0) * e.expm1, e.shifted) / divisor;  // 1 - tanh |x|
-  return {copy_sign((L(0.0) - minus_one) / divisor, x), rest * (L(2.0) - rest)};
+  const L difference = fma(-power, e.expm1, L(1.0) - power);  // 1 - e
+  const L divisor = L(2.0) - difference;
+  const L rest = scale(fma(e.expm1, L(2.0), L(2.0)), e.shifted) / divisor;  // 1 - tanh |x|
+  return {copy_sign(difference / divisor, x), rest * (L(2.0) - rest)};
 }
 
 /// 1 / (1 + e^-x) for all x: monotone, since exp and each later step is.
@@ -517,11 +546,12 @@ template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> sigmoid_parts(Lanes<S> x) {
   using C = Numbers<S>;
   using L = Lanes<S>;
-  // With e^-x = 2^n p, 1 / (1 + 2^n p) = 2^-n / (2^-n + p) neither overflows nor loses subnormal results.
-  const ExpParts<S> e = exp_parts(-at_most(at_least(x, C::exp_lowest), C::sigmoid_highest));
-  const L p = L(1.0) + e.expm1, minus_n = L(2 * C::magic) - e.shifted;
-  const L inverse = L(1.0) / (power_of_two(at_least(minus_n, C::magic - 64)) + p);
-  const L value = scale(inverse, minus_n);
+  static constexpr auto expm1 = alternating(C::expm1);
+  // With x = n log 2 + r and p = e^-r, 1 / (1 + 2^-n p) = 2^n / (2^n + p) neither overflows nor loses subnormal results.
+  const ExpArgument<S> n = exp_argument(at_most(at_least(x, C::exp_lowest), C::sigmoid_highest));
+  const L p = L(1.0) + fma(n.r * n.r, polynomial(n.r, expm1.c), -n.r);
+  const L inverse = L(1.0) / (power_of_two(n.shifted) + p);
+  const L value = scale(inverse, n.shifted);
   return {value, value * (p * inverse)};
 }
 
