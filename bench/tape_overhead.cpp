@@ -55,9 +55,9 @@ class TapeStep {
 
   float step() {
     tape_.clear();
-    const Var<float> output = net.forward(tape_.constant(data_.x), {.training = true});
+    const Var<float> output = net.forward(tape_.view(data_.x), {.training = true});
     const Var<float> loss =
-        mse_ ? mean_squared_error(output, tape_.constant(data_.y)) : softmax_cross_entropy<float>(output, data_.labels);
+        mse_ ? mean_squared_error(output, tape_.view(data_.y)) : softmax_cross_entropy<float>(output, data_.labels);
     const float value = loss.value()(0, 0);
     optimizer_.step(net, tape_.backward(loss));
     return value;

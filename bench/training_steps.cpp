@@ -33,8 +33,8 @@ void run(benchmark::State& state, const Workload& work) {
   Tape<S> tape({.threads = static_cast<int>(state.range(0))});
   for (auto _ : state) {
     tape.clear();
-    const Var<S> output = net.forward(tape.constant(x), {.training = true});
-    const Var<S> loss = work.loss == "mse" ? mean_squared_error(output, tape.constant(y))
+    const Var<S> output = net.forward(tape.view(x), {.training = true});
+    const Var<S> loss = work.loss == "mse" ? mean_squared_error(output, tape.view(y))
                                                              : softmax_cross_entropy<S>(output, labels);
     optimizer.step(net, tape.backward(loss));
   }

@@ -195,6 +195,16 @@ Var<S> Tape<S>::constant(const MatrixRef<S>& x) {
 }
 
 template <Real S>
+Var<S> Tape<S>::view(ConstMap<S> x) {
+  Node<S>& node = nodes_.emplace_back();
+  node.op = "constant";
+  node.scope = scope_;
+  node.shape = {x.rows(), x.cols()};
+  node.value = x.data();
+  return {this, static_cast<std::uint32_t>(nodes_.size() - 1), generation_};
+}
+
+template <Real S>
 Var<S> Tape<S>::variable(const MatrixRef<S>& x) {
   const Var<S> var = constant(x);
   nodes_[var.index_].op = "variable";

@@ -169,6 +169,10 @@ class Tape {
   Var<S> constant(const MatrixRef<S>& x);
   /// A value of this shape, without gradient, that `fill(MutableMap<S>)` writes in place.
   Var<S> constant(Index rows, Index cols, FunctionRef<void(MutableMap<S>)> fill);
+  /// x itself (no copy), without gradient: its numbers must not change or move between this call and backward().
+  Var<S> view(ConstMap<S> x);
+  Var<S> view(const Matrix<S>& x) { return view(ConstMap<S>(x.data(), x.rows(), x.cols())); }
+  Var<S> view(Matrix<S>&&) = delete;  // it would be gone before it is read
   /// A copy of x whose gradient is wanted.
   Var<S> variable(const MatrixRef<S>& x);
   /// The parameter itself (no copy): it must not change or move between this call and backward().

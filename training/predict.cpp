@@ -24,7 +24,7 @@ Matrix<double> predict(Layer<S>& model, const Matrix<S>& inputs, Task task) {
   for (Index begin = 0; begin < inputs.rows(); begin += batch) {
     const Index count = std::min(batch, inputs.rows() - begin);
     tape.clear();
-    const Var<S> output = model.forward(tape.constant(inputs.middleRows(begin, count)), Context{});
+    const Var<S> output = model.forward(tape.view(ConstMap<S>(inputs.data() + begin * inputs.cols(), count, inputs.cols())), Context{});
     auto rows = result.middleRows(begin, count);
     if (one_logit) {
       rows.col(0).setZero();

@@ -128,7 +128,7 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
   const std::int64_t number = optimizer_.steps() + 1;
   tape_.keep_pre_activations(observer_ && observer_->before_step(number));
   const Context context{.training = true, .rng = dropout_.split(static_cast<std::uint64_t>(number))};
-  const Var<S> output = model_.forward(tape_.constant(batch.inputs()), context);
+  const Var<S> output = model_.forward(tape_.view(batch.inputs()), context);
   const Var<S> loss = loss_of(output, batch);
   const Seen seen{static_cast<double>(loss.item()), count_right(output, batch)};
   if (!std::isfinite(seen.loss)) report_non_finite<S>(tape_, nullptr, number);
@@ -263,7 +263,7 @@ Metrics Trainer<S>::measure(const Dataset<S>& data, FunctionRef<void()> before_b
     const Index count = std::min(evaluation_batch, data.size() - begin);
     batch.gather(data, std::span(rows).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     evaluation_tape_.clear();
-    const Var<S> output = model_.forward(evaluation_tape_.constant(batch.inputs()), Context{});
+    const Var<S> output = model_.forward(evaluation_tape_.view(batch.inputs()), Context{});
     const double mean = static_cast<double>(loss_of(output, batch).item());
     // The last update may have left weights that are finite and outputs that are not.
     if (!std::isfinite(mean)) report_non_finite<S>(evaluation_tape_, nullptr, progress_.step);

@@ -46,8 +46,8 @@ class OurNet : public peers::Net {
  private:
   Var<float> forward() {
     tape_.clear();
-    const Var<float> output = net_.forward(tape_.constant(x_), {.training = true});
-    return labels_.empty() ? mean_squared_error(output, tape_.constant(y_))
+    const Var<float> output = net_.forward(tape_.view(x_), {.training = true});
+    return labels_.empty() ? mean_squared_error(output, tape_.view(y_))
                            : softmax_cross_entropy<float>(output, labels_);
   }
 

@@ -115,6 +115,17 @@ TEST(Tape, ConstantsAndFrozenParametersGetNoGradient) {
   EXPECT_EQ(gradients.find(frozen).data(), nullptr);
 }
 
+TEST(Tape, AViewReadsTheNumbersWhereTheyAre) {
+  const Matrix<Real> x{{1, 2}, {3, 4}};
+  const Parameter<Real> w = parameter_of(Matrix<Real>{{5, 6}});
+  Tape<Real> tape;
+  const Var<Real> second_row = tape.view(ConstMap<Real>(x.data() + 2, 1, 2)), all = tape.view(x);
+  EXPECT_EQ(all.value().data(), x.data());
+  const Gradients<Real> gradients = tape.backward(sum(second_row * tape.parameter(w)));
+  EXPECT_EQ(gradients.of(w), (Matrix<Real>{{3, 4}}));
+  EXPECT_THROW(gradients[second_row], Error);
+}
+
 TEST(Tape, InteriorGradientsCanBeRead) {
   Tape<Real> tape;
   const Var<Real> x = tape.variable(Matrix<Real>{{1, 2}});
