@@ -161,11 +161,12 @@ struct Coefficients {
   S c[count];
 };
 
-/// The coefficients with which a polynomial of x is that of -x.
+/// The coefficients of factor P(ratio x) for those of P(x). Exact for powers of two and their negatives, and then every
+/// step of the polynomial rounds as before: signs and factors cost no instruction.
 template <Real S, std::size_t count>
-constexpr Coefficients<S, count> alternating(const S (&c)[count]) {
+constexpr Coefficients<S, count> rescaled(const S (&c)[count], S factor, S ratio) {
   Coefficients<S, count> result{};
-  for (std::size_t i = 0; i < count; ++i) result.c[i] = i % 2 == 0 ? c[i] : -c[i];
+  for (std::size_t i = 0; i < count; ++i, factor *= ratio) result.c[i] = factor * c[i];
   return result;
 }
 
@@ -532,12 +533,16 @@ template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> tanh_parts(Lanes<S> x) {
   using C = Numbers<S>;
   using L = Lanes<S>;
+  static constexpr auto expm1 = rescaled(C::expm1, S(2), S(-2));
   // With e = exp(-2|x|): tanh |x| = (1 - e) / (1 + e), and tanh' = (1 - tanh |x|) (1 + tanh |x|).
-  const ExpParts<S> e = exp_parts(at_least(L(-2.0) * magnitude(x), C::exp_lowest - 2));
-  const L power = scale(L(1.0), e.shifted);
-  const L difference = fma(-power, e.expm1, L(1.0) - power);  // 1 - e
+  // Here -2|x| = n log 2 - 2 r and e = 2^n (1 + 2 half): what exp_parts() computes, halved.
+  const L a = at_most(magnitude(x), S(1 - C::exp_lowest / 2));
+  const L shifted = fma(a, L(-2 * 1.4426950408889634), L(C::magic)), n = shifted - L(C::magic);
+  const L r = fma(n, L(C::ln2_low / 2), fma(n, L(C::ln2_high / 2), a));
+  const L half = fma(r * r, polynomial(r, expm1.c), -r), twice_power = scale(L(2.0), shifted);
+  const L difference = fma(-twice_power, half, fma(twice_power, L(-0.5), L(1.0)));  // 1 - e
   const L divisor = L(2.0) - difference;
-  const L rest = scale(fma(e.expm1, L(2.0), L(2.0)), e.shifted) / divisor;  // 1 - tanh |x|
+  const L rest = scale(fma(half, L(4.0), L(2.0)), shifted) / divisor;  // 1 - tanh |x|
   return {copy_sign(difference / divisor, x), rest * (L(2.0) - rest)};
 }
 
@@ -546,7 +551,7 @@ template <Real S>
 [[gnu::always_inline]] inline ValueSlope<S> sigmoid_parts(Lanes<S> x) {
   using C = Numbers<S>;
   using L = Lanes<S>;
-  static constexpr auto expm1 = alternating(C::expm1);
+  static constexpr auto expm1 = rescaled(C::expm1, S(1), S(-1));
   // With x = n log 2 + r and p = e^-r, 1 / (1 + 2^-n p) = 2^n / (2^n + p) neither overflows nor loses subnormal results.
   const ExpArgument<S> n = exp_argument(at_most(at_least(x, C::exp_lowest), C::sigmoid_highest));
   const L p = L(1.0) + fma(n.r * n.r, polynomial(n.r, expm1.c), -n.r);
