@@ -1,5 +1,6 @@
 // How fast files become matrices: IDX plain and gzipped, CSV, safetensors. Files of a few megabytes, random, written to
-// the temporary folder first; the page cache has them, so this is parsing and not the disk.
+// the temporary folder first; the page cache has them, so this is parsing and not the disk. And order/ROWS: drawing an
+// epoch's order of the rows.
 //
 //   data_loading --benchmark_filter=csv        bytes_per_second counts what is in the file (gzipped IDX: unpacked)
 #include <evengrad/data/csv.hpp>
@@ -80,6 +81,15 @@ int main(int argc, char** argv) {
   const std::size_t bytes = numbers.size() * sizeof(float);
   save_safetensors(folder / "weights", {{"weight", {2048, 2048}, std::move(numbers)}});
   add("safetensors", bytes, [] { return load_safetensors(folder / "weights").tensors.size(); });
+
+  for (const Index rows : {512, 60'000}) {
+    benchmark::RegisterBenchmark(("order/" + std::to_string(rows)).c_str(), [rows](benchmark::State& state) {
+      BatchOrder order(rows, {}, Rng(1));
+      Index epoch = 0;
+      for (auto _ : state) order.start_epoch(++epoch);
+      state.SetItemsProcessed(state.iterations() * rows);
+    });
+  }
 
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

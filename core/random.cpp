@@ -149,7 +149,7 @@ const bool has_avx2 = __builtin_cpu_supports("avx2");
   }
 }
 
-// What remainders() divides by at most: a remainder followed by 32 bits is then an integer that a double holds.
+// What remainders_avx2() divides by at most: a remainder followed by 32 bits is then an integer that a double holds.
 constexpr std::uint64_t largest_divisor = std::uint64_t{1} << 21;
 
 /// Replaces word i by its remainder modulo n - 2 i. Doubles hold all numbers here exactly but for the quotients; these

@@ -24,7 +24,8 @@ Matrix<double> predict(Layer<S>& model, const Matrix<S>& inputs, Task task) {
   for (Index begin = 0; begin < inputs.rows(); begin += batch) {
     const Index count = std::min(batch, inputs.rows() - begin);
     tape.clear();
-    const Var<S> output = model.forward(tape.view(ConstMap<S>(inputs.data() + begin * inputs.cols(), count, inputs.cols())), Context{});
+    const ConstMap<S> x(inputs.data() + begin * inputs.cols(), count, inputs.cols());
+    const Var<S> output = model.forward(tape.view(x), Context{});
     auto rows = result.middleRows(begin, count);
     if (one_logit) {
       rows.col(0).setZero();
