@@ -1,6 +1,8 @@
 // Reads the golden files of tests/golden, by other means than the library's.
 #pragma once
 
+#include "paths.hpp"
+
 #include <evengrad/core/parameter.hpp>
 
 #include <cstdint>
@@ -15,7 +17,7 @@
 namespace evengrad::golden {
 
 inline std::string content(const std::string& name) {
-  std::ifstream file(std::string(EVENGRAD_GOLDEN_DIR) + "/" + name, std::ios::binary);
+  std::ifstream file(test::source_folder + "/tests/golden/" + name, std::ios::binary);
   if (!file) throw std::runtime_error("cannot open the golden file " + name);
   std::ostringstream all;
   all << file.rdbuf();

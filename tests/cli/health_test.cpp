@@ -376,7 +376,7 @@ TEST(Health, FindingsOfAResumedRunAreThoseOfAnUndisturbedOne) {
 // docs/health.md has a line for every rule, with its threshold and source.
 TEST(Health, TheDocumentAgreesWithTheList) {
   TempFolder folder;
-  const std::string document = contents(EVENGRAD_SOURCE_FOLDER "/docs/health.md");
+  const std::string document = contents(evengrad::test::source_folder + "/docs/health.md");
   const nlohmann::json rules = shell(folder, "evengrad list rules --json").json()["rules"];
   EXPECT_GE(rules.size(), 12u);
   for (const auto& rule : rules) {

@@ -28,7 +28,7 @@ TEST(InstructionSet, OldMachinesRunTheBaseline) {
   if (shell(folder, "command -v qemu-x86_64").status != 0)
     GTEST_SKIP() << "qemu-x86_64 (Debian's qemu-user) is not here";
   if (sanitized) GTEST_SKIP() << "the emulator has no room for a sanitizer's shadow of all memory";
-  const std::string emulated = "qemu-x86_64 -cpu Nehalem '" EVENGRAD_PROGRAM_FOLDER "'/",
+  const std::string emulated = "qemu-x86_64 -cpu Nehalem '" + evengrad::test::program_folder + "'/",
                     alone = run + "--isa baseline";
   for (const std::string options : {"", " --init matched", " --optimizer sgd --norm layer --dtype float64"}) {
     const Output old = shell(folder, emulated + run + options);

@@ -27,7 +27,7 @@ struct Measured : Output {
 
 /// Runs the program with exactly these arguments, which no shell could pass so long.
 Measured measured(const TempFolder& folder, Arguments arguments) {
-  const std::string program = std::string(EVENGRAD_PROGRAM_FOLDER) + "/evengrad";
+  const std::string program = evengrad::test::program_folder + "/evengrad";
   arguments.insert(arguments.begin(), program);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());

@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "../paths.hpp"
 #include "../temp_folder.hpp"
 
 namespace evengrad::test {
@@ -54,7 +55,7 @@ inline std::string contents(const std::filesystem::path& path) {
 /// A shell line in which `evengrad` is the program under test.
 inline Output shell(const TempFolder& folder, const std::string& line) {
   const auto out = folder.path() / ".out", err = folder.path() / ".err";
-  const std::string command = "cd '" + folder.path().string() + "' && PATH='" + EVENGRAD_PROGRAM_FOLDER +
+  const std::string command = "cd '" + folder.path().string() + "' && PATH='" + program_folder +
                               "':$PATH && { " + line + "; } >'" + out.string() + "' 2>'" + err.string() +
                               "' </dev/null";
   const int status = std::system(command.c_str());
@@ -72,7 +73,7 @@ class Started {
     };
     redirect(".out", STDOUT_FILENO);
     redirect(".err", STDERR_FILENO);
-    const std::string line = std::string("exec '") + EVENGRAD_PROGRAM_FOLDER + "/evengrad' " + arguments;
+    const std::string line = "exec '" + program_folder + "/evengrad' " + arguments;
     if (::chdir(folder.path().c_str()) == 0) ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
     ::_exit(127);
   }

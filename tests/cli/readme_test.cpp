@@ -9,7 +9,7 @@ using evengrad::test::shell;
 // Every command in the README's `sh` blocks, run in order in one folder.
 TEST(Readme, EveryCommandWorks) {
   evengrad::TempFolder folder;
-  std::istringstream readme(contents(EVENGRAD_SOURCE_FOLDER "/README.md"));
+  std::istringstream readme(contents(evengrad::test::source_folder + "/README.md"));
   int commands = 0;
   bool inside = false;
   for (std::string line; std::getline(readme, line);) {

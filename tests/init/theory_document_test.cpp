@@ -1,5 +1,7 @@
 // docs/theory.md says nothing in numbers that is not computed here: each statement of the list is looked for in the
 // document with the values that the library gives, and no other number with a decimal point may stand there.
+#include "../paths.hpp"
+
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/data/generators.hpp>
 #include <evengrad/init/mean_field.hpp>
@@ -51,7 +53,7 @@ struct Statement {
 std::string with_single_blanks(const std::string& text) { return std::regex_replace(text, std::regex("\\s+"), " "); }
 
 std::string document() {
-  std::ifstream file(EVENGRAD_SOURCE_FOLDER "/docs/theory.md");
+  std::ifstream file(test::source_folder + "/docs/theory.md");
   return with_single_blanks({std::istreambuf_iterator<char>(file), {}});
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 
+#include "../paths.hpp"
 #include "../temp_folder.hpp"
 
 using namespace evengrad;
@@ -45,7 +46,7 @@ TEST_P(PyTorchExport, GivesTheSameOutputs) {
     csv << x(r, 0) << ',' << x(r, 1) << ',' << logits(r, 0) << ',' << logits(r, 1) << '\n';
   }
   csv.close();
-  const std::string command = std::string(EVENGRAD_PYTHON " " EVENGRAD_SOURCE_FOLDER "/scripts/check_pytorch_export.py ") +
+  const std::string command = std::string(EVENGRAD_PYTHON " ") + test::source_folder + "/scripts/check_pytorch_export.py " +
                               model.string() + " " + outputs.string();
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
 }
