@@ -172,7 +172,10 @@ constexpr std::uint64_t largest_divisor = std::uint64_t{1} << 21;
                                               Words& second) {
   words_avx2(key, block, first, second);
   bool rejects = false;
-  for (std::size_t i = 0; i < group; ++i) rejects |= (first[i] < n) | (second[i] < n);
+  for (std::size_t i = 0; i < group; ++i) {
+    rejects |= first[i] < n;
+    rejects |= second[i] < n;
+  }
   if (rejects) return false;
   remainders_avx2(first, n);
   remainders_avx2(second, n - 1);
