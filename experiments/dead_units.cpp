@@ -1,5 +1,6 @@
 #include <evengrad/experiments/dead_units.hpp>
 
+#include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/prelu.hpp>
 
@@ -58,7 +59,7 @@ WatchRecord train_watched(const Trials& trials, const WatchOptions& options, con
       linear->bias.value.array() += static_cast<float>(options.hidden_bias);
       if (i > 0 || !options.killed_by) continue;
       const Index killed = linear->bias.value.size() / 4;
-      const Matrix<float> z = inputs * linear->weight.value.topRows(killed).transpose();
+      const Matrix<float> z = product(inputs, linear->weight.value.topRows(killed).transpose());
       linear->bias.value.leftCols(killed) = -z.colwise().maxCoeff().array() - static_cast<float>(*options.killed_by);
     }
     watch.look(0, net);

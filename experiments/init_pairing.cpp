@@ -2,6 +2,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/gradients.hpp>
 #include <evengrad/experiments/vanishing_gradients.hpp>
@@ -452,8 +453,8 @@ Claim Run::xavier_keeps_both() {
         fill(w, xavier(role(s)).weight, rng.split("weight"));
         fill(x, {Distribution::normal, 1}, rng.split("inputs"));
         fill(g, {Distribution::normal, 1}, rng.split("gradients"));
-        return LayerFactors{(x * w.transpose()).array().square().mean() / x.array().square().mean(),
-                            (g * w).array().square().mean() / g.array().square().mean()};
+        return LayerFactors{product(x, w.transpose()).array().square().mean() / x.array().square().mean(),
+                            product(g, w).array().square().mean() / g.array().square().mean()};
       });
   Table table{.name = "xavier_by_shape",
               .title = "Xavier: what a linear layer does to the mean square of a signal and of a gradient",

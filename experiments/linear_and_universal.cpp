@@ -2,6 +2,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/data/generators.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/fit.hpp>
@@ -31,11 +32,18 @@ Matrix<double> grid(Index count, double reach) {
 
 Matrix<double> wave(const Matrix<double>& x) { return (3 * x.array()).sin().matrix(); }
 
-// The root mean square of y - features w for the best w.
+// The root mean square of y - features w for the best w: of what Q^T y holds beyond the features' rank.
 double least_squares_residual(const Matrix<double>& features, const Matrix<double>& y) {
-  const Eigen::CompleteOrthogonalDecomposition<Eigen::MatrixXd> solver(features);
-  const Eigen::MatrixXd w = solver.solve(Eigen::MatrixXd(y));
-  return (y - features * w).norm() / std::sqrt(static_cast<double>(y.size()));
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(features);
+  Eigen::VectorXd rotated = y.col(0);
+  for (Index k = 0; k < qr.rank(); ++k) {
+    auto below = rotated.tail(y.size() - k - 1);
+    const auto direction = qr.matrixQR().col(k).tail(y.size() - k - 1);
+    const double along = qr.hCoeffs()(k) * (rotated(k) + direction.dot(below));
+    rotated(k) -= along;
+    below -= along * direction;
+  }
+  return rotated.tail(y.size() - qr.rank()).norm() / std::sqrt(static_cast<double>(y.size()));
 }
 
 }  // namespace
@@ -241,15 +249,15 @@ Measurement Run::collapse() {
       if (p.rank == 1) {
         offset += value;
       } else {
-        map = value * map;
-        offset = (offset * value.transpose()).eval();
+        map = product(value, map);
+        offset = product(offset, value.transpose());
       }
     });
     Matrix<float> x(256, width);
     stream("collapse inputs", i).fill_normal<float>({x.data(), static_cast<std::size_t>(x.size())});
     Tape<float> tape({.recording = false});
     const Matrix<double> deep = net.forward(tape.constant(x), Context{}).value().cast<double>();
-    const Matrix<double> one = (x.cast<double>() * map.transpose()).rowwise() + offset.row(0);
+    const Matrix<double> one = product(x.cast<double>(), map.transpose()).rowwise() + offset.row(0);
     return (deep - one).cwiseAbs().maxCoeff() / one.cwiseAbs().maxCoeff();
   });
   return {mean_interval(differences).value, {}, *std::max_element(differences.begin(), differences.end())};
@@ -352,9 +360,9 @@ Curves Run::modes(Index depth, const Rng& rng) const {
   Dataset<double> data;
   data.name = "modes";
   data.task = Task::regression;
-  data.inputs = hadamard * in.transpose();
+  data.inputs = product(hadamard, in.transpose());
   const Eigen::Map<const Eigen::VectorXd> s(mode_values.data(), 3);
-  data.targets = hadamard * s.asDiagonal() * out.transpose();
+  data.targets = product(hadamard * s.asDiagonal(), out.transpose());
 
   const auto n = static_cast<double>(depth);
   FitHooks<double> hooks;
@@ -364,7 +372,7 @@ Curves Run::modes(Index depth, const Rng& rng) const {
     net.visit(Path(), [&](const Path&, Parameter<double>& p) {
       if (p.rank == 1) return;
       const Matrix<double> after = ++layer == depth ? out : rotation(rng.split(static_cast<std::uint64_t>(layer)));
-      p.value = std::pow(weak_start, 1 / n) * after * before.transpose();
+      p.value = std::pow(weak_start, 1 / n) * product(after, before.transpose());
       before = after;
     });
   };
@@ -376,9 +384,9 @@ Curves Run::modes(Index depth, const Rng& rng) const {
     if (step % stride != 0) return;
     Matrix<double> map = Matrix<double>::Identity(3, 3);
     net.visit(Path(), [&](const Path&, Parameter<double>& p) {
-      if (p.rank != 1) map = (p.value * map).eval();
+      if (p.rank != 1) map = product(p.value, map);
     });
-    const Matrix<double> strengths = out.transpose() * map * in;
+    const Matrix<double> strengths = product(out.transpose(), product(map, in));
     for (Index i = 0; i < 3; ++i) curves.modes[static_cast<std::size_t>(i)].push_back(strengths(i, i));
   };
   FitOptions options{.net = linear_net(3, std::vector<Index>(static_cast<std::size_t>(depth - 1), 3), 3)};

@@ -2,6 +2,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/kernels/kernels.hpp>
+#include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/dead_units.hpp>
 #include <evengrad/experiments/timing.hpp>
@@ -37,7 +38,7 @@ double probe_accuracy(const Matrix<double>& train, const std::vector<std::int32_
   const Matrix<double> x = with_constant(train);
   Eigen::VectorXd y(x.rows());
   for (Index i = 0; i < y.size(); ++i) y(i) = train_labels[static_cast<std::size_t>(i)] == 1 ? 1 : -1;
-  Matrix<double> squares = x.transpose() * x;
+  Matrix<double> squares = product(x.transpose(), x);
   squares.diagonal().array() += 1e-6 * static_cast<double>(x.rows());
   const Eigen::VectorXd scores = with_constant(test) * squares.ldlt().solve(x.transpose() * y);
   Index right = 0;
@@ -318,7 +319,7 @@ void Run::separable() {
         const double deviation = std::sqrt(static_cast<double>(w.cols()));
         const Activation f = activation(code.f);
         const auto features = [&](const Matrix<double>& x) {
-          Matrix<double> z = x * w.leftCols(x.cols()).transpose();
+          Matrix<double> z = product(x, w.leftCols(x.cols()).transpose());
           z.rowwise() += w.col(x.cols()).transpose();
           z.array() = z.array() / deviation - code.threshold;
           f(z.data(), z.data(), static_cast<double*>(nullptr), z.size());

@@ -1,11 +1,10 @@
 #include <evengrad/init/initializer.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/init/mean_field.hpp>
 #include <evengrad/init/recommend.hpp>
-
-#include <Eigen/QR>
 
 #include <cmath>
 #include <map>
@@ -367,10 +366,9 @@ Matrix<double> orthogonal(Index rows, Index cols, Rng rng) {
   const Index larger = std::max(rows, cols), smaller = std::min(rows, cols);
   Matrix<double> gaussian(larger, smaller);
   rng.fill_normal(std::span<double>(gaussian.data(), static_cast<std::size_t>(gaussian.size())));
-  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(gaussian);
-  Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(larger, smaller);
+  auto [q, r] = factorize(std::move(gaussian));
   for (Index c = 0; c < smaller; ++c) {
-    if (qr.matrixQR()(c, c) < 0) q.col(c) = -q.col(c);
+    if (r(c, c) < 0) q.col(c) = -q.col(c);
   }
   if (rows >= cols) return q;
   return q.transpose();

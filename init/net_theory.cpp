@@ -1,9 +1,7 @@
 #include <evengrad/init/net_theory.hpp>
 
-#include <evengrad/core/kernels/kernels.hpp>
+#include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/init/batch_moments.hpp>
-
-#include <Eigen/QR>
 
 #include <algorithm>
 #include <cmath>
@@ -202,16 +200,6 @@ namespace {
 // Columns are inputs, rows are units.
 using Columns = Eigen::MatrixXd;
 
-struct Factors {
-  Columns q, r;  // orthonormal columns, upper triangle
-};
-
-Factors factorize(const Columns& x) {
-  const Eigen::HouseholderQR<Columns> qr(x);
-  const Index m = x.cols();
-  return {qr.householderQ() * Columns::Identity(x.rows(), m), qr.matrixQR().topRows(m).triangularView<Eigen::Upper>()};
-}
-
 Columns normal(Index rows, Index cols, Rng& rng) {
   Columns x(rows, cols);
   rng.fill_normal(std::span(x.data(), static_cast<std::size_t>(x.size())));
@@ -251,11 +239,11 @@ Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index
     step.orthogonal = draws.weight.distribution == Distribution::orthogonal;
     step.skip = net.skips(l);
     step.scale = step.orthogonal ? draws.weight.scale : std::sqrt(weight_variance(draws.weight, role));
-    const Factors factors = factorize(h);
+    const Qr factors = factorize(h);
     step.basis = factors.q;
     step.images = normal(net.width, inputs, rng);
     if (step.orthogonal) step.images = factorize(step.images).q;
-    Columns z = step.scale * step.images * factors.r;
+    Columns z = step.scale * product(step.images, factors.r);
     const bool constant_bias = draws.bias.distribution == Distribution::constant;
     const Columns bias = constant_bias ? Columns::Ones(net.width, 1) : normal(net.width, 1, rng);
     z.colwise() += draws.bias.scale * bias.col(0);
@@ -276,26 +264,15 @@ Walk walk(const NetOptions& net, const std::vector<LayerDraws>& all_draws, Index
     if (!last) at_z = step.slopes.cwiseProduct(at_output);
     result.gradient[i] = at_z.colwise().squaredNorm() / static_cast<double>(net.width);
     if (i == 0) break;
-    const Columns known = step.images.transpose() * at_z;
-    const Columns unknown = step.orthogonal ? Columns(at_z - step.images * known) : at_z;
+    const Columns known = product(step.images.transpose(), at_z);
+    const Columns unknown = step.orthogonal ? Columns(at_z - product(step.images, known)) : at_z;
     Columns fresh = normal(step.basis.rows(), inputs, rng);
-    fresh -= step.basis * (step.basis.transpose() * fresh);
+    fresh -= product(step.basis, product(step.basis.transpose(), fresh));
     if (step.orthogonal) fresh = factorize(fresh).q;
-    const Columns below = step.scale * (step.basis * known + fresh * factorize(unknown).r);
+    const Columns below = step.scale * (product(step.basis, known) + product(fresh, factorize(unknown).r));
     at_output = step.skip && !last ? Columns(at_output + below) : below;
   }
   return result;
-}
-
-// a b, or a^T b.
-Matrix<float> product(const Matrix<float>& a, const Matrix<float>& b, bool transposed) {
-  const auto& k = kernels::kernels<float>();
-  std::vector<float> packed(static_cast<std::size_t>(k.packed_size(b.rows(), b.cols())));
-  Matrix<float> out(transposed ? a.cols() : a.rows(), b.cols());
-  const kernels::Left<float> left{a.data(), transposed ? 1 : a.cols(), transposed ? a.cols() : 1};
-  const auto panels = k.pack({b.data(), b.cols(), 1}, out.rows(), b.rows(), b.cols(), packed.data());
-  k.product(left, b.rows(), panels, {}, {out.data(), out.rows(), out.cols(), out.cols()});
-  return out;
 }
 
 // As walk(), of all inputs and with batch normalization. Rows are units.
@@ -326,7 +303,7 @@ Walk walk_batch(const NetOptions& net, const std::vector<LayerDraws>& all_draws,
     fill(step.weight, draws.weight, layer.split("weight"));
     Matrix<float> bias(1, net.width);
     fill(bias, draws.bias, layer.split("bias"));
-    Matrix<float> z = product(step.weight, h, false);
+    Matrix<float> z = product(step.weight, h);
     z.colwise() += bias.row(0).transpose();
     result.q.push_back(mean_squares(z));
     result.cosine.push_back(mean_cosine(z));
@@ -357,7 +334,7 @@ Walk walk_batch(const NetOptions& net, const std::vector<LayerDraws>& all_draws,
     }
     result.gradient[i] = mean_squares(at_z);
     if (i == 0) break;
-    Matrix<float> below = product(step.weight, at_z, true);
+    Matrix<float> below = product(step.weight.transpose(), at_z);
     if (step.skip && !last) below += at_output;
     at_output = std::move(below);
   }
