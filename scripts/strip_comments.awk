@@ -1,5 +1,12 @@
-# Prints the code of C++ or TypeScript files without comments, line for line, as file:line:code. Strings stay.
+# Prints the code of C++, TypeScript or Python files without comments (and docstrings), line for line, as file:line:code. Strings stay.
 FNR == 1 { in_comment = 0 }
+FILENAME ~ /\.py$/ {
+  quotes = gsub(/"""/, "&")
+  docstring = in_comment || /^ *"""/
+  if (quotes % 2 && docstring) in_comment = !in_comment
+  print FILENAME ":" FNR ":" (docstring || /^ *#/ ? "" : $0)
+  next
+}
 {
   rest = $0
   code = ""

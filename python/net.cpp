@@ -1,0 +1,259 @@
+// A net that Python trains: options, fit, predict, parameters that share memory with NumPy.
+#include "bindings.hpp"
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/training/model_file.hpp>
+#include <evengrad/training/predict.hpp>
+#include <evengrad/training/setup.hpp>
+#include <evengrad/training/trainer.hpp>
+
+#include <chrono>
+
+namespace evengrad::python {
+
+namespace {
+
+using Inputs = nb::ndarray<const float, nb::ndim<2>, nb::c_contig>;
+using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig>;
+
+Matrix<float> to_matrix(const Inputs& x) {
+  return Eigen::Map<const Matrix<float>>(x.data(), static_cast<Index>(x.shape(0)), static_cast<Index>(x.shape(1)));
+}
+
+Dataset<float> classes_of(const Inputs& x, const Labels& labels, Index classes) {
+  Dataset<float> data{.name = "python", .inputs = to_matrix(x), .classes = classes};
+  data.labels.assign(labels.data(), labels.data() + labels.shape(0));
+  if (x.shape(0) > 0) check(data);  // validation data may be none
+  return data;
+}
+
+Dataset<float> targets_of(const Inputs& x, const Inputs& targets) {
+  Dataset<float> data{
+      .name = "python", .task = Task::regression, .inputs = to_matrix(x), .targets = to_matrix(targets)};
+  if (x.shape(0) > 0) check(data);
+  return data;
+}
+
+nb::dict to_dict(const Metrics& metrics) {
+  nb::dict dict;
+  dict["loss"] = metrics.loss;
+  if (metrics.accuracy) dict["accuracy"] = *metrics.accuracy;
+  return dict;
+}
+
+// Whether Ctrl-C was pressed, asked ten times a second at most.
+class Interrupt {
+ public:
+  bool operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return raised_;
+    next_ = now + std::chrono::milliseconds(100);
+    const nb::gil_scoped_acquire gil;
+    raised_ = PyErr_CheckSignals() != 0;
+    return raised_;
+  }
+  bool raised() const { return raised_; }
+
+ private:
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+  bool raised_ = false;
+};
+
+class Net {
+ public:
+  explicit Net(const nb::dict& options) {
+    for (const auto& [key, value] : options) set(nb::cast<std::string>(key), value);
+    // Wrong words are refused before there are data.
+    mlp_options(setup_, 1, 1);
+    if (setup_.init != "lsuv") initializer(setup_.init == "auto" ? "he" : setup_.init);
+  }
+
+  void set(const std::string& key, const nb::handle& value) {
+    TrainerOptions& trainer = setup_.trainer;
+    const auto number = [&] { return nb::cast<double>(value); };
+    if (key == "hidden")
+      setup_.hidden = nb::cast<std::string>(value);
+    else if (key == "activation")
+      setup_.activation = nb::cast<std::string>(value);
+    else if (key == "init")
+      setup_.init = nb::cast<std::string>(value);
+    else if (key == "norm")
+      setup_.norm = nb::cast<std::string>(value);
+    else if (key == "dropout")
+      setup_.dropout = number();
+    else if (key == "residual")
+      setup_.residual = nb::cast<bool>(value);
+    else if (key == "optimizer")
+      trainer.optimizer.name = nb::cast<std::string>(value);
+    else if (key == "lr")
+      trainer.optimizer.learning_rate = number();
+    else if (key == "weight_decay")
+      trainer.optimizer.weight_decay = number();
+    else if (key == "momentum")
+      trainer.optimizer.momentum = number();
+    else if (key == "beta1")
+      trainer.optimizer.beta1 = number();
+    else if (key == "beta2")
+      trainer.optimizer.beta2 = number();
+    else if (key == "eps")
+      trainer.optimizer.eps = number();
+    else if (key == "schedule")
+      trainer.schedule = nb::cast<std::string>(value);
+    else if (key == "loss")
+      trainer.loss = nb::cast<std::string>(value);
+    else if (key == "label_smoothing")
+      trainer.label_smoothing = number();
+    else if (key == "clip_norm")
+      trainer.clip_norm = number();
+    else if (key == "batch_size")
+      trainer.batch_size = nb::cast<Index>(value);
+    else if (key == "epochs")
+      trainer.epochs = nb::cast<std::int64_t>(value);
+    else if (key == "shuffle")
+      trainer.shuffle = nb::cast<bool>(value);
+    else if (key == "threads")
+      trainer.threads = nb::cast<int>(value);
+    else if (key == "seed")
+      trainer.seed = nb::cast<std::uint64_t>(value);
+    else
+      throw UsageError(unknown_name(
+          "option", key,
+          {"hidden",       "activation", "init",   "norm",    "dropout", "residual", "optimizer", "lr",
+           "weight_decay", "momentum",   "beta1",  "beta2",   "eps",     "schedule", "loss",      "label_smoothing",
+           "clip_norm",    "batch_size", "epochs", "shuffle", "threads", "seed"}));
+  }
+
+  // Trains; a net without weights is built and initialized first. on_epoch returns false to stop.
+  nb::dict fit(const Dataset<float>& train, const Dataset<float>& test, const nb::object& on_epoch) {
+    Interrupt interrupt;
+    bool failed = false;
+    TrainResult result;
+    {
+      const nb::gil_scoped_release released;
+      if (!model_) {
+        model_ = std::make_unique<Mlp<float>>(
+            mlp_options(setup_, train.features(), required_outputs(train, setup_.trainer.loss)));
+        initialize(*model_, setup_, train);
+      }
+      task_ = train.task;
+      Trainer<float> trainer(*model_, train, test, setup_.trainer);
+      trainer.stop = std::ref(interrupt);
+      trainer.on_epoch = [&](const EpochReport& report) {
+        const nb::gil_scoped_acquire gil;
+        try {
+          if (on_epoch.is_none()) return true;
+          const nb::object test_metrics = report.test ? nb::object(to_dict(*report.test)) : nb::none();
+          return on_epoch(report.epoch, to_dict(report.train), test_metrics).ptr() != Py_False;
+        } catch (nb::python_error& error) {
+          error.restore();
+          failed = true;
+          return false;
+        }
+      };
+      result = trainer.run();
+    }
+    if (failed || interrupt.raised()) throw nb::python_error();
+    nb::dict dict = to_dict(result.train);
+    dict["steps"] = result.steps;
+    dict["epochs"] = result.epochs;
+    dict["seconds"] = result.seconds;
+    if (result.test) dict["test"] = to_dict(*result.test);
+    return dict;
+  }
+
+  Mlp<float>& model() {
+    if (!model_) throw UsageError("this net has no weights yet: call fit() or build() first");
+    return *model_;
+  }
+
+  void build(Index inputs, Index outputs, bool classification) {
+    task_ = classification ? Task::classification : Task::regression;
+    model_ = std::make_unique<Mlp<float>>(mlp_options(setup_, inputs, outputs));
+    Dataset<float> nothing{.inputs = Matrix<float>::Zero(1, inputs)};
+    if (setup_.init == "lsuv") throw UsageError("init lsuv measures on data: call fit()");
+    initialize(*model_, setup_, nothing);
+  }
+
+  nb::dict evaluate(const Dataset<float>& data) {
+    Mlp<float>& net = model();
+    const Dataset<float> none{.task = data.task, .inputs = Matrix<float>(0, data.features()), .classes = data.classes};
+    Trainer<float> trainer(net, data, none, setup_.trainer);
+    return to_dict(trainer.evaluate(data));
+  }
+
+  Array<double> predict(const Inputs& x) {
+    if (static_cast<Index>(x.shape(1)) != model().options().inputs) {
+      throw ShapeError(
+          text("predict: x is (", x.shape(0), ", ", x.shape(1), "), expected ", model().options().inputs, " columns"));
+    }
+    Matrix<double> result;
+    {
+      const nb::gil_scoped_release released;
+      result = evengrad::predict<float>(model(), to_matrix(x), task_);
+    }
+    return to_numpy(std::move(result));
+  }
+
+  void save(const std::string& path) { save_model<float>(path, model(), {.name = "python", .task = task_}); }
+
+  void load(const std::string& path) {
+    SavedModel<float> saved = load_model<float>(path);
+    task_ = saved.data.task;
+    model_ = std::make_unique<Mlp<float>>(std::move(saved.model));
+  }
+
+  TrainingSetup setup_;
+  Task task_ = Task::classification;
+  std::unique_ptr<Mlp<float>> model_;
+};
+
+}  // namespace
+
+void bind_net(nb::module_& m) {
+  nb::class_<Net>(m, "Net")
+      .def(nb::init<const nb::dict&>(), "options"_a)
+      .def("set", &Net::set, "option"_a, "value"_a)
+      .def("build", &Net::build, "inputs"_a, "outputs"_a, "classification"_a)
+      .def(
+          "fit_classes",
+          [](Net& net, const Inputs& x, const Labels& y, Index classes, const Inputs& test_x, const Labels& test_y,
+             const nb::object& on_epoch) {
+            return net.fit(classes_of(x, y, classes), classes_of(test_x, test_y, classes), on_epoch);
+          },
+          "x"_a, "labels"_a, "classes"_a, "test_x"_a, "test_labels"_a, "on_epoch"_a.none())
+      .def(
+          "fit_targets",
+          [](Net& net, const Inputs& x, const Inputs& y, const Inputs& test_x, const Inputs& test_y,
+             const nb::object& on_epoch) { return net.fit(targets_of(x, y), targets_of(test_x, test_y), on_epoch); },
+          "x"_a, "targets"_a, "test_x"_a, "test_targets"_a, "on_epoch"_a.none())
+      .def("evaluate_classes", [](Net& net, const Inputs& x, const Labels& y,
+                                  Index classes) { return net.evaluate(classes_of(x, y, classes)); })
+      .def("evaluate_targets",
+           [](Net& net, const Inputs& x, const Inputs& y) { return net.evaluate(targets_of(x, y)); })
+      .def("predict", &Net::predict, "x"_a)
+      .def("save", &Net::save, "path"_a)
+      .def("load", &Net::load, "path"_a)
+      .def_prop_ro("classification", [](const Net& net) { return net.task_ == Task::classification; })
+      .def_prop_ro("built", [](const Net& net) { return net.model_ != nullptr; })
+      .def_prop_ro("shape",
+                   [](Net& net) {
+                     std::vector<Index> shape{net.model().options().inputs};
+                     for (const Index width : net.model().options().hidden) shape.push_back(width);
+                     shape.push_back(net.model().options().outputs);
+                     return shape;
+                   })
+      .def("state_dict", [](nb::handle self) {
+        nb::dict dict;
+        nb::cast<Net&>(self).model().visit(Path(), [&](const Path& path, Parameter<float>& parameter) {
+          Matrix<float>& value = parameter.value;
+          const auto rows = static_cast<std::size_t>(value.rows()), cols = static_cast<std::size_t>(value.cols());
+          const std::size_t shape[] = {rows, cols}, flat[] = {rows * cols};
+          const bool matrix = parameter.rank == 2;
+          dict[path.str().c_str()] =
+              nb::ndarray<nb::numpy, float>(value.data(), matrix ? 2 : 1, matrix ? shape : flat, self);
+        });
+        return dict;
+      });
+}
+
+}  // namespace evengrad::python
