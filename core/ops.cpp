@@ -8,8 +8,8 @@ namespace evengrad {
 
 namespace {
 
-// Below this many multiply-adds one thread works alone: a product of 6.4 million (64 x 784 by 784 x 128) takes 1.15 times
-// as long on two cores that share no cache, since each fetches what the other wrote; those of 512 units gain.
+// Below this many multiply-adds one thread works alone: a product of 6.4 million (64 x 784 by 784 x 128) takes 1.15
+// times as long on two cores that share no cache, since each fetches what the other wrote; those of 512 units gain.
 constexpr Index work_for_threads = 8'000'000;
 // Numbers of a tile: the product leaves them in the second-level cache for the activation to pick up.
 constexpr Index tile_numbers = 32 * 1024;
@@ -35,8 +35,8 @@ S* room_for(Arena& arena, Index k, Index n) {
 // Columns of the right factor (k, n) of a product with m rows, in their part of the room for all.
 template <Real S>
 kernels::Panels<S> pack_columns(kernels::Right<S> right, Index m, Index k, Part columns, S* room) {
-  return kernels::kernels<S>().pack({right.data + columns.begin * right.col_stride, right.row_stride, right.col_stride}, m,
-                                    k, columns.size(), room + columns.begin * k);
+  return kernels::kernels<S>().pack({right.data + columns.begin * right.col_stride, right.row_stride, right.col_stride},
+                                    m, k, columns.size(), room + columns.begin * k);
 }
 
 // Columns of out (M, N) = left (M, K) * right (K, N).
@@ -55,11 +55,6 @@ void multiply_matrices(ThreadPool& pool, Arena& arena, kernels::Left<S> left, In
   const int pieces = pieces_of(pool, m * k * n);
   pool.run(pieces, [&](int i) { multiply_columns(left, m, k, n, right, columns_of<S>(n, i, pieces), room, out); });
   arena.release(mark);
-}
-
-template <Real S>
-void require_one_net(std::string_view op, const Var<S>& x) {
-  if (x.shape().nets != 1) throw ShapeError(text("[", op, "] works on one net at a time, got ", x.shape()));
 }
 
 }  // namespace
@@ -122,7 +117,8 @@ void Affine<S>::pull(Pull<S>& step) const {
     const Part of_out = columns_of<S>(out, i, pieces);
     const kernels::View<const S> given{gradient.data() + of_out.begin, batch, of_out.size(), out};
     if (derivative && wants_bias) {
-      kernel.multiply_and_sum(given, derivative + of_out.begin, gz + of_out.begin, db.data + of_out.begin, db.accumulate);
+      kernel.multiply_and_sum(given, derivative + of_out.begin, gz + of_out.begin, db.data + of_out.begin,
+                              db.accumulate);
     } else if (derivative) {
       const Part rows = part_of(batch, i, pieces);
       kernel.multiply(gradient.data() + rows.begin * out, derivative + rows.begin * out, gz + rows.begin * out,
@@ -137,30 +133,30 @@ void Affine<S>::pull(Pull<S>& step) const {
     if (wants_weight) {  // dW (O, I) = gz^T x: the sum over the batch runs in its order
       const Part rows = part_of(out, i, pieces);
       kernel.product({gz + rows.begin, 1, out}, batch,
-                     {packed[0].data, packed[0].step, packed[0].stride, packed[pieces - 1].last}, {nullptr, dw.accumulate},
-                     {dw.data + rows.begin * in, rows.size(), in, in});
+                     {packed[0].data, packed[0].step, packed[0].stride, packed[pieces - 1].last},
+                     {nullptr, dw.accumulate}, {dw.data + rows.begin * in, rows.size(), in, in});
     }
     if (wants_input) {  // dx (B, I) = gz W
-      multiply_columns<S>({gz, out, 1}, batch, out, in, {weight.data(), in, 1}, columns_of<S>(in, i, pieces), input_room,
-                          dx);
+      multiply_columns<S>({gz, out, 1}, batch, out, in, {weight.data(), in, 1}, columns_of<S>(in, i, pieces),
+                          input_room, dx);
     }
   });
 }
 
 template <Real S>
 Var<S> affine(const Var<S>& x, const Var<S>& weight, const Var<S>& bias, const Activation& f) {
-  require_one_net("affine", x);
   const Shape in = x.shape(), w = weight.shape();
+  const Index outputs = w.matrix_rows();
   if (in.cols != w.cols) {
     throw ShapeError(text("[affine] input is ", in, ", weight is ", w, ": the input's columns (", in.cols,
                           ") must equal the weight's (", w.cols, ")"));
   }
-  if (bias && bias.shape() != Shape{1, w.rows}) {
-    throw ShapeError(text("[affine] weight is ", w, ", bias is ", bias.shape(), ": expected ", Shape{1, w.rows}));
+  if (bias && bias.shape() != Shape{1, outputs}) {
+    throw ShapeError(text("[affine] weight is ", w, ", bias is ", bias.shape(), ": expected ", Shape{1, outputs}));
   }
   const Affine<S> op{&f, static_cast<bool>(bias)};
-  return bias ? x.tape().record(op, {in.rows, w.rows}, {x, weight, bias})
-              : x.tape().record(op, {in.rows, w.rows}, {x, weight});
+  const Shape out = in.with_cols(outputs);
+  return bias ? x.tape().record(op, out, {x, weight, bias}) : x.tape().record(op, out, {x, weight});
 }
 
 // ---- activate -----------------------------------------------------------------------------------------------------
@@ -208,7 +204,6 @@ void MatMul<S>::pull(Pull<S>& step) const {
 
 template <Real S>
 Var<S> matmul(const Var<S>& a, const Var<S>& b) {
-  require_one_net("matmul", a);
   if (a.cols() != b.rows()) {
     throw ShapeError(text("[matmul] ", a.shape(), " times ", b.shape(), ": the left one's columns (", a.cols(),
                           ") must equal the right one's rows (", b.rows(), ")"));
@@ -233,11 +228,12 @@ void AddScaled<S>::pull(Pull<S>& step) const {
   const ConstMap<S> gradient = step.gradient();
   step.add(0, gradient);
   if (!step.wants(1)) return;
-  if (step.shape(1).rows == gradient.rows()) {
+  if (step.shape(1).matrix_rows() == gradient.rows()) {
     step.add(1, factor * gradient);
   } else {
     S* sums = step.scratch(gradient.cols());
-    kernels::kernels<S>().column_sums({gradient.data(), gradient.rows(), gradient.cols(), gradient.cols()}, sums, false);
+    kernels::kernels<S>().column_sums({gradient.data(), gradient.rows(), gradient.cols(), gradient.cols()}, sums,
+                                      false);
     step.add(1, factor * ConstMap<S>(sums, 1, gradient.cols()));
   }
 }
@@ -274,12 +270,12 @@ void Sum<S>::forward(Forward<S>& step) {
 template <Real S>
 void Sum<S>::pull(Pull<S>& step) const {
   const S each = static_cast<S>(factor * static_cast<double>(step.gradient()(0, 0)));
-  step.add(0, Matrix<S>::Constant(step.shape(0).rows, step.shape(0).cols, each));
+  step.add(0, Matrix<S>::Constant(step.shape(0).matrix_rows(), step.shape(0).cols, each));
 }
 
 template <Real S>
 Var<S> add_scaled(std::string_view op, const Var<S>& a, const Var<S>& b, double factor) {
-  const bool row = b.rows() == 1 && b.cols() == a.cols() && b.shape().nets == a.shape().nets;
+  const bool row = b.rows() == 1 && b.cols() == a.cols();
   if (a.shape() != b.shape() && !row) {
     throw ShapeError(text("[", op, "] the left one is ", a.shape(), ", the right one ", b.shape(),
                           ": expected the same shape or one row of ", a.cols()));
@@ -313,32 +309,30 @@ Var<S> scale(const Var<S>& x, double factor) {
 
 template <Real S>
 Var<S> sum(const Var<S>& x) {
-  require_one_net("sum", x);
   return x.tape().record(Sum<S>{1.0}, {1, 1}, {x});
 }
 
 template <Real S>
 Var<S> mean(const Var<S>& x) {
-  require_one_net("mean", x);
   return x.tape().record(Sum<S>{1.0 / static_cast<double>(x.shape().size())}, {1, 1}, {x});
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                                  \
-  template struct Affine<S>;                                                                     \
-  template struct Activate<S>;                                                                   \
-  template struct MatMul<S>;                                                                     \
-  template struct AddScaled<S>;                                                                  \
-  template struct Multiply<S>;                                                                   \
-  template struct Scale<S>;                                                                      \
-  template struct Sum<S>;                                                                        \
-  template Var<S> affine(const Var<S>&, const Var<S>&, const Var<S>&, const Activation&);        \
-  template Var<S> activate(const Var<S>&, const Activation&);                                    \
-  template Var<S> matmul(const Var<S>&, const Var<S>&);                                          \
-  template Var<S> operator+(const Var<S>&, const Var<S>&);                                       \
-  template Var<S> operator-(const Var<S>&, const Var<S>&);                                       \
-  template Var<S> operator*(const Var<S>&, const Var<S>&);                                       \
-  template Var<S> scale(const Var<S>&, double);                                                  \
-  template Var<S> sum(const Var<S>&);                                                            \
+#define EVENGRAD_INSTANTIATE(S)                                                           \
+  template struct Affine<S>;                                                              \
+  template struct Activate<S>;                                                            \
+  template struct MatMul<S>;                                                              \
+  template struct AddScaled<S>;                                                           \
+  template struct Multiply<S>;                                                            \
+  template struct Scale<S>;                                                               \
+  template struct Sum<S>;                                                                 \
+  template Var<S> affine(const Var<S>&, const Var<S>&, const Var<S>&, const Activation&); \
+  template Var<S> activate(const Var<S>&, const Activation&);                             \
+  template Var<S> matmul(const Var<S>&, const Var<S>&);                                   \
+  template Var<S> operator+(const Var<S>&, const Var<S>&);                                \
+  template Var<S> operator-(const Var<S>&, const Var<S>&);                                \
+  template Var<S> operator*(const Var<S>&, const Var<S>&);                                \
+  template Var<S> scale(const Var<S>&, double);                                           \
+  template Var<S> sum(const Var<S>&);                                                     \
   template Var<S> mean(const Var<S>&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

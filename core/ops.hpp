@@ -1,5 +1,6 @@
-// The ops of the engine. Each is one struct: forward, what it saves, and pull (its gradient) side by side, recorded by a
-// free function. Shapes are (batch, features); B is the batch, I and O a layer's inputs and outputs.
+// The ops of the engine. Each is one struct: forward, what it saves, and pull (its gradient) side by side, recorded by
+// a free function. Shapes are those in memory, (rows, features): B is the batch, or batch * time; I and O are a layer's
+// inputs and outputs. The result has the samples, height and width and lengths of the first input.
 #pragma once
 
 #include <evengrad/core/activation.hpp>

@@ -5,9 +5,19 @@
 
 namespace evengrad {
 
+Index Shape::counted_rows() const {
+  if (!lengths) return matrix_rows();
+  Index count = 0;
+  for (Index block = 0; block < blocks; ++block) count += lengths[block];
+  return count;
+}
+
 std::string to_string(const Shape& shape) {
-  if (shape.nets == 1) return text("(", shape.rows, ", ", shape.cols, ")");
-  return text("(", shape.nets, " nets, ", shape.rows, ", ", shape.cols, ")");
+  if (shape.is_image()) {
+    return text("(", shape.blocks, ", ", shape.height, " x ", shape.width, ", ", shape.cols, ")");
+  }
+  if (shape.rows == 1) return text("(", shape.blocks, ", ", shape.cols, ")");
+  return text("(", shape.blocks, ", ", shape.rows, ", ", shape.cols, ")");
 }
 
 // ---- Var ----------------------------------------------------------------------------------------------------------
@@ -25,8 +35,7 @@ Shape Var<S>::shape() const {
 
 template <Real S>
 ConstMap<S> Var<S>::value() const {
-  const Node<S>& node = tape().node(*this);
-  return {node.value, node.shape.rows, node.shape.cols * node.shape.nets};
+  return value_of(tape().node(*this));
 }
 
 template <Real S>
@@ -44,7 +53,8 @@ struct Gradients<S>::Storage {
     Index offset = -1;  // into numbers; -1 where no gradient is wanted
     bool touched = false;
     std::uint64_t parameter_id = 0;
-    Shape shape;
+    Index rows = 0, cols = 0;   // of the matrix
+    std::uint32_t storage = 0;  // the slot that holds the gradient and is touched: another one's for a reshape
   };
   std::vector<Slot> slots;                // a slot a node
   std::vector<std::uint32_t> parameters;  // the nodes that are parameters, in the order of recording
@@ -85,7 +95,7 @@ Gradients<S>::~Gradients() {
 }
 
 template <Real S>
-S* Gradients<S>::data(const Parameter<S>& parameter, Shape& shape) const {
+S* Gradients<S>::data(const Parameter<S>& parameter) const {
   const Storage& store = *storage_;
   const std::size_t count = store.parameters.size();
   for (std::size_t step = 0; step < count; ++step) {
@@ -94,7 +104,6 @@ S* Gradients<S>::data(const Parameter<S>& parameter, Shape& shape) const {
     if (slot.parameter_id != parameter.id.value()) continue;
     store.next_parameter = i + 1;
     if (!slot.touched) return nullptr;
-    shape = slot.shape;
     return const_cast<S*>(store.numbers.data()) + slot.offset;
   }
   return nullptr;
@@ -102,16 +111,14 @@ S* Gradients<S>::data(const Parameter<S>& parameter, Shape& shape) const {
 
 template <Real S>
 MutableMap<S> Gradients<S>::find(const Parameter<S>& parameter) {
-  Shape shape;
-  S* numbers = data(parameter, shape);
-  return {numbers, shape.rows, shape.cols * shape.nets};
+  S* numbers = data(parameter);
+  return {numbers, numbers ? parameter.value.rows() : 0, numbers ? parameter.value.cols() : 0};
 }
 
 template <Real S>
 ConstMap<S> Gradients<S>::find(const Parameter<S>& parameter) const {
-  Shape shape;
-  const S* numbers = data(parameter, shape);
-  return {numbers, shape.rows, shape.cols * shape.nets};
+  const S* numbers = data(parameter);
+  return {numbers, numbers ? parameter.value.rows() : 0, numbers ? parameter.value.cols() : 0};
 }
 
 template <Real S>
@@ -126,9 +133,10 @@ ConstMap<S> Gradients<S>::of(const Parameter<S>& parameter) const {
 
 template <Real S>
 ConstMap<S> Gradients<S>::node(std::size_t index) const {
-  if (index >= storage_->slots.size() || !storage_->slots[index].touched) return {nullptr, 0, 0};
-  const auto& slot = storage_->slots[index];
-  return {storage_->numbers.data() + slot.offset, slot.shape.rows, slot.shape.cols * slot.shape.nets};
+  const auto& slots = storage_->slots;
+  if (index >= slots.size() || !slots[slots[index].storage].touched) return {nullptr, 0, 0};
+  const auto& slot = slots[index];
+  return {storage_->numbers.data() + slot.offset, slot.rows, slot.cols};
 }
 
 template <Real S>
@@ -165,27 +173,61 @@ std::uint32_t Tape<S>::add_node(std::string_view op, const Shape& shape, std::sp
   bool needs_gradient = false;
   for (const Var<S>& input : inputs) needs_gradient |= this->node(input).needs_gradient;
   const S* value = arena_.template allocate<S>(static_cast<std::size_t>(shape.size()));
-  Node<S>& node = nodes_.emplace_back();  // written in place: nothing throws from here on
+  const std::uint32_t index = add_leaf(op, shape, value);  // written in place: nothing throws from here on
+  Node<S>& node = nodes_[index];
+  node.needs_gradient = needs_gradient;
+  node.input_count = static_cast<std::uint8_t>(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) node.inputs[i] = inputs[i].index_;
+  return index;
+}
+
+template <Real S>
+std::uint32_t Tape<S>::add_leaf(std::string_view op, const Shape& shape, const S* value) {
+  const auto index = static_cast<std::uint32_t>(nodes_.size());
+  Node<S>& node = nodes_.emplace_back();
   node.op = op;
   node.scope = scope_;
   node.shape = shape;
   node.value = value;
-  node.needs_gradient = needs_gradient;
-  node.input_count = static_cast<std::uint8_t>(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) node.inputs[i] = inputs[i].index_;
-  return static_cast<std::uint32_t>(nodes_.size() - 1);
+  node.storage = index;
+  return index;
 }
 
 template <Real S>
-Var<S> Tape<S>::constant(Index rows, Index cols, FunctionRef<void(MutableMap<S>)> fill) {
-  const std::uint32_t index = add_node("constant", {rows, cols}, {});
-  fill(MutableMap<S>(const_cast<S*>(nodes_[index].value), rows, cols));
+Shape Tape<S>::kept(Shape shape) {
+  if (!shape.lengths) return shape;
+  auto* copy = arena_.template allocate<std::int32_t>(static_cast<std::size_t>(shape.blocks));
+  for (Index i = 0; i < shape.blocks; ++i) {
+    if (shape.lengths[i] < 1 || shape.lengths[i] > shape.rows) {
+      throw ShapeError(text("length ", shape.lengths[i], " of sequence ", i, " is outside [1, ", shape.rows, "]"));
+    }
+    copy[i] = shape.lengths[i];
+  }
+  shape.lengths = copy;
+  return shape;
+}
+
+namespace {
+
+void require_size(std::string_view what, Index rows, Index cols, const Shape& shape) {
+  if (rows == shape.matrix_rows() && cols == shape.cols) return;
+  throw ShapeError(text("[", what, "] a matrix ", Shape{rows, cols}, " was given the shape ", shape, ": expected ",
+                        shape.matrix_rows(), " rows of ", shape.cols));
+}
+
+}  // namespace
+
+template <Real S>
+Var<S> Tape<S>::constant(const Shape& shape, FunctionRef<void(MutableMap<S>)> fill) {
+  const std::uint32_t index = add_node("constant", kept(shape), {});
+  fill(MutableMap<S>(const_cast<S*>(nodes_[index].value), shape.matrix_rows(), shape.cols));
   return {this, index, generation_};
 }
 
 template <Real S>
-Var<S> Tape<S>::constant(const MatrixRef<S>& x) {
-  return constant(x.rows(), x.cols(), [&](MutableMap<S> map) {
+Var<S> Tape<S>::constant(const MatrixRef<S>& x, const Shape& shape) {
+  require_size("constant", x.rows(), x.cols(), shape);
+  return constant(shape, [&](MutableMap<S> map) {
     if (x.outerStride() == x.cols()) {
       std::copy_n(x.data(), x.size(), map.data());  // one block: Eigen would go row by row
     } else {
@@ -195,21 +237,35 @@ Var<S> Tape<S>::constant(const MatrixRef<S>& x) {
 }
 
 template <Real S>
-Var<S> Tape<S>::view(ConstMap<S> x) {
-  Node<S>& node = nodes_.emplace_back();
-  node.op = "constant";
-  node.scope = scope_;
-  node.shape = {x.rows(), x.cols()};
-  node.value = x.data();
-  return {this, static_cast<std::uint32_t>(nodes_.size() - 1), generation_};
+Var<S> Tape<S>::view(ConstMap<S> x, const Shape& shape) {
+  require_size("view", x.rows(), x.cols(), shape);
+  return {this, add_leaf("constant", kept(shape), x.data()), generation_};
 }
 
 template <Real S>
-Var<S> Tape<S>::variable(const MatrixRef<S>& x) {
-  const Var<S> var = constant(x);
+Var<S> Tape<S>::variable(const MatrixRef<S>& x, const Shape& shape) {
+  const Var<S> var = constant(x, shape);
   nodes_[var.index_].op = "variable";
   nodes_[var.index_].needs_gradient = true;
   return var;
+}
+
+template <Real S>
+Var<S> Tape<S>::reshape(const Var<S>& x, const Shape& shape) {
+  const Node<S>& from = node(x);
+  if (from.shape.size() != shape.size()) {
+    throw ShapeError(text("[reshape] ", from.shape, " has ", from.shape.size(), " numbers, ", shape, " has ",
+                          shape.size(), ": expected as many"));
+  }
+  const S* value = from.value;
+  const bool needs_gradient = from.needs_gradient;
+  const std::uint32_t storage = from.storage, index = add_leaf("reshape", kept(shape), value);
+  Node<S>& node = nodes_[index];
+  node.needs_gradient = needs_gradient;
+  node.storage = storage;
+  node.input_count = 1;
+  node.inputs[0] = x.index_;
+  return {this, index, generation_};
 }
 
 template <Real S>
@@ -221,14 +277,11 @@ Var<S> Tape<S>::parameter(const Parameter<S>& parameter) {
     if (nodes_[i].parameter_id == id) return {this, i, generation_};
   }
   newest_parameter_ = std::max(newest_parameter_, id);
-  Node<S>& node = nodes_.emplace_back();
-  node.op = "parameter";
-  node.scope = scope_;
-  node.shape = {parameter.value.rows(), parameter.value.cols()};
-  node.value = parameter.value.data();
-  node.needs_gradient = parameter.trainable;
-  node.parameter_id = id;
-  return {this, static_cast<std::uint32_t>(nodes_.size() - 1), generation_};
+  const std::uint32_t index =
+      add_leaf("parameter", {parameter.value.rows(), parameter.value.cols()}, parameter.value.data());
+  nodes_[index].needs_gradient = parameter.trainable;
+  nodes_[index].parameter_id = id;
+  return {this, index, generation_};
 }
 
 template <Real S>
@@ -243,7 +296,7 @@ const Node<S>& Tape<S>::node(const Var<S>& var) const {
 template <Real S>
 Gradients<S> Tape<S>::backward(const Var<S>& loss) {
   const Shape& shape = node(loss).shape;
-  if (shape.rows != 1 || shape.cols != 1) {
+  if (shape.size() != 1) {
     throw ShapeError(text("[backward] expected a (1, 1) loss, got ", shape, ": reduce it with mean() or sum()"));
   }
   return run_backward(loss, nullptr);
@@ -252,7 +305,7 @@ Gradients<S> Tape<S>::backward(const Var<S>& loss) {
 template <Real S>
 Gradients<S> Tape<S>::backward(const Var<S>& output, const MatrixRef<S>& gradient) {
   const Shape& shape = node(output).shape;
-  if (gradient.rows() != shape.rows || gradient.cols() != shape.cols * shape.nets) {
+  if (gradient.rows() != shape.matrix_rows() || gradient.cols() != shape.cols) {
     throw ShapeError(
         text("[backward] the output is ", shape, ", the given gradient ", Shape{gradient.rows(), gradient.cols()}));
   }
@@ -283,8 +336,11 @@ Gradients<S> Tape<S>::run_backward(const Var<S>& output, const MatrixRef<S>* see
   Index total = 0;
   for (std::uint32_t i = 0; i <= last; ++i) {
     const Node<S>& n = nodes_[i];
-    storage->slots[i] = {n.needs_gradient ? total : -1, false, n.parameter_id, n.shape};
-    if (n.needs_gradient) total += (n.shape.size() + aligned - 1) / aligned * aligned;
+    const bool own = n.storage == i;
+    storage->slots[i] = {n.needs_gradient ? total : -1, false,        n.parameter_id,
+                         n.shape.matrix_rows(),         n.shape.cols, n.storage};
+    if (!own) storage->slots[i].offset = storage->slots[n.storage].offset;
+    if (own && n.needs_gradient) total += (n.shape.size() + aligned - 1) / aligned * aligned;
     if (n.parameter_id) storage->parameters.push_back(i);
   }
   if (storage->numbers.size() < total) storage->numbers.resize(total);
@@ -292,17 +348,17 @@ Gradients<S> Tape<S>::run_backward(const Var<S>& output, const MatrixRef<S>* see
   Gradients<S> gradients(std::move(storage), home_);
   auto& slots = gradients.storage_->slots;
   const Shape& shape = nodes_[last].shape;
-  MutableMap<S> first(gradients.storage_->numbers.data() + slots[last].offset, shape.rows, shape.cols * shape.nets);
+  MutableMap<S> first(gradients.storage_->numbers.data() + slots[last].offset, shape.matrix_rows(), shape.cols);
   if (seed) {
     first = *seed;
   } else {
     first.setOnes();
   }
-  slots[last].touched = true;
+  slots[slots[last].storage].touched = true;
   const Arena::Mark mark = arena_.mark();
   Pull<S> pull(*this, gradients);
   for (std::uint32_t i = last + 1; i-- > 0;) {
-    if (!slots[i].touched || !nodes_[i].pull_) continue;
+    if (!nodes_[i].pull_ || !slots[i].touched) continue;
     pull.node_ = i;
     nodes_[i].pull_(nodes_[i].saved_, pull);
     arena_.release(mark);
@@ -350,7 +406,8 @@ ConstMap<S> Pull<S>::gradient() const {
 
 template <Real S>
 Target<S> Pull<S>::target(int input) {
-  auto& slot = gradients_.storage_->slots[node().inputs[input]];
+  auto& slots = gradients_.storage_->slots;
+  auto& slot = slots[slots[node().inputs[input]].storage];
   const Target<S> to{gradients_.storage_->numbers.data() + slot.offset, slot.touched};
   slot.touched = true;
   return to;

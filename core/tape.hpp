@@ -1,6 +1,6 @@
 // The tape: an arena of nodes in the order in which ops were called. backward() is one loop over it in reverse and
-// returns the gradients as a value. Nothing is destroyed until clear(), so every value of a step can still be read after
-// it, and in the steady state nothing is allocated.
+// returns the gradients as a value. Nothing is destroyed until clear(), so every value of a step can still be read
+// after it, and in the steady state nothing is allocated.
 //
 //   Tape<float> tape;
 //   Var<float> x = tape.constant(inputs), w = tape.parameter(weight);
@@ -28,17 +28,49 @@ class Tape;
 template <Real S>
 class Gradients;
 
-/// (nets, rows, cols); a batch of samples is (batch, features), a loss is (1, 1). nets > 1 is a batch of equal nets whose
-/// numbers lie side by side.
+/// A batch of `blocks` samples, each of `rows` rows of `cols` features: (batch, time, features), (batch, pixels,
+/// channels); a sample of a plain batch (batch, features) has one row, and so has each row of any other matrix. In
+/// memory the rows of all samples follow one another, (blocks * rows, cols), so that what works row by row never asks
+/// for more than matrix_rows() and cols. A loss is (1, 1).
 struct Shape {
-  Index rows = 0;
+  Index blocks = 0;
+  Index rows = 1;  ///< of each block
   Index cols = 0;
-  Index nets = 1;
-  Index size() const { return rows * cols * nets; }
-  friend bool operator==(const Shape&, const Shape&) = default;
+  std::int32_t height = 0, width = 0;     ///< of an image, whose rows are height * width pixels; else 0
+  const std::int32_t* lengths = nullptr;  ///< rows of each block that count, the others are padding; null: all count
+
+  constexpr Shape() = default;
+  /// A matrix: a block per row.
+  constexpr Shape(Index matrix_rows, Index columns) : blocks(matrix_rows), cols(columns) {}
+  constexpr Shape(Index samples, Index rows_of_each, Index columns)
+      : blocks(samples), rows(rows_of_each), cols(columns) {}
+  static constexpr Shape image(Index samples, Index high, Index wide, Index channels) {
+    Shape shape(samples, high * wide, channels);
+    shape.height = static_cast<std::int32_t>(high);
+    shape.width = static_cast<std::int32_t>(wide);
+    return shape;
+  }
+
+  constexpr Index matrix_rows() const { return blocks * rows; }
+  constexpr Index size() const { return matrix_rows() * cols; }
+  constexpr bool is_image() const { return height != 0; }
+  constexpr Index length(Index block) const { return lengths ? lengths[block] : rows; }
+  /// How many rows are not padding.
+  Index counted_rows() const;
+  /// The same samples and rows with another number of columns: what a row-wise layer makes of it.
+  constexpr Shape with_cols(Index columns) const {
+    Shape shape = *this;
+    shape.cols = columns;
+    return shape;
+  }
+
+  /// Lengths are not compared.
+  friend constexpr bool operator==(const Shape& a, const Shape& b) {
+    return a.blocks == b.blocks && a.rows == b.rows && a.cols == b.cols && a.height == b.height && a.width == b.width;
+  }
 };
 
-/// "(32, 64)", as errors print it.
+/// "(32, 64)", "(32, 10, 64)" or "(32, 28 x 28, 1)", as errors print it.
 std::string to_string(const Shape& shape);
 
 /// The name of a shape for an error message; an alias of text().
@@ -57,10 +89,11 @@ class Var {
 
   Tape<S>& tape() const;
   Shape shape() const;
-  Index rows() const { return shape().rows; }
+  /// Of all samples together.
+  Index rows() const { return shape().matrix_rows(); }
   Index cols() const { return shape().cols; }
 
-  /// The value, (rows, cols); it lives until the tape is cleared.
+  /// The value, (blocks * rows, cols); it lives until the tape is cleared.
   ConstMap<S> value() const;
   /// The value of a (1, 1) result. \throws ShapeError for any other shape.
   S item() const;
@@ -83,14 +116,15 @@ class Forward;
 template <Real S>
 class Pull;
 
-/// What an op is: a name, a forward that fills the output (and saves what its derivative needs), and a pull that adds to
-/// the gradients of its inputs. An op without a pull does not compile.
+/// What an op is: a name, a forward that fills the output (and saves what its derivative needs), and a pull that adds
+/// to the gradients of its inputs. An op without a pull does not compile.
 template <class O, class S>
 concept Op = requires(O op, const O& saved, Forward<S>& forward, Pull<S>& pull) {
   { O::name } -> std::convertible_to<std::string_view>;
   op.forward(forward);
   saved.pull(pull);
-} && std::is_trivially_destructible_v<O>;
+}
+&&std::is_trivially_destructible_v<O>;
 
 /// One record. Probes read these: values, saved pre-activations and derivatives, the layer they belong to.
 template <Real S>
@@ -105,12 +139,20 @@ struct Node {
   std::uint8_t input_count = 0;
   bool needs_gradient = false;
   std::uint64_t parameter_id = 0;  ///< of a parameter leaf, else 0
+  /// The node whose value and gradient this is under another shape (reshape); itself otherwise.
+  std::uint32_t storage = 0;
 
  private:
   friend class Tape<S>;
   const void* saved_ = nullptr;
   void (*pull_)(const void* saved, Pull<S>& pull) = nullptr;
 };
+
+/// A node's value, (blocks * rows, cols).
+template <Real S>
+ConstMap<S> value_of(const Node<S>& node) {
+  return {node.value, node.shape.matrix_rows(), node.shape.cols};
+}
 
 struct TapeOptions {
   bool recording = true;              ///< false: values only, for evaluation
@@ -151,7 +193,7 @@ class Gradients {
   struct Storage;
   struct Home;
   Gradients(std::unique_ptr<Storage> storage, std::shared_ptr<Home> home);
-  S* data(const Parameter<S>& parameter, Shape& shape) const;
+  S* data(const Parameter<S>& parameter) const;
 
   std::unique_ptr<Storage> storage_;
   std::shared_ptr<Home> home_;  // where the storage goes back to, so that the next step need not allocate; the threads
@@ -165,16 +207,23 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
+  // Each takes a matrix as it is, a sample per row, or in a shape of as many rows. Lengths are copied.
+
   /// A copy of x, without gradient.
-  Var<S> constant(const MatrixRef<S>& x);
+  Var<S> constant(const MatrixRef<S>& x) { return constant(x, {x.rows(), x.cols()}); }
+  Var<S> constant(const MatrixRef<S>& x, const Shape& shape);
   /// A value of this shape, without gradient, that `fill(MutableMap<S>)` writes in place.
-  Var<S> constant(Index rows, Index cols, FunctionRef<void(MutableMap<S>)> fill);
+  Var<S> constant(const Shape& shape, FunctionRef<void(MutableMap<S>)> fill);
   /// x itself (no copy), without gradient: its numbers must not change or move between this call and backward().
-  Var<S> view(ConstMap<S> x);
+  Var<S> view(ConstMap<S> x) { return view(x, {x.rows(), x.cols()}); }
+  Var<S> view(ConstMap<S> x, const Shape& shape);
   Var<S> view(const Matrix<S>& x) { return view(ConstMap<S>(x.data(), x.rows(), x.cols())); }
+  Var<S> view(const Matrix<S>& x, const Shape& shape) { return view(ConstMap<S>(x.data(), x.rows(), x.cols()), shape); }
   Var<S> view(Matrix<S>&&) = delete;  // it would be gone before it is read
+  Var<S> view(Matrix<S>&&, const Shape&) = delete;
   /// A copy of x whose gradient is wanted.
-  Var<S> variable(const MatrixRef<S>& x);
+  Var<S> variable(const MatrixRef<S>& x) { return variable(x, {x.rows(), x.cols()}); }
+  Var<S> variable(const MatrixRef<S>& x, const Shape& shape);
   /// The parameter itself (no copy): it must not change or move between this call and backward().
   Var<S> parameter(const Parameter<S>& parameter);
 
@@ -194,7 +243,11 @@ class Tape {
     return {this, index, generation_};
   }
 
-  /// The gradients of a (1, 1) loss (per net) with respect to everything on the tape.
+  /// x under another shape of as many numbers: value and gradient are those of x, not copies. Lengths are copied.
+  /// \throws ShapeError if the sizes differ.
+  Var<S> reshape(const Var<S>& x, const Shape& shape);
+
+  /// The gradients of a (1, 1) loss with respect to everything on the tape.
   /// \throws ShapeError if the loss is not (1, 1), Error if nothing that it depends on wants a gradient.
   Gradients<S> backward(const Var<S>& loss);
   /// The same from given gradients of `output`, one number per number of the output.
@@ -241,6 +294,8 @@ class Tape {
   std::uint32_t add_node(std::string_view op, const Shape& shape, std::initializer_list<Var<S>> inputs) {
     return add_node(op, shape, std::span<const Var<S>>(inputs.begin(), inputs.size()));
   }
+  std::uint32_t add_leaf(std::string_view op, const Shape& shape, const S* value);
+  Shape kept(Shape shape);  // with the lengths in the arena
   Gradients<S> run_backward(const Var<S>& output, const MatrixRef<S>* seed);
   void trace_kinks(const S* z, Index count, std::span<const double> kinks);
 
@@ -261,9 +316,9 @@ class Forward {
   Forward(Tape<S>& tape, std::uint32_t node) : tape_(tape), node_(node) {}
 
   const Shape& shape(int input) const { return input_node(input).shape; }
-  ConstMap<S> input(int i) const { return {input_node(i).value, shape(i).rows, shape(i).cols * shape(i).nets}; }
+  ConstMap<S> input(int i) const { return value_of(input_node(i)); }
   const Shape& shape() const { return node().shape; }
-  MutableMap<S> output() { return {const_cast<S*>(node().value), shape().rows, shape().cols * shape().nets}; }
+  MutableMap<S> output() { return {const_cast<S*>(node().value), shape().matrix_rows(), shape().cols}; }
 
   /// True if what pull needs has to be kept.
   bool recording() const { return tape_.options_.recording && node().needs_gradient; }
@@ -298,16 +353,17 @@ struct Target {
   bool accumulate;
 };
 
-/// What an op's pull sees: its inputs' and output's values, the gradient of its output, and where those of its inputs go.
+/// What an op's pull sees: its inputs' and output's values, the gradient of its output, and where those of its inputs
+/// go.
 template <Real S>
 class Pull {
  public:
   Pull(Tape<S>& tape, Gradients<S>& gradients) : tape_(tape), gradients_(gradients) {}
 
   const Shape& shape(int input) const { return input_node(input).shape; }
-  ConstMap<S> input(int i) const { return {input_node(i).value, shape(i).rows, shape(i).cols * shape(i).nets}; }
+  ConstMap<S> input(int i) const { return value_of(input_node(i)); }
   const Shape& shape() const { return node().shape; }
-  ConstMap<S> output() const { return {node().value, shape().rows, shape().cols * shape().nets}; }
+  ConstMap<S> output() const { return value_of(node()); }
   ConstMap<S> gradient() const;
 
   /// True if input i wants a gradient; work for others may be skipped.
@@ -319,7 +375,7 @@ class Pull {
   void add(int input, const Expression& expression) {
     if (!wants(input)) return;
     const Target<S> to = target(input);
-    MutableMap<S> map(to.data, shape(input).rows, shape(input).cols * shape(input).nets);
+    MutableMap<S> map(to.data, shape(input).matrix_rows(), shape(input).cols);
     if (to.accumulate) {
       map += expression;
     } else {

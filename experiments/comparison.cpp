@@ -31,7 +31,7 @@ double silent_share(Mlp<float>& net, const Matrix<float>& inputs) {
   for (const Node<float>& node : tape.nodes()) {
     const bool hidden = node.op == Affine<float>::name && ++number < net.options().hidden.size() + 1;
     if (!hidden) continue;
-    const ConstMap<float> value(node.value, node.shape.rows, node.shape.cols);
+    const ConstMap<float> value = value_of(node);
     silent += (value.array() == 0).colwise().all().count();
     units += node.shape.cols;
   }

@@ -227,7 +227,7 @@ StartRecord Run::start_record(double bias, const Rng& rng) const {
   StartRecord record;
   for (const Node<float>& node : tape.nodes()) {
     if (node.op != "affine" || !node.pre_activation) continue;
-    const ConstMap<float> z(node.pre_activation, node.shape.rows, node.shape.cols);
+    const ConstMap<float> z(node.pre_activation, node.shape.matrix_rows(), node.shape.cols);
     const auto m = static_cast<double>(z.rows());
     const double silent = static_cast<double>((z.colwise().maxCoeff().array() <= 0).count());
     record.silent.push_back(silent / static_cast<double>(z.cols()));

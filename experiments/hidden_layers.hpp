@@ -18,7 +18,7 @@ class StochasticMask : public ClonableLayer<StochasticMask<S>, S> {
   Var<S> forward(const Var<S>& x, const Context& context) override {
     Rng rng = context.rng.split(x.tape().scope());
     const ConstMap<S> z = x.value();
-    return x * x.tape().constant(x.rows(), x.cols(), [&](MutableMap<S> mask) {
+    return x * x.tape().constant(x.shape(), [&](MutableMap<S> mask) {
       for (Index i = 0; i < mask.size(); ++i) {
         const double share = std::erfc(-static_cast<double>(z.data()[i]) * std::sqrt(0.5)) / 2;
         mask.data()[i] = static_cast<S>(context.training ? rng.uniform() < share : share);

@@ -355,7 +355,7 @@ PairRecord Run::train_one(const Cell& cell, double rate, std::uint64_t seed) con
     net.forward(tape.constant(data.inputs), {});
     for (const Node<float>& node : tape.nodes()) {
       if (node.op != Affine<float>::name || std::ssize(record.mean) == cell.depth) continue;
-      const Eigen::Map<const Eigen::ArrayXf> f(node.value, node.shape.rows * node.shape.cols);
+      const Eigen::Map<const Eigen::ArrayXf> f(node.value, node.shape.size());
       record.mean.push_back(f.cast<double>().mean());
       record.second.push_back(f.cast<double>().square().mean());
     }

@@ -18,15 +18,28 @@ void require_same_shape(std::string_view loss, const Var<S>& prediction, const V
   }
 }
 
+// Calls use(begin, end) for each run of rows, in order, that is not padding.
+template <class Use>
+void each_counted(const Shape& shape, Use use) {
+  if (!shape.lengths) return use(Index{0}, shape.matrix_rows());
+  for (Index block = 0; block < shape.blocks; ++block)
+    use(block * shape.rows, block * shape.rows + shape.length(block));
+}
+
+// The number of elements that are not padding.
+double counted(const Shape& shape) { return static_cast<double>(shape.counted_rows() * shape.cols); }
+
 // The mean over all elements of term(prediction, target), added in double, in order.
 template <Real S, class Term>
 void mean_of_terms(Forward<S>& step, Term term) {
   const ConstMap<S> prediction = step.input(0), target = step.input(1);
   double total = 0;
-  for (Index i = 0; i < prediction.size(); ++i) {
-    total += term(static_cast<double>(prediction.data()[i]), static_cast<double>(target.data()[i]));
-  }
-  step.output()(0, 0) = static_cast<S>(total / static_cast<double>(prediction.size()));
+  each_counted(step.shape(0), [&](Index begin, Index end) {
+    for (Index i = begin * prediction.cols(); i < end * prediction.cols(); ++i) {
+      total += term(static_cast<double>(prediction.data()[i]), static_cast<double>(target.data()[i]));
+    }
+  });
+  step.output()(0, 0) = static_cast<S>(total / counted(step.shape(0)));
 }
 
 // Adds slope(prediction, target), scaled by the mean and by the loss's own gradient, to the gradient of an input.
@@ -34,13 +47,16 @@ template <Real S, class Slope>
 void add_slopes(Pull<S>& step, int input, Slope slope) {
   if (!step.wants(input)) return;
   const ConstMap<S> prediction = step.input(0), target = step.input(1);
-  const double scale = static_cast<double>(step.gradient()(0, 0)) / static_cast<double>(prediction.size());
+  const double scale = static_cast<double>(step.gradient()(0, 0)) / counted(step.shape(0));
   const Target<S> to = step.target(input);
-  for (Index i = 0; i < prediction.size(); ++i) {
-    const double z = static_cast<double>(prediction.data()[i]), t = static_cast<double>(target.data()[i]);
-    const S g = static_cast<S>(scale * slope(z, t));
-    to.data[i] = to.accumulate ? to.data[i] + g : g;
-  }
+  if (step.shape(0).lengths && !to.accumulate) std::fill_n(to.data, prediction.size(), S(0));
+  each_counted(step.shape(0), [&](Index begin, Index end) {
+    for (Index i = begin * prediction.cols(); i < end * prediction.cols(); ++i) {
+      const double z = static_cast<double>(prediction.data()[i]), t = static_cast<double>(target.data()[i]);
+      const S g = static_cast<S>(scale * slope(z, t));
+      to.data[i] = to.accumulate ? to.data[i] + g : g;
+    }
+  });
 }
 
 }  // namespace
@@ -55,19 +71,22 @@ void SoftmaxCrossEntropy<S>::forward(Forward<S>& step) {
 
   const double share = smoothing / static_cast<double>(classes);
   double total = 0;
+  auto* kept = step.template keep<std::int32_t>(batch);
+  std::fill_n(kept, batch, no_label);
+  each_counted(step.shape(0),
+               [&](Index begin, Index end) { std::copy(labels.begin() + begin, labels.begin() + end, kept + begin); });
+  const Index count = batch - std::count(kept, kept + batch, no_label);
   for (Index r = 0; r < batch; ++r) {
-    const double z_label = static_cast<double>(logits(r, labels[static_cast<std::size_t>(r)]));
+    if (kept[r] == no_label) continue;
+    const double z_label = static_cast<double>(logits(r, kept[r]));
     double loss = (1 - smoothing) * (log_sum[r] - z_label);
     if (smoothing > 0) {
       for (Index c = 0; c < classes; ++c) loss += share * (log_sum[r] - static_cast<double>(logits(r, c)));
     }
     total += loss;
   }
-  step.output()(0, 0) = static_cast<S>(total / static_cast<double>(batch));
-
-  if (!step.recording()) return;
-  auto* kept = step.template keep<std::int32_t>(batch);
-  std::copy(labels.begin(), labels.end(), kept);
+  step.output()(0, 0) = static_cast<S>(total / static_cast<double>(count));
+  labels_kept = count;
   kept_labels = kept;
   probabilities = p;
 }
@@ -75,10 +94,14 @@ void SoftmaxCrossEntropy<S>::forward(Forward<S>& step) {
 template <Real S>
 void SoftmaxCrossEntropy<S>::pull(Pull<S>& step) const {
   const Shape& shape = step.shape(0);
-  const S scale = step.gradient()(0, 0) / static_cast<S>(shape.rows);
+  const S scale = step.gradient()(0, 0) / static_cast<S>(labels_kept);
   const S share = static_cast<S>(smoothing) / static_cast<S>(shape.cols);
   const Target<S> to = step.target(0);
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
+    if (kept_labels[r] == no_label) {
+      if (!to.accumulate) std::fill_n(to.data + r * shape.cols, shape.cols, S(0));
+      continue;
+    }
     for (Index c = 0; c < shape.cols; ++c) {
       const Index i = r * shape.cols + c;
       const S target = share + (kept_labels[r] == c ? 1 - static_cast<S>(smoothing) : S(0));
@@ -90,20 +113,26 @@ void SoftmaxCrossEntropy<S>::pull(Pull<S>& step) const {
 
 template <Real S>
 Var<S> softmax_cross_entropy(const Var<S>& logits, std::span<const std::int32_t> labels, double smoothing) {
-  const Shape& shape = logits.shape();
-  if (static_cast<Index>(labels.size()) != shape.rows || shape.rows == 0 || shape.cols == 0) {
+  const Shape shape = logits.shape();
+  if (static_cast<Index>(labels.size()) != shape.matrix_rows() || shape.size() == 0) {
     throw ShapeError(
         text("[softmax_cross_entropy] logits are ", shape, ", labels ", labels.size(), ": expected a label a row"));
   }
   if (!(smoothing >= 0 && smoothing <= 1)) {
     throw UsageError(text("label smoothing must be in [0, 1], got ", smoothing));
   }
-  for (std::size_t r = 0; r < labels.size(); ++r) {
-    if (labels[r] < 0 || labels[r] >= shape.cols) {
-      throw Error(text("[softmax_cross_entropy] label ", labels[r], " of row ", r, " is outside the ", shape.cols,
-                       " classes [0, ", shape.cols - 1, "]"));
+  bool any = false;
+  each_counted(shape, [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const std::int32_t label = labels[static_cast<std::size_t>(r)];
+      any |= label != no_label;
+      if (label != no_label && (label < 0 || label >= shape.cols)) {
+        throw Error(text("[softmax_cross_entropy] label ", label, " of row ", r, " is outside the ", shape.cols,
+                         " classes [0, ", shape.cols - 1, "]"));
+      }
     }
-  }
+  });
+  if (!any) throw Error("[softmax_cross_entropy] no row of the batch has a label");
   return logits.tape().record(SoftmaxCrossEntropy<S>{labels, smoothing}, {1, 1}, {logits});
 }
 
@@ -173,42 +202,48 @@ void SoftTargets<S>::forward(Forward<S>& step) {
   S* d = step.keep(shape.size());
   S* scaled = step.keep(shape.size());
   S* target = step.keep(shape.size());
-  double* log_sum = step.template keep<double>(2 * shape.rows);  // the student's, then the teacher's
+  const Index rows = shape.matrix_rows();
+  double* log_sum = step.template keep<double>(2 * rows);  // the student's, then the teacher's
   const S* logits[] = {step.input(0).data(), teacher};
   S* probabilities[] = {d, target};
   for (int side = 0; side < 2; ++side) {
     for (Index i = 0; i < shape.size(); ++i) {
       scaled[i] = static_cast<S>(static_cast<double>(logits[side][i]) / temperature);
     }
-    kernels::kernels<S>().softmax_rows({scaled, shape.rows, shape.cols, shape.cols}, probabilities[side],
-                                       log_sum + side * shape.rows);
+    kernels::kernels<S>().softmax_rows({scaled, rows, shape.cols, shape.cols}, probabilities[side],
+                                       log_sum + side * rows);
   }
   double total = 0;
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < rows; ++r) {
     for (Index c = 0; c < shape.cols; ++c) {
       const Index i = r * shape.cols + c;
+      if (r % shape.rows >= shape.length(r / shape.rows)) {
+        d[i] = 0;
+        continue;
+      }
       const double ahead = static_cast<double>(logits[1][i]) - static_cast<double>(logits[0][i]);
-      const double log_ratio = ahead / temperature - log_sum[shape.rows + r] + log_sum[r];
+      const double log_ratio = ahead / temperature - log_sum[rows + r] + log_sum[r];
       total += static_cast<double>(target[i]) * log_ratio;
       d[i] -= target[i];
     }
   }
   difference = d;
-  step.output()(0, 0) = static_cast<S>(temperature * temperature * total / static_cast<double>(shape.rows));
+  step.output()(0, 0) = static_cast<S>(temperature * temperature * total / static_cast<double>(shape.counted_rows()));
 }
 
 template <Real S>
 void SoftTargets<S>::pull(Pull<S>& step) const {
   const Shape shape = step.shape(0);
-  const double scale = static_cast<double>(step.gradient()(0, 0)) * temperature / static_cast<double>(shape.rows);
-  step.add(0, static_cast<S>(scale) * ConstMap<S>(difference, shape.rows, shape.cols));
+  const double scale =
+      static_cast<double>(step.gradient()(0, 0)) * temperature / static_cast<double>(shape.counted_rows());
+  step.add(0, static_cast<S>(scale) * ConstMap<S>(difference, shape.matrix_rows(), shape.cols));
 }
 
 template <Real S>
 Var<S> distillation(const Var<S>& logits, const MatrixRef<S>& teacher, std::span<const std::int32_t> labels,
                     const DistillationOptions& options) {
   const Shape shape = logits.shape(), given{teacher.rows(), teacher.cols()};
-  if (shape != given) {
+  if (logits.rows() != teacher.rows() || logits.cols() != teacher.cols()) {
     throw ShapeError(text("[distillation] logits are ", shape, ", the teacher's ", given, ": expected the same shape"));
   }
   if (!(options.temperature > 0) || !std::isfinite(options.temperature)) {

@@ -1,4 +1,5 @@
-// Losses: each reduces a batch to the mean over its samples, in double, (1, 1).
+// Losses: each reduces a batch to its mean, in double, (1, 1). Of sequences shorter than their batch the padding does
+// not count.
 #pragma once
 
 #include <evengrad/core/ops.hpp>
@@ -10,14 +11,18 @@
 
 namespace evengrad {
 
-/// Softmax and cross-entropy on logits in one op: -log softmax(z)[label], the mean over the batch.
+/// The label of a row that does not count: PyTorch's ignore_index.
+inline constexpr std::int32_t no_label = -100;
+
+/// Softmax and cross-entropy on logits in one op: -log softmax(z)[label], the mean over the rows that have a label.
 template <Real S>
 struct SoftmaxCrossEntropy {
   static constexpr std::string_view name = "softmax_cross_entropy";
   std::span<const std::int32_t> labels;  // read by forward only
   double smoothing = 0;
-  const std::int32_t* kept_labels = nullptr;
-  const S* probabilities = nullptr;  // (B, C)
+  const std::int32_t* kept_labels = nullptr;  // no_label in padding
+  Index labels_kept = 0;                      // that are not no_label
+  const S* probabilities = nullptr;           // (B, C)
 
   void forward(Forward<S>& step);
   void pull(Pull<S>& step) const;
@@ -60,9 +65,10 @@ struct SoftTargets {
   void pull(Pull<S>& step) const;
 };
 
-/// Cross-entropy of softmax(logits). logits (B, C); labels: B class numbers in [0, C). With label smoothing s the
-/// target is 1 - s on the label and s / C on every class (Szegedy et al. 2016), as in PyTorch. \throws ShapeError if
-/// there is not a label a row, Error if a label is outside [0, C), UsageError if the smoothing is outside [0, 1].
+/// Cross-entropy of softmax(logits). logits (B, C) or (B, T, C); labels: a class number in [0, C) per row, or no_label.
+/// With label smoothing s the target is 1 - s on the label and s / C on every class (Szegedy et al. 2016), as in
+/// PyTorch. \throws ShapeError if there is not a label per row, Error if a label is outside [0, C) or no row has one,
+/// UsageError if the smoothing is outside [0, 1].
 template <Real S>
 Var<S> softmax_cross_entropy(const Var<S>& logits, std::span<const std::int32_t> labels, double smoothing = 0);
 

@@ -27,7 +27,7 @@ double sum_of(Index count, Term term) {
 template <class Term>
 void column_sums(const Shape& shape, double* sums, Term term) {
   std::fill_n(sums, shape.cols, 0.0);
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     for (Index c = 0; c < shape.cols; ++c) sums[c] += term(r, c);
   }
 }
@@ -35,7 +35,7 @@ void column_sums(const Shape& shape, double* sums, Term term) {
 // out = weight * normalized + bias.
 template <Real S>
 void scale_and_shift(Forward<S>& step, const S* normalized) {
-  const ConstMap<S> x(normalized, step.shape().rows, step.shape().cols);
+  const ConstMap<S> x(normalized, step.shape().matrix_rows(), step.shape().cols);
   step.output() = (x.array().rowwise() * step.input(1).row(0).array()).rowwise() + step.input(2).row(0).array();
 }
 
@@ -56,7 +56,7 @@ void pull_weight_and_bias(Pull<S>& step, const S* normalized, double* weight_sum
 template <Real S>
 void require_features(std::string_view op, const Var<S>& x, Index features) {
   const Shape shape = x.shape();
-  if (shape.cols != features || shape.nets != 1) {
+  if (shape.cols != features) {
     throw ShapeError(text("[", op, "] input is ", shape, ": expected ", features, " columns"));
   }
 }
@@ -91,7 +91,7 @@ void BatchNormalize<S>::forward(Forward<S>& step) {
   const S* x = step.input(0).data();
   double* mean = step.template keep<double>(cols);
   double* inverse = step.template keep<double>(cols);  // of the deviation
-  const auto batch = static_cast<double>(shape.rows);
+  const auto batch = static_cast<double>(shape.matrix_rows());
 
   if (running.training) {
     column_sums(shape, mean, [=](Index r, Index c) { return static_cast<double>(x[r * cols + c]); });
@@ -116,7 +116,7 @@ void BatchNormalize<S>::forward(Forward<S>& step) {
   }
 
   S* to = step.keep(shape.size());
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     for (Index c = 0; c < cols; ++c) {
       to[r * cols + c] = static_cast<S>((static_cast<double>(x[r * cols + c]) - mean[c]) * inverse[c]);
     }
@@ -136,11 +136,11 @@ void BatchNormalize<S>::pull(Pull<S>& step) const {
   if (!step.wants(0)) return;
 
   // Every row moves the batch's mean and deviation; running ones stay where they are.
-  const double share = running.training ? 1 / static_cast<double>(shape.rows) : 0;
+  const double share = running.training ? 1 / static_cast<double>(shape.matrix_rows()) : 0;
   const S* g = step.gradient().data();
   const ConstMap<S> weight = step.input(1);
   const Target<S> to = step.target(0);
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     for (Index c = 0; c < cols; ++c) {
       const Index i = r * cols + c;
       const double through_batch = share * (bias_sums[c] + static_cast<double>(normalized[i]) * weight_sums[c]);
@@ -173,6 +173,10 @@ void BatchNorm<S>::reset() {
 template <Real S>
 Var<S> BatchNorm<S>::forward(const Var<S>& x, const Context& context) {
   require_features("batch_norm", x, options_.features);
+  if (x.shape().lengths) {
+    throw ShapeError(text("[batch_norm] input is ", x.shape(),
+                          ", sequences of several lengths: its statistics would count their padding; use layer norm"));
+  }
   if (context.training && x.rows() < 2) {
     throw ShapeError(text("[batch_norm] input is ", x.shape(),
                           ": a training batch of one row has no variance; use a batch size that leaves no single row"));
@@ -209,8 +213,8 @@ void LayerNormalize<S>::forward(Forward<S>& step) {
   const Shape shape = step.shape(0);
   const auto count = static_cast<double>(shape.cols);
   S* to = step.keep(shape.size());
-  double* inverse = step.template keep<double>(shape.rows);
-  for (Index r = 0; r < shape.rows; ++r) {
+  double* inverse = step.template keep<double>(shape.matrix_rows());
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     const S* x = step.input(0).data() + r * shape.cols;
     const double mean = sum_of(shape.cols, [=](Index c) { return static_cast<double>(x[c]); }) / count;
     const double variance = sum_of(shape.cols,
@@ -239,7 +243,7 @@ void LayerNormalize<S>::pull(Pull<S>& step) const {
   const auto count = static_cast<double>(shape.cols);
   const S* weight = step.input(1).data();
   const Target<S> to = step.target(0);
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     const S* g = step.gradient().data() + r * shape.cols;
     const S* n = normalized + r * shape.cols;
     const auto weighted = [=](Index c) { return static_cast<double>(g[c]) * static_cast<double>(weight[c]); };

@@ -12,7 +12,7 @@ void ParametricReLU<S>::forward(Forward<S>& step) {
   const bool shared = step.shape(1).cols == 1;
   const S *x = step.input(0).data(), *slope = step.input(1).data();
   S* d = step.keep(shape.size());
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     for (Index c = 0; c < shape.cols; ++c) {
       const Index i = r * shape.cols + c;
       d[i] = x[i] > 0 ? S(1) : slope[shared ? 0 : c];
@@ -37,7 +37,7 @@ void ParametricReLU<S>::pull(Pull<S>& step) const {
   const Index slopes = step.shape(1).cols;
   double* sums = step.template scratch<double>(slopes);
   std::fill_n(sums, slopes, 0.0);
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
     for (Index c = 0; c < shape.cols; ++c) {
       const Index i = r * shape.cols + c;
       if (!(x[i] > 0)) sums[slopes == 1 ? 0 : c] += static_cast<double>(x[i]) * static_cast<double>(g[i]);
@@ -55,7 +55,7 @@ PReLULayer<S>::PReLULayer(const PReLUOptions& options) : options_(options) {
 
 template <Real S>
 Var<S> PReLULayer<S>::forward(const Var<S>& x, const Context&) {
-  if ((options_.slopes != 1 && x.cols() != options_.slopes) || x.shape().nets != 1) {
+  if (options_.slopes != 1 && x.cols() != options_.slopes) {
     throw ShapeError(text("[prelu] input is ", x.shape(), ": expected ", options_.slopes, " columns, one a slope"));
   }
   return x.tape().record(ParametricReLU<S>{}, x.shape(), {x, x.tape().parameter(weight)});

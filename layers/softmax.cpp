@@ -9,20 +9,21 @@ namespace evengrad {
 template <Real S>
 void RowSoftmax<S>::forward(Forward<S>& step) {
   const Shape shape = step.shape();
+  const Index rows = shape.matrix_rows();
   S* scaled = step.keep(shape.size());
   S* p = step.keep(shape.size());
-  double* log_sum = step.template keep<double>(shape.rows);
+  double* log_sum = step.template keep<double>(rows);
   const S* x = step.input(0).data();
   for (Index i = 0; i < shape.size(); ++i) scaled[i] = static_cast<S>(static_cast<double>(x[i]) / temperature);
-  kernels::kernels<S>().softmax_rows({scaled, shape.rows, shape.cols, shape.cols}, p, log_sum);
+  kernels::kernels<S>().softmax_rows({scaled, rows, shape.cols, shape.cols}, p, log_sum);
   probabilities = p;
 
   MutableMap<S> y = step.output();
   if (!logarithm) {
-    y = ConstMap<S>(p, shape.rows, shape.cols);
+    y = ConstMap<S>(p, rows, shape.cols);
     return;
   }
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < rows; ++r) {
     for (Index c = 0; c < shape.cols; ++c) {
       y(r, c) = static_cast<S>(static_cast<double>(scaled[r * shape.cols + c]) - log_sum[r]);
     }
@@ -32,8 +33,9 @@ void RowSoftmax<S>::forward(Forward<S>& step) {
 template <Real S>
 void RowSoftmax<S>::pull(Pull<S>& step) const {
   const Shape shape = step.shape();
+  const Index rows = shape.matrix_rows();
   const Target<S> to = step.target(0);
-  for (Index r = 0; r < shape.rows; ++r) {
+  for (Index r = 0; r < rows; ++r) {
     const S* g = step.gradient().data() + r * shape.cols;
     const S* p = probabilities + r * shape.cols;
     S* out = to.data + r * shape.cols;
@@ -58,8 +60,8 @@ Var<S> record(const Var<S>& x, double temperature, bool logarithm) {
   if (!(temperature > 0) || !std::isfinite(temperature)) {
     throw UsageError(text("softmax: the temperature must be positive and finite, got ", temperature));
   }
-  if (x.shape().nets != 1 || x.cols() == 0) {
-    throw ShapeError(text("[softmax] input is ", x.shape(), ": expected at least one column, of one net"));
+  if (x.cols() == 0) {
+    throw ShapeError(text("[softmax] input is ", x.shape(), ": expected at least one column"));
   }
   return x.tape().record(RowSoftmax<S>{temperature, logarithm}, x.shape(), {x});
 }

@@ -53,14 +53,15 @@ void report_non_finite(const Tape<S>& tape, const Gradients<S>* gradients, std::
   }
   for (std::size_t i = nodes.size(); gradients && i-- > 0;) {
     const ConstMap<S> g = gradients->node(i);
-    if (!g.data() || all_finite(g.data(), g.size())) continue;
+    if (nodes[i].storage != i || !g.data() || all_finite(g.data(), g.size())) continue;
     // It came from the gradients of those ops that took this value in, which are all finite. A parameter makes nothing
     // itself: the op that it belongs to does.
     double before = 0;
     const Node<S>* maker = &nodes[i];
     for (std::size_t j = i + 1; j < nodes.size(); ++j) {
-      const auto* inputs = nodes[j].inputs;
-      if (std::find(inputs, inputs + nodes[j].input_count, i) == inputs + nodes[j].input_count) continue;
+      const std::span inputs(nodes[j].inputs, nodes[j].input_count);
+      const auto is_it = [&](std::uint32_t input) { return nodes[input].storage == i; };
+      if (nodes[j].storage == i || std::none_of(inputs.begin(), inputs.end(), is_it)) continue;
       if (nodes[i].op == "parameter") maker = &nodes[j];
       const ConstMap<S> after = gradients->node(j);
       if (after.data()) before = std::max(before, largest(after.data(), after.size()));

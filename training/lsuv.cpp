@@ -13,7 +13,7 @@ template <Real S>
 double variance_behind(const Tape<S>& tape, const Linear<S>& linear) {
   for (const Node<S>& node : tape.nodes()) {
     if (node.op != "affine" || tape.nodes()[node.inputs[1]].parameter_id != linear.weight.id.value()) continue;
-    const ConstMap<S> z(node.pre_activation, node.shape.rows, node.shape.cols);
+    const ConstMap<S> z(node.pre_activation, node.shape.matrix_rows(), node.shape.cols);
     const auto numbers = z.template cast<double>().array();
     const double mean = numbers.mean();
     return (numbers - mean).square().mean();

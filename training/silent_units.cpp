@@ -43,7 +43,7 @@ struct Counts {
 // Adds what the units of a layer do on some samples: counts, and sums of |f|.
 template <Real S>
 void add_counts(const Node<S>& output, const double* largest_slope, UnitShares& sums) {
-  const Index samples = output.shape.rows, units = output.shape.cols;
+  const Index samples = output.shape.matrix_rows(), units = output.shape.cols;
   const S* slopes = largest_slope ? output.activation_derivative : nullptr;
   const S limit = largest_slope ? static_cast<S>(1e-3 * *largest_slope) : S(0);
   for (auto* list : {&sums.zero, &sums.positive, &sums.magnitude}) list->resize(static_cast<std::size_t>(units));

@@ -89,7 +89,7 @@ template <Real S>
 Var<S> Trainer<S>::loss_of(const Var<S>& output, const Batch<S>& batch) {
   if (options_.loss == "cross_entropy") return softmax_cross_entropy(output, batch.labels(), options_.label_smoothing);
   Tape<S>& tape = output.tape();
-  const Var<S> target = tape.constant(output.rows(), output.cols(), [&](MutableMap<S> y) {
+  const Var<S> target = tape.constant(output.shape(), [&](MutableMap<S> y) {
     if (train_.task == Task::regression) {
       y = batch.targets();
       return;

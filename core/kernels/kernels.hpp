@@ -1,8 +1,7 @@
 // The measured hot loops behind the ops, as tables of functions: one table per instruction set, chosen when the program
 // starts (kernels()).
 //
-// Views carry (nets, rows, cols). Element (net, r, c) lies at data[(r * stride + c) * nets + net]: the nets of one batch
-// of nets sit side by side, so that eight small nets can fill the lanes of one vector.
+// Element (r, c) of a view lies at data[r * stride + c].
 //
 // Every sum here is one sequential chain of multiply-adds in a documented order. An output's bits therefore depend
 // neither on the batch around it, nor on the number of threads, nor on how loops are tiled.
@@ -18,8 +17,7 @@ struct View {
   S* data;
   Index rows;
   Index cols;
-  Index stride;  // elements (of one net) between rows
-  Index nets = 1;
+  Index stride;  // elements between rows
 };
 
 /// The left factor of a product: element (m, k) at data[m * row_stride + k * col_stride]. One of the strides is 1.

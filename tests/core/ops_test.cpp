@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include <functional>
 #include <limits>
 #include <vector>
@@ -237,7 +239,7 @@ TEST(Ops, GradientsOnTopOfOthersAgreeWithNumericOnes) {
 }
 
 TEST(Ops, FloatAgreesWithDouble) {
-  for (const auto [b, i, o] : {Shape{1, 1, 1}, Shape{9, 17, 11}, Shape{33, 64, 31}}) {
+  for (const auto& [b, i, o] : {std::array<Index, 3>{1, 1, 1}, {9, 17, 11}, {33, 64, 31}}) {
     for (const OpCase& op : cases_of(b, i, o)) {
       SCOPED_TRACE(text(op.name, " ", b, " ", i, " ", o));
       const Outcome<float> single = run<float>(op);
@@ -268,7 +270,7 @@ TYPED_TEST(OpsTest, ThreadsDoNotChangeBits) {
 
 TYPED_TEST(OpsTest, KeepingPreActivationsDoesNotChangeBits) {
   using S = TypeParam;
-  for (const auto [b, i, o] : {Shape{1, 1, 1}, Shape{9, 17, 11}, Shape{257, 129, 65}}) {
+  for (const auto& [b, i, o] : {std::array<Index, 3>{1, 1, 1}, {9, 17, 11}, {257, 129, 65}}) {
     for (const OpCase& op : cases_of(b, i, o)) {
       SCOPED_TRACE(text(op.name, " ", b, " ", i, " ", o));
       const Outcome<S> plain = run<S>(op);

@@ -33,8 +33,97 @@ std::string error_of(F f) {
 
 TEST(Shape, PrintsAsErrorsShowIt) {
   EXPECT_EQ(to_string(Shape{32, 64}), "(32, 64)");
-  EXPECT_EQ(to_string(Shape{2, 3, 8}), "(8 nets, 2, 3)");
-  EXPECT_EQ((Shape{2, 3, 8}.size()), 48);
+  EXPECT_EQ(to_string(Shape{8, 2, 3}), "(8, 2, 3)");
+  EXPECT_EQ(to_string(Shape::image(8, 4, 2, 3)), "(8, 4 x 2, 3)");
+}
+
+TEST(Shape, CountsRowsAndSamples) {
+  const Shape plain{32, 64}, sequences{8, 2, 3}, images = Shape::image(8, 4, 2, 3);
+  EXPECT_EQ(plain.blocks, 32);
+  EXPECT_EQ(plain.rows, 1);
+  EXPECT_EQ(plain.matrix_rows(), 32);
+  EXPECT_EQ(sequences.blocks, 8);
+  EXPECT_EQ(sequences.matrix_rows(), 16);
+  EXPECT_EQ(sequences.size(), 48);
+  EXPECT_EQ(images.matrix_rows(), 64);
+  EXPECT_EQ(sequences.with_cols(5), (Shape{8, 2, 5}));
+  EXPECT_NE(images, (Shape{8, 8, 3}));  // an image is more than its pixels
+  EXPECT_EQ(sequences.counted_rows(), 16);
+  Shape padded = sequences;
+  const std::int32_t lengths[] = {1, 2, 1, 2, 1, 2, 1, 1};
+  padded.lengths = lengths;
+  EXPECT_EQ(padded.counted_rows(), 11);
+  EXPECT_EQ(padded.length(2), 1);
+  EXPECT_EQ(padded, sequences);
+}
+
+TEST(Shape, TravelsThroughRowWiseOps) {
+  Tape<double> tape;
+  const std::int32_t lengths[] = {1, 3};
+  Shape shape(2, 3, 4);
+  shape.lengths = lengths;
+  const Var<double> x = tape.constant(Matrix<double>::Ones(6, 4), shape);
+  const Var<double> y = affine(x, tape.constant(Matrix<double>::Ones(5, 4)), {});
+  EXPECT_EQ(y.shape(), (Shape{2, 3, 5}));
+  ASSERT_TRUE(y.shape().lengths);
+  EXPECT_NE(y.shape().lengths, lengths);  // the tape keeps a copy
+  EXPECT_EQ(y.shape().length(0), 1);
+  EXPECT_EQ(y.shape().length(1), 3);
+}
+
+TEST(Shape, MustFitItsNumbers) {
+  Tape<double> tape;
+  EXPECT_NE(error_of<ShapeError>([&] {
+              tape.constant(Matrix<double>::Ones(6, 4), {2, 2, 4});
+            }).find("(2, 2, 4)"),
+            std::string::npos);
+  const std::int32_t lengths[] = {1, 4};
+  Shape shape(2, 3, 4);
+  shape.lengths = lengths;
+  EXPECT_NE(
+      error_of<ShapeError>([&] { tape.constant(Matrix<double>::Ones(6, 4), shape); }).find("length 4 of sequence 1"),
+      std::string::npos);
+  EXPECT_TRUE(tape.nodes().empty());
+}
+
+// ---- reshape --------------------------------------------------------------------------------------------------------
+
+TEST(Reshape, IsAnAliasOfValueAndGradient) {
+  Tape<double> tape;
+  const Var<double> x = tape.variable(Matrix<double>{{1, 2, 3, 4}, {5, 6, 7, 8}});
+  const Var<double> sequences = tape.reshape(x, {1, 4, 2});
+  const Var<double> again = tape.reshape(sequences, {8, 1});
+  EXPECT_EQ(again.value().data(), x.value().data());
+  // 3 x + 2 x under one shape, x^2 under another: the gradient is 5 + 2 x, whichever name it goes by.
+  const Var<double> loss = sum(scale(x, 3)) + sum(scale(x, 2)) + sum(again * again);
+  const Gradients<double> gradients = tape.backward(loss);
+  EXPECT_EQ(Matrix<double>(gradients[x]), (Matrix<double>{{7, 9, 11, 13}, {15, 17, 19, 21}}));
+  EXPECT_EQ(Matrix<double>(gradients[sequences]), (Matrix<double>{{7, 9}, {11, 13}, {15, 17}, {19, 21}}));
+  EXPECT_EQ(gradients[again].data(), gradients[x].data());
+}
+
+TEST(Reshape, OfTheOutputTakesItsGradient) {
+  Tape<double> tape;
+  const Var<double> x = tape.variable(Matrix<double>{{1, 2}, {3, 4}});
+  const Gradients<double> gradients =
+      tape.backward(tape.reshape(scale(x, 2), {1, 4}), Matrix<double>{{1, 10, 100, 1000}});
+  EXPECT_EQ(Matrix<double>(gradients[x]), (Matrix<double>{{2, 20}, {200, 2000}}));
+}
+
+TEST(Reshape, OfAParameterAddsUpInTheParameter) {
+  Tape<double> tape;
+  const Parameter<double> w{Matrix<double>{{1, 2}, {3, 4}}};
+  const Var<double> loss = sum(tape.reshape(tape.parameter(w), {1, 4})) + sum(tape.parameter(w));
+  EXPECT_EQ(Matrix<double>(tape.backward(loss).of(w)), (Matrix<double>{{2, 2}, {2, 2}}));
+}
+
+TEST(Reshape, RefusesAnotherSize) {
+  Tape<double> tape;
+  const Var<double> x = tape.constant(Matrix<double>::Ones(2, 3));
+  EXPECT_NE(error_of<ShapeError>([&] {
+              tape.reshape(x, {2, 2});
+            }).find("[reshape] (2, 3) has 6 numbers"),
+            std::string::npos);
 }
 
 // ---- what backward adds up ----------------------------------------------------------------------------------------

@@ -96,6 +96,25 @@ TEST(Layer, EveryGradientIsRight) {
   }
 }
 
+// Row by row on (batch, time, features): the same numbers and gradients as on the rows of a plain batch.
+TEST(Layer, EveryGradientIsRightOnSequences) {
+  for (const auto& entry : entries<double>()) {
+    const Made<double> layer = entry.make();
+    randomize(*layer);
+    const auto on_sequences = [&](Tape<double>& tape, std::span<const Var<double>> in) {
+      return layer->forward(tape.reshape(in[0], {3, 4, width}), {.training = true, .rng = Rng(3)});
+    };
+    const Matrix<double> x = random_matrix<double>(12, width, 1);
+    const auto result = gradient_check(*layer, on_sequences, {x});
+    EXPECT_TRUE(result.ok()) << entry.name << ": " << result.str();
+
+    Tape<double> tape;
+    const Var<double> y = layer->forward(tape.constant(x, {3, 4, width}), {});
+    EXPECT_EQ(y.shape(), (Shape{3, 4, layer->outputs(width)})) << entry.name;
+    EXPECT_TRUE(same_bits(y.value(), layer->forward(tape.constant(x), {}).value())) << entry.name;
+  }
+}
+
 TEST(Layer, AFusedActivationIsTheActivationAfterwards) {
   const Activation f = activation("tanh");
   for (const auto& entry : entries<double>()) {

@@ -31,6 +31,58 @@ TEST(Losses, EveryGradientIsRight) {
      {y, 0.01 + 0.98 * shares.array()});
 }
 
+// Three sequences of 2, 4 and 1 steps in a batch of (3, 4, cols): the loss is that of the seven rows that count, and
+// the padding has no gradient.
+TEST(Losses, PaddingDoesNotCount) {
+  const Index counted[] = {0, 1, 4, 5, 6, 7, 8};
+  const std::int32_t lengths[] = {2, 4, 1};
+  Shape shape(3, 4, cols);
+  shape.lengths = lengths;
+  Matrix<double> y = 2 * random_matrix<double>(12, cols, 1), t = random_matrix<double>(12, cols, 2).cwiseAbs();
+  t /= t.maxCoeff();
+  std::vector<std::int32_t> all(12, -1);  // not even a label
+  Matrix<double> some_y(rows, cols), some_t(rows, cols);
+  for (std::size_t i = 0; i < std::size(counted); ++i) {
+    const auto row = static_cast<Index>(i);
+    some_y.row(row) = y.row(counted[i]);
+    some_t.row(row) = t.row(counted[i]);
+    all[static_cast<std::size_t>(counted[i])] = labels[i];
+  }
+  const auto check = [&](const char* name, auto loss) {
+    Tape<double> tape;
+    const Var<double> x = tape.variable(y, shape), plain = tape.variable(some_y);
+    const Var<double> padded = loss(x, tape.constant(t, shape), t, all);
+    const Var<double> expected = loss(plain, tape.constant(some_t), some_t, labels);
+    EXPECT_DOUBLE_EQ(padded.item(), expected.item()) << name;
+    const Gradients<double> gradients = tape.backward(padded + expected);
+    Matrix<double> spread = Matrix<double>::Zero(12, cols);
+    for (std::size_t i = 0; i < std::size(counted); ++i) {
+      spread.row(counted[i]) = gradients[plain].row(static_cast<Index>(i));
+    }
+    EXPECT_TRUE(gradients[x].isApprox(spread, 1e-14)) << name;
+    EXPECT_EQ(gradients[x].row(2).norm(), 0) << name;
+  };
+  using V = const Var<double>&;
+  using M = const Matrix<double>&;
+  using L = const std::vector<std::int32_t>&;
+  check("cross-entropy", [](V z, V, M, L l) { return softmax_cross_entropy(z, l, 0.1); });
+  check("mse", [](V z, V target, M, L) { return mean_squared_error(z, target); });
+  check("huber", [](V z, V target, M, L) { return huber(z, target, 0.7); });
+  check("bce", [](V z, V target, M, L) { return binary_cross_entropy(z, target); });
+  check("distillation", [](V z, V, M target, L l) { return distillation<double>(z, target, l, {3, 0.4}); });
+}
+
+TEST(CrossEntropy, RowsWithoutALabelDoNotCount) {
+  Tape<double> tape;
+  const Var<double> z = tape.variable(Matrix<double>{{0, 0}, {5, -3}, {0, 0}});
+  const std::vector<std::int32_t> some{0, no_label, 1};
+  const Var<double> loss = softmax_cross_entropy(z, some);
+  EXPECT_DOUBLE_EQ(loss.item(), std::log(2.0));
+  EXPECT_TRUE(tape.backward(loss)[z].isApprox(Matrix<double>{{-0.25, 0.25}, {0, 0}, {0.25, -0.25}}, 1e-15));
+  const std::vector<std::int32_t> none(3, no_label);
+  EXPECT_THROW(softmax_cross_entropy(z, none), Error);
+}
+
 TEST(Losses, ALossUsedTwiceAddsUp) {
   const Matrix<double> y = random_matrix<double>(rows, cols, 1), t = random_matrix<double>(rows, cols, 2);
   const auto result = gradient_check(

@@ -193,9 +193,9 @@ TEST_P(MlpGradient, IsRight) {
                    .outputs = 3,
                    .activations = {activation("tanh")}});
   // Orthogonal weights of gain 1: neither do gradients vanish with depth, nor does the loss bend too much for the
-  // stencil. With a gain of 1.3 a net of 50 layers does at a step of 0.002: what differs is the stencil's truncation and
-  // not the gradient, since it falls 64-fold when the step is halved (by 5.9e-6, 7.1e-8, 1.0e-9 at 0.004, 0.002, 0.001
-  // for one entry), down to rounding (1e-11) at 0.0005, where all entries are within the tolerance.
+  // stencil. With a gain of 1.3 a net of 50 layers does at a step of 0.002: what differs is the stencil's truncation
+  // and not the gradient, since it falls 64-fold when the step is halved (by 5.9e-6, 7.1e-8, 1.0e-9 at 0.004, 0.002,
+  // 0.001 for one entry), down to rounding (1e-11) at 0.0005, where all entries are within the tolerance.
   net.initialize(initializer("orthogonal"), Rng(11));
   const Matrix<double> x = random_matrix<double>(batch, 4, 12);
   std::vector<std::int32_t> labels;

@@ -379,7 +379,7 @@ class Session {
       return static_cast<float>(
           grid == 1 ? ends[0] : ends[0] + (ends[1] - ends[0]) * static_cast<double>(i) / static_cast<double>(grid - 1));
     };
-    const Var<float> output = net_.forward(tape.constant(grid * grid, 2,
+    const Var<float> output = net_.forward(tape.constant({grid * grid, 2},
                                                          [&](MutableMap<float> points) {
                                                            for (Index i = 0; i < grid * grid; ++i) {
                                                              points(i, 0) = along(area.x, i % grid);
@@ -398,7 +398,7 @@ class Session {
     for (const Node<float>& node : tape.nodes()) {
       if (node.op != "affine" || products++ == 0) continue;
       const Node<float>& hidden = tape.nodes()[node.inputs[0]];
-      const Matrix<float> by_unit = ConstMap<float>(hidden.value, hidden.shape.rows, hidden.shape.cols).transpose();
+      const Matrix<float> by_unit = value_of(hidden).transpose();
       answer.json["units"].push_back(answer.array(numbers_of(by_unit)));
     }
   }
