@@ -1,3 +1,4 @@
+#include "options.hpp"
 #include "results_folder.hpp"
 
 #include <evengrad/activations/registry.hpp>
@@ -26,9 +27,41 @@ struct CompareArguments {
   ResultsOptions results;
   std::string activations, inits;
   std::string depths = "3", widths = "64", lrs = "0.001,0.003,0.01";
-  std::string task;
-  std::string map, dtype = "float32";
+  std::string map;
+  Dtype dtype = Dtype::float32;
   int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+
+  CompareArguments() { options.trainer.steps = 600; }
+
+  template <class F>
+  void fields(F& f) {
+    f.group("Nets");
+    f({.name = "activations",
+       .help = "Names and formulas: relu,gelu,\"x*tanh(exp(x))\"",
+       .type = "LIST",
+       .required = true},
+      activations);
+    f({.name = "inits",
+       .help = "Initializers: xavier,he,matched,critical (required unless --map is given)",
+       .type = "LIST",
+       .show_default = false},
+      inits);
+    f({.name = "depths", .help = "Hidden layers", .type = "LIST"}, depths);
+    f({.name = "widths", .help = "Units per layer", .type = "LIST"}, widths);
+    f({.name = "lrs", .help = "Learning rates; each kind of net takes its best", .type = "LIST"}, lrs);
+    f({.name = "seeds", .help = "Nets of each kind whose results are reported; others choose the rate"}, options.seeds);
+    f({.name = "map",
+       .help = "Every pixel a network: two of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log]",
+       .type = "X,Y",
+       .show_default = false},
+      map);
+    f({.name = "dtype", .help = "float32, or for a map float64"}, dtype);
+    f({.name = "jobs", .help = "Trainings at once; results do not depend on it", .affects_result = false}, jobs);
+    data.fields(f);
+    options.trainer.fields(f);
+    f.group("Results");
+    results.fields(f);
+  }
 };
 
 std::vector<double> numbers(const std::string& option, const std::string& given) {
@@ -50,28 +83,23 @@ std::vector<Index> whole_numbers(const std::string& option, const std::string& g
 }
 
 // Everything that determines the results, in words.
-std::string described(const CompareArguments& a) {
-  const TrainerOptions& t = a.options.trainer;
-  const DataOptions& d = a.data;
-  const auto given = [](const char* name, const auto& value) { return value ? text(name, *value) : std::string(); };
-  const auto named = [](const char* name, const std::string& value) { return value.empty() ? value : name + value; };
-  return text("data ", d.name, given(" samples ", d.samples), given(" noise ", d.noise),
-              given(" test fraction ", d.test_fraction), named(" target ", d.target), named(" task ", a.task),
-              "; activations ", a.activations, named("; inits ", a.inits), "; depths ", a.depths, "; widths ", a.widths,
-              "; lrs ", a.lrs, "; seeds ", a.options.seeds, a.map.empty() ? "" : text("; map ", a.map, " ", a.dtype),
-              "; optimizer ", t.optimizer.name, given(" weight decay ", t.optimizer.weight_decay), " schedule ",
-              t.schedule, t.steps ? given("; steps ", t.steps) : text("; epochs ", t.epochs), " batch size ",
-              t.batch_size);
+std::string described(const CLI::App& app, const Global& global) {
+  std::string words;
+  for (const CLI::Option* option : options_with_effect(app, global)) {
+    const std::string value = option->count() > 0 ? CLI::detail::join(option->results()) : option->get_default_str();
+    if (!value.empty()) words += text(words.empty() ? "" : "; ", option->get_name().substr(2), " ", value);
+  }
+  return words;
 }
 
 // The data, and where results go while they come in.
 struct Run {
-  Run(CompareArguments& a, const Global& global)
-      : folder(a.results, {{"command", "compare"}, {"seed", std::to_string(global.seed)}, {"options", described(a)}}),
+  Run(CompareArguments& a, const Global& global, const std::string& options)
+      : folder(a.results, {{"command", "compare"}, {"seed", std::to_string(global.seed)}, {"options", options}}),
         progress(global, 1000, "‰"),
         settings{.seed = global.seed, .seeds = a.options.seeds, .jobs = a.jobs} {
     settings.experiment = "compare";
-    settings.options = described(a);
+    settings.options = options;
     settings.store = folder.store();
     settings.stop = [] { return interrupted() != 0; };
     settings.on_progress = [this](double share, const std::string& what) {
@@ -96,12 +124,6 @@ struct Run {
 
 template <Real S>
 Split<S> read_data(CompareArguments& a, const Global& global) {
-  if (!a.task.empty()) {
-    if (a.task != "classification" && a.task != "regression") {
-      throw UsageError(unknown_name("value of --task", a.task, {"classification", "regression"}));
-    }
-    a.data.task = a.task == "classification" ? Task::classification : Task::regression;
-  }
   a.data.seed = global.seed;
   a.data.roots = data_roots();
   Split<S> data = load_data<S>(a.data);
@@ -145,7 +167,7 @@ int make_map(CompareArguments& a, const Global& global, const CLI::App& app) {
   options.x = parse_map_axis(axes[0]);
   options.y = parse_map_axis(axes[1]);
   const NetworkMap<S> map(options, read_data<S>(a, global).train);
-  Run run(a, global);
+  Run run(a, global, described(app, global));
   TrainedMap trained;
   try {
     trained = train_map(map, a.data, run.settings);
@@ -171,9 +193,8 @@ int make_map(CompareArguments& a, const Global& global, const CLI::App& app) {
 
 int compare(CompareArguments& a, const Global& global, const CLI::App& app) {
   if (a.jobs < 1) throw UsageError(text("--jobs must be at least 1, got ", a.jobs));
-  const bool wide = a.dtype == "float64";
-  if (!wide && a.dtype != "float32")
-    throw UsageError(unknown_name("value of --dtype", a.dtype, {"float32", "float64"}));
+  const bool wide = a.dtype == Dtype::float64;
+  if (app.count("--epochs") > 0) a.options.trainer.steps.reset();
   if (!a.map.empty()) return wide ? make_map<double>(a, global, app) : make_map<float>(a, global, app);
   if (wide) throw UsageError("--dtype float64 needs --map");
   if (a.inits.empty()) throw UsageError("--inits is required without --map");
@@ -188,7 +209,7 @@ int compare(CompareArguments& a, const Global& global, const CLI::App& app) {
   for (const std::string& name : options.initializers) initializer(name);
   Optimizer<float> checked(options.trainer.optimizer);
   const Split<float> data = read_data<float>(a, global);
-  Run run(a, global);
+  Run run(a, global, described(app, global));
   Comparison comparison;
   try {
     comparison = compare(options, data, run.settings);
@@ -220,44 +241,9 @@ Command add_compare(CLI::App& program, Global& global) {
   CLI::App* app =
       program.add_subcommand("compare", "Train every activation with every initializer, and say which to use");
   auto a = std::make_shared<CompareArguments>();
-  a->options.trainer.steps = 600;
-  app->add_option("--activations", a->activations, "Names and formulas: relu,gelu,\"x*tanh(exp(x))\"")->required();
-  app->add_option("--inits", a->inits, "Initializers: xavier,he,matched,critical (required but for --map)");
-  app->add_option("--depths", a->depths, "Hidden layers")->capture_default_str();
-  app->add_option("--widths", a->widths, "Units a layer")->capture_default_str();
-  app->add_option("--lrs", a->lrs, "Learning rates; each kind of net takes its best")->capture_default_str();
-  for (const char* list : {"--activations", "--inits", "--depths", "--widths", "--lrs"}) {
-    app->get_option(list)->type_name("LIST");
-  }
-  app->add_option("--map", a->map,
-                  "Every pixel a network: two of sigma_w, sigma_b, depth, lr as NAME=FROM:TO:PIXELS[:log]")
-      ->type_name("X,Y");
-  app->add_option("--dtype", a->dtype, "float32, or for a map float64")->capture_default_str();
-  app->add_option("--seeds", a->options.seeds, "Nets of each kind whose results are reported; others choose the rate")
-      ->capture_default_str();
-  app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
-  app->add_option("--optimizer", a->options.trainer.optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")
-      ->capture_default_str();
-  app->add_option("--weight-decay", a->options.trainer.optimizer.weight_decay, "L2, or decoupled for adamw");
-  app->add_option("--schedule", a->options.trainer.schedule, "constant, step, cosine, warmup")->capture_default_str();
-  auto* steps = app->add_option("--steps", a->options.trainer.steps,
-                                text("Steps of each training [", *a->options.trainer.steps, "]"));
-  app->add_option_function<std::int64_t>(
-         "--epochs",
-         [a](std::int64_t epochs) {
-           a->options.trainer.epochs = epochs;
-           a->options.trainer.steps.reset();
-         },
-         "Passes over the training data, instead of steps")
-      ->excludes(steps);
-  app->add_option("--batch-size", a->options.trainer.batch_size, "Samples a step")->capture_default_str();
-  app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
-  app->add_option("--noise", a->data.noise, "Generators: standard deviation");
-  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out [0.2]");
-  app->add_option("--target", a->data.target, "CSV: the column of the label [the last]");
-  app->add_option("--task", a->task, "CSV: classification or regression [as the labels look]");
-  app->add_option("--jobs", a->jobs, "Trainings at once; results do not depend on it")->capture_default_str();
-  add_results_options(*app, a->results);
+  CommandOptions options(*app, global);
+  a->fields(options);
+  app->remove_option(app->get_option("--lr"));  // --lrs is the list to choose from
   return {app, [a, app, &global] { return compare(*a, global, *app); }};
 }
 

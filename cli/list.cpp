@@ -33,7 +33,8 @@ const Kind kinds[] = {
        return text(words(row, "question"), " (", row["claims"].front().get<std::string>(), " to ",
                    row["claims"].back().get<std::string>(), ")");
      }},
-    {"rules", [](const Json& row) { return text(words(row, "sees"), "  (T = ", number(row, "threshold"), ")"); }}};
+    {"rules", [](const Json& row) { return text(words(row, "sees"), "  (T = ", number(row, "threshold"), ")"); }},
+    {"options", [](const Json& row) { return words(row, "help"); }}};
 
 std::string with_aliases(const Json& row) {
   std::string name = words(row, "name");
@@ -87,7 +88,8 @@ Command add_list(CLI::App& program, Global& global) {
       program.add_subcommand("list", "What has a name: activations, initializers, optimizers, data sets, ...");
   auto what = std::make_shared<std::string>();
   app->add_option("WHAT", *what,
-                  "activations, initializers, optimizers, schedules, losses, datasets, experiments or rules [all]");
+                  "activations, initializers, optimizers, schedules, losses, datasets, experiments, rules or options "
+                  "(of train) [all]");
   return {app, [what, &global] { return list(*what, global); }};
 }
 

@@ -167,7 +167,7 @@ int run_program(int argc, char** argv) {
       "evengrad COMMAND --help says what a command takes.");
   for (const Command& command : commands) {
     command.app->group("Commands");
-    command.app->option_defaults()->group("Every command");
+    command.app->option_defaults()->group(every_command);
     command.app->set_help_flag("-h,--help", "Print this help");
     command.app
         ->add_option_function<std::string>(

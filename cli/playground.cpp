@@ -100,7 +100,7 @@ Command add_playground(CLI::App& program, Global& global) {
       program.add_subcommand("playground", "Write the playground, one page with the same engine, and open it");
   auto out = std::make_shared<std::string>("playground.html");
   auto stay = std::make_shared<bool>(false);
-  app->add_option("--out", *out, "The file to write")->capture_default_str();
+  app->add_option("--out", *out, "The file to write")->type_name("PATH")->capture_default_str();
   app->add_flag("--no-open", *stay, "Only write it");
   return {app, [out, stay, &global] { return playground(*out, !*stay, global); }};
 }

@@ -92,7 +92,7 @@ Command add_predict(CLI::App& program, Global& global) {
   app->add_option("MODEL", a->model, "A model that train --save wrote")->required();
   app->add_option("--data", a->data, "A CSV file with a column for each of the model's features, found by name")
       ->required();
-  app->add_option("--out", a->out, "Write a CSV file instead of standard output");
+  app->add_option("--out", a->out, "Write a CSV file instead of standard output")->type_name("PATH");
   return {app, [a, &global] { return predict_file(*a, global); }};
 }
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <chrono>
@@ -74,12 +73,9 @@ CLI::Validator known_value(std::vector<std::string> known) {
 void check_values(CLI::App& command) {
   // An empty path is a variable that was never set, not a wish to save nothing.
   const CLI::Validator is_path([](std::string& given) { return given.empty() ? "expected a path, got ''" : ""; }, "");
-  for (const char* name :
-       {"--checkpoint", "--load", "--log", "--out", "--probe-log", "--report", "--save", "--save-init"}) {
-    if (CLI::Option* option = command.get_option_no_throw(name)) option->check(is_path)->type_name("PATH");
-  }
   for (CLI::Option* option : command.get_options()) {
     const std::string type = option->get_type_name();
+    if (type == "PATH") option->check(is_path);
     if (type.starts_with("INT")) option->transform(CLI::Validator(wrong_number<std::int64_t>, ""));
     if (type.starts_with("UINT")) option->transform(CLI::Validator(wrong_number<std::uint64_t>, ""));
     if (type.starts_with("FLOAT")) option->transform(CLI::Validator(wrong_number<double>, ""));
@@ -153,15 +149,17 @@ void Progress::update(std::int64_t done, const std::string& note) {
             << duration(share > 0 ? elapsed / share - elapsed : INFINITY) << " left  " << note << std::flush;
 }
 
+std::vector<const CLI::Option*> options_with_effect(const CLI::App& app, const Global& global) {
+  return app.get_options([&](const CLI::Option* option) {
+    return option->get_group() != every_command && !global.without_effect.contains(option->get_name());
+  });
+}
+
 std::string rerun_command(const CLI::App& app, const Global& global) {
-  constexpr std::array<std::string_view, 20> free = {
-      "--help",      "--seed",   "--json",      "--quiet",       "--progress",  "--threads",    "--jobs",
-      "--out",       "--resume", "--overwrite", "--report",      "--log",       "--checkpoint", "--checkpoint-every",
-      "--save-init", "--save",   "--probe",     "--probe-every", "--probe-log", "--dry-run"};
   std::string line = "evengrad " + app.get_name();
-  for (const CLI::Option* option : app.get_options()) {
+  for (const CLI::Option* option : options_with_effect(app, global)) {
     const std::string name = option->get_name();
-    if (option->count() == 0 || std::find(free.begin(), free.end(), name) != free.end()) continue;
+    if (option->count() == 0) continue;
     if (option->get_items_expected_max() == 0) {
       line += " " + name;
       continue;

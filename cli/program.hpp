@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct Global {
   bool json = false;
   bool quiet = false;
   std::string progress = "auto";
-  std::vector<std::string> command = {};  ///< as it was typed
+  std::vector<std::string> command = {};      ///< as it was typed
+  std::set<std::string> without_effect = {};  ///< options about files, output and speed, "--log"
 };
 
 /// The signal that asked the program to stop (Ctrl-C), or 0. Until the first call a signal ends the program at once, as
@@ -37,6 +39,12 @@ CLI::Validator known_value(std::vector<std::string> known);
 /// Refuses what CLI11 would take for a number of this command's options: nothing at all, octal and hexadecimal digits,
 /// and whole numbers beyond 64 bits, which it would cut off. Refuses an empty path too.
 void check_values(CLI::App& command);
+
+/// The group of the help that holds what every command takes.
+constexpr const char* every_command = "Every command";
+
+/// The options of this command that change its result, those of every command apart.
+std::vector<const CLI::Option*> options_with_effect(const CLI::App& app, const Global& global);
 
 /// The command that gives the same results again: every option that was given and is not about files, output or speed.
 std::string rerun_command(const CLI::App& app, const Global& global);

@@ -1,3 +1,4 @@
+#include "options.hpp"
 #include "program.hpp"
 
 #include <evengrad/activations/registry.hpp>
@@ -16,11 +17,29 @@ namespace {
 
 struct PropagateArguments {
   std::string activation, init;
-  std::string dtype = "float32";
+  Dtype dtype = Dtype::float32;
   Index width = 256, depth = 20, inputs = 256, nets = 10;
   double input_variance = 1;
   std::optional<double> bias_std;
   bool batch_norm = false, residual = false, orthogonal_inputs = false;
+
+  template <class F>
+  void fields(F& f) {
+    f.group("Net");
+    f({.name = "activation", .help = "A name or a formula in x", .required = true}, activation);
+    f({.name = "init", .help = "Initializer (evengrad list initializers)", .required = true}, init);
+    f({.name = "width", .help = "Units per layer"}, width);
+    f({.name = "depth", .help = "Hidden layers"}, depth);
+    f({.name = "bias-std", .help = "Standard deviation of the biases, instead of the initializer's"}, bias_std);
+    f({.name = "batch-norm", .help = "Batch normalization between product and activation"}, batch_norm);
+    f({.name = "residual", .help = "h + f(Wh + b)"}, residual);
+    f.group("Measurement");
+    f({.name = "inputs", .help = "Gaussian inputs, which are also the batch"}, inputs);
+    f({.name = "nets", .help = "Nets that the measurement averages over"}, nets);
+    f({.name = "input-variance", .help = "Variance of each component of an input"}, input_variance);
+    f({.name = "orthogonal-inputs", .help = "Orthogonal inputs of equal length"}, orthogonal_inputs);
+    f({.name = "dtype", .help = "float32 or float64"}, dtype);
+  }
 };
 
 int propagate_net(const PropagateArguments& arguments, const Global& global) {
@@ -36,9 +55,6 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
   if (arguments.bias_std && !(*arguments.bias_std >= 0 && std::isfinite(*arguments.bias_std))) {
     throw UsageError(text("--bias-std must be at least 0 and finite, got ", *arguments.bias_std));
   }
-  if (arguments.dtype != "float32" && arguments.dtype != "float64") {
-    throw UsageError(unknown_name("value of --dtype", arguments.dtype, {"float32", "float64"}));
-  }
   NetOptions net{.activation = activation(arguments.activation),
                  .initializer = initializer(arguments.init),
                  .depth = arguments.depth,
@@ -53,7 +69,8 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
   NetTheory expected = predict(net);
   add_bands(expected, net, Rng(global.seed).split("bands"));
   const Rng rng = Rng(global.seed).split("propagate");
-  const Propagation measured = arguments.dtype == "float64" ? propagate<double>(net, rng) : propagate<float>(net, rng);
+  const Propagation measured =
+      arguments.dtype == Dtype::float64 ? propagate<double>(net, rng) : propagate<float>(net, rng);
 
   if (global.json) {
     Json document = document_header();
@@ -100,18 +117,8 @@ Command add_propagate(CLI::App& program, Global& global) {
   CLI::App* app =
       program.add_subcommand("propagate", "Signal and gradient by layer before training, measured and predicted");
   auto a = std::make_shared<PropagateArguments>();
-  app->add_option("--activation", a->activation, "A name or a formula in x")->required();
-  app->add_option("--init", a->init, "Initializer (evengrad list initializers)")->required();
-  app->add_option("--width", a->width, "Units a layer")->capture_default_str();
-  app->add_option("--depth", a->depth, "Hidden layers")->capture_default_str();
-  app->add_option("--inputs", a->inputs, "Gaussian inputs, which also are the batch")->capture_default_str();
-  app->add_option("--nets", a->nets, "Nets that the measurement averages over")->capture_default_str();
-  app->add_option("--input-variance", a->input_variance, "Of each component of an input")->capture_default_str();
-  app->add_option("--bias-std", a->bias_std, "Standard deviation of the biases, instead of the initializer's");
-  app->add_flag("--batch-norm", a->batch_norm, "Batch normalization between product and activation");
-  app->add_flag("--residual", a->residual, "h + f(Wh + b)");
-  app->add_flag("--orthogonal-inputs", a->orthogonal_inputs, "Orthogonal inputs of equal length");
-  app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
+  CommandOptions options(*app, global);
+  a->fields(options);
   return {app, [a, &global] { return propagate_net(*a, global); }};
 }
 

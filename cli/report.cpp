@@ -55,7 +55,7 @@ Command add_report(CLI::App& program, Global& global) {
   CLI::App* app = program.add_subcommand("report", "Write the HTML report again from the results in a folder");
   auto folder = std::make_shared<std::string>(), out = std::make_shared<std::string>();
   app->add_option("DIR", *folder, "Folder that --out of run or compare named")->required();
-  app->add_option("--out", *out, "The file to write [DIR/report.html]");
+  app->add_option("--out", *out, "The file to write [DIR/report.html]")->type_name("PATH");
   return {app, [folder, out, &global] { return report(*folder, *out, global); }};
 }
 

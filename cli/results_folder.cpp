@@ -62,12 +62,6 @@ std::string stored_facts(const ResultsStore& store, const ResultsFolder::Facts& 
 
 bool holds_unfinished_run(const fs::path& folder) { return fs::exists(folder / store_file); }
 
-void add_results_options(CLI::App& app, ResultsOptions& options) {
-  app.add_option("--out", options.out, "Folder for the results: report.html, results.json, CSV files, results.sqlite");
-  app.add_flag("--resume", options.resume, "Go on with what an interrupted run left in the folder, repeating nothing");
-  app.add_flag("--overwrite", options.overwrite, "Replace the results that the folder holds");
-}
-
 ResultsFolder::ResultsFolder(const ResultsOptions& options, const Facts& facts) : folder_(options.out) {
   if (options.resume && options.overwrite) throw UsageError("--resume and --overwrite exclude each other");
   if (options.out.empty()) {

@@ -14,13 +14,24 @@ struct ResultsOptions {
   std::string out;  ///< empty: nothing is kept
   bool resume = false;
   bool overwrite = false;
+
+  template <class F>
+  void fields(F& f) {
+    f({.name = "out",
+       .help = "Folder for the results: report.html, results.json, CSV files, results.sqlite",
+       .type = "PATH",
+       .affects_result = false},
+      out);
+    f({.name = "resume",
+       .help = "Continue an interrupted run in that folder, repeating nothing",
+       .affects_result = false},
+      resume);
+    f({.name = "overwrite", .help = "Replace the results in that folder", .affects_result = false}, overwrite);
+  }
 };
 
 /// True for a folder with a results store.
 bool holds_unfinished_run(const std::filesystem::path& folder);
-
-/// --out, --resume and --overwrite.
-void add_results_options(CLI::App& app, ResultsOptions& options);
 
 class ResultsFolder {
  public:

@@ -1,3 +1,4 @@
+#include "options.hpp"
 #include "results_folder.hpp"
 
 #include <evengrad/core/error.hpp>
@@ -20,10 +21,18 @@ namespace {
 
 struct RunOptions {
   std::vector<std::string> names;
-  std::string profile = "quick";
+  Profile profile = Profile::quick;
   std::optional<int> seeds;
   int jobs = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   ResultsOptions results;
+
+  template <class F>
+  void fields(F& f) {
+    f({.name = "profile", .help = "quick (minutes) or full (as many seeds and steps as it takes)"}, profile);
+    f({.name = "seeds", .help = "Seeds that a measurement averages over [as many as the profile says]"}, seeds);
+    f({.name = "jobs", .help = "Trials at once; results do not depend on it", .affects_result = false}, jobs);
+    results.fields(f);
+  }
 };
 
 // The experiments of these names in the order of the one list.
@@ -63,13 +72,11 @@ int run(const RunOptions& options, const Global& global) {
   if (options.seeds && *options.seeds < 1) throw UsageError(text("--seeds must be at least 1, got ", *options.seeds));
   const std::vector<const Experiment*> list = chosen(options.names);
   const ResultsFolder folder(options.results, {{"command", "run"},
-                                               {"profile", options.profile},
+                                               {"profile", std::string(choice_word(options.profile))},
                                                {"seed", std::to_string(global.seed)},
                                                {"seeds", options.seeds ? std::to_string(*options.seeds) : "default"}});
 
-  Results results{.profile = options.profile == "full" ? Profile::full : Profile::quick,
-                  .seed = global.seed,
-                  .seeds = options.seeds.value_or(0)};
+  Results results{.profile = options.profile, .seed = global.seed, .seeds = options.seeds.value_or(0)};
   const TerminalOptions terminal = terminal_options();
   const auto start = std::chrono::steady_clock::now();
   try {
@@ -103,12 +110,8 @@ Command add_run(CLI::App& program, Global& global) {
   CLI::App* app = program.add_subcommand("run", "Test textbook claims by experiments: numbers, intervals, verdicts");
   auto options = std::make_shared<RunOptions>();
   app->add_option("EXPERIMENT", options->names, "Names of experiments (evengrad list experiments), or all")->required();
-  app->add_option("--profile", options->profile, "quick (minutes) or full (as many seeds and steps as it takes)")
-      ->check(known_value({"quick", "full"}))
-      ->capture_default_str();
-  app->add_option("--seeds", options->seeds, "Seeds that a measurement averages over [as many as the profile says]");
-  app->add_option("--jobs", options->jobs, "Trials at once; results do not depend on it")->capture_default_str();
-  add_results_options(*app, options->results);
+  CommandOptions fields(*app, global);
+  options->fields(fields);
   return {app, [options, &global] { return run(*options, global); }};
 }
 

@@ -1,3 +1,4 @@
+#include "options.hpp"
 #include "program.hpp"
 #include "train_files.hpp"
 #include "train_health.hpp"
@@ -19,7 +20,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -30,10 +30,7 @@ namespace evengrad::cli {
 namespace {
 
 struct TrainArguments : TrainingSetup {
-  std::string task;
-  std::string normalize = "standard";
-  std::string dtype = "float32";
-  bool no_shuffle = false;
+  Dtype dtype = Dtype::float32;
   bool dry_run = false;
   std::string save_init, save, load;
   TrainFileOptions files;
@@ -41,6 +38,40 @@ struct TrainArguments : TrainingSetup {
   std::string out;
   bool reinit_dead = false;
   std::string report;
+
+  template <class F>
+  void fields(F& f) {
+    TrainingSetup::fields(f);
+    f({.name = "dtype", .help = "float32 or float64"}, dtype);
+    f({.name = "reinit-dead", .help = "Reinitialize silent units after each epoch"}, reinit_dead);
+    f({.name = "threads", .help = "Number of threads; results do not depend on it", .affects_result = false},
+      trainer.threads);
+    f({.name = "dry-run",
+       .help = "Print the model, what it needs and what theory expects of it, and stop",
+       .affects_result = false},
+      dry_run);
+    f.group("Models");
+    f({.name = "save", .help = "Save the trained model (safetensors)", .type = "PATH", .affects_result = false}, save);
+    f({.name = "save-init", .help = "Save the model before training", .type = "PATH", .affects_result = false},
+      save_init);
+    f({.name = "load", .help = "Start from the parameters of a saved model", .type = "PATH"}, load);
+    f.group("Diagnostics");
+    f({.name = "log", .help = "JSON lines: one per step and one per epoch", .type = "PATH", .affects_result = false},
+      files.log);
+    f({.name = "report",
+       .help = "One HTML page: loss, layers over time, findings",
+       .type = "PATH",
+       .affects_result = false},
+      report);
+    health.fields(f);
+    f({.name = "out",
+       .help = "Folder for a results store of all that (docs/results.md)",
+       .type = "PATH",
+       .affects_result = false},
+      out);
+    f.group("Checkpoints");
+    files.fields(f);
+  }
 };
 
 std::string percent(const std::optional<double>& accuracy) {
@@ -121,7 +152,7 @@ struct TrainRun {
                                                 : text(train.targets.cols(), " target(s)")));
     say(text("model  ", widths(model.options()), ", ", arguments.activation, ", ",
              arguments.load.empty() ? text("init ", arguments.init) : text("from ", arguments.load), ", ",
-             grouped(parameter_count<S>(model)), " parameters, ", arguments.dtype));
+             grouped(parameter_count<S>(model)), " parameters, ", choice_word(arguments.dtype)));
     const OptimizerOptions& optimizer = arguments.trainer.optimizer;
     say(text("train  ", optimizer.name, ", lr ", Optimizer<S>(optimizer).learning_rate(), ", batch ",
              arguments.trainer.batch_size, ", seed ", global.seed, ", ", arguments.trainer.threads,
@@ -194,7 +225,7 @@ struct TrainRun {
     files.begin(trainer, data);
     Probe<S> probe(
         trainer, model, data.train,
-        {.every = arguments.health.every,
+        {.every = arguments.health.every.value_or(0),
          .theory = arguments.load.empty() ? theory_net(arguments, model.options()) : std::optional<NetOptions>{}});
     if (const std::vector<double> seen = files.take_probe(); !seen.empty()) restore(probe, seen);
     health.begin(trainer.steps(), files.resumes());
@@ -361,18 +392,12 @@ struct TrainRun {
   }
 };
 
-// Every option but those that change nothing in the result. The data are compared by their samples.
+// Every option that changes the result. The data are compared by their samples.
 ResultOptions result_options(const CLI::App& app, const Global& global) {
-  constexpr std::array<std::string_view, 21> free = {
-      "--help",      "--seed",        "--json",       "--quiet",     "--progress",
-      "--data",      "--threads",     "--dry-run",    "--save",      "--resume",
-      "--overwrite", "--log",         "--checkpoint", "--save-init", "--checkpoint-every",
-      "--probe",     "--probe-every", "--probe-log",  "--threshold", "--report",
-      "--out"};
   ResultOptions options{{"--seed", std::to_string(global.seed)}};
-  for (const CLI::Option* option : app.get_options()) {
+  for (const CLI::Option* option : options_with_effect(app, global)) {
     const std::string name = option->get_name();
-    if (std::find(free.begin(), free.end(), name) != free.end()) continue;
+    if (name == "--data") continue;
     options[name] = option->count() > 0 ? CLI::detail::join(option->results()) : option->get_default_str();
   }
   return options;
@@ -401,15 +426,7 @@ void check_outputs(const TrainArguments& arguments) {
 int train(TrainArguments& arguments, const Global& global, const CLI::App& app) {
   arguments.data.seed = global.seed;
   arguments.data.roots = data_roots();
-  arguments.data.normalize = one_of<Normalize>("--normalize", arguments.normalize,
-                                               {{"standard", Normalize::standard}, {"none", Normalize::none}});
-  if (!arguments.task.empty()) {
-    arguments.data.task = one_of<Task>("--task", arguments.task,
-                                       {{"classification", Task::classification}, {"regression", Task::regression}});
-  }
   arguments.trainer.seed = global.seed;
-  arguments.trainer.shuffle = !arguments.no_shuffle;
-  const bool wide = one_of<bool>("--dtype", arguments.dtype, {{"float32", false}, {"float64", true}});
   // Names are checked before the data are read: a typing error should not cost a minute.
   mlp_options(arguments, 1, 1);
   initializer(arguments.init);
@@ -426,7 +443,7 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   TrainStore store({arguments.dry_run ? "" : arguments.out, arguments.files.resume, arguments.files.overwrite},
                    {{"command", "train"}, {"data", arguments.data.name}, {"seed", std::to_string(global.seed)}},
                    Json(stored).dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (wide) return TrainRun<double>(arguments, global, asked, files, store).run();
+  if (arguments.dtype == Dtype::float64) return TrainRun<double>(arguments, global, asked, files, store).run();
   return TrainRun<float>(arguments, global, asked, files, store).run();
 }
 
@@ -436,90 +453,8 @@ Command add_train(CLI::App& program, Global& global) {
   CLI::App* app = program.add_subcommand("train", "Train a network and report its loss and accuracy");
   auto a = std::make_shared<TrainArguments>();
   a->trainer.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const auto group = [app](const char* name) { app->option_defaults()->group(name); };
-  auto& optimizer = a->trainer.optimizer;
-
-  group("Data");
-  app->add_option("--data", a->data.name, "A data set (evengrad list datasets) or the path of a CSV file")->required();
-  app->add_option("--samples", a->data.samples, "Generators: how many; images: only the first of the training set");
-  app->add_option("--noise", a->data.noise, "Generators: standard deviation");
-  app->add_option("--test-fraction", a->data.test_fraction, "Generators and CSV: share held out [0.2]");
-  app->add_option("--target", a->data.target, "CSV: the column of the label [the last]");
-  app->add_option("--task", a->task, "CSV: classification or regression [as the labels look]");
-  app->add_option("--normalize", a->normalize, "standard (training set's mean and deviation) or none")
-      ->capture_default_str();
-
-  group("Network");
-  app->add_option("--hidden", a->hidden, "Widths of the hidden layers, or none")
-      ->type_name("LIST")
-      ->capture_default_str();
-  app->add_option("--activation", a->activation, "A name, a formula in x, or a list with one for each hidden layer")
-      ->capture_default_str();
-  app->add_option("--init", a->init, "Initializer (evengrad list initializers); auto chooses one and says why")
-      ->capture_default_str();
-  app->add_option("--norm", a->norm, "batch, layer or none, before each activation")->capture_default_str();
-  app->add_option("--dropout", a->dropout, "Share of units dropped after each activation, from 0 to below 1");
-  app->add_flag("--residual", a->residual, "Adds a layer's input to its output, h + f(Wh + b), where widths are equal");
-  app->add_option("--dtype", a->dtype, "float32 or float64")->capture_default_str();
-
-  group("Training");
-  auto* epochs = app->add_option("--epochs", a->trainer.epochs, "Passes over the training data")->capture_default_str();
-  app->add_option("--steps", a->trainer.steps, "Steps, instead of epochs")->excludes(epochs);
-  app->add_option("--batch-size", a->trainer.batch_size, "Samples a step")->capture_default_str();
-  app->add_option("--loss", a->trainer.loss, "cross_entropy or mse [by the task]");
-  app->add_option("--label-smoothing", a->trainer.label_smoothing,
-                  "Share of each label spread over all classes, from 0 to below 1");
-  app->add_option("--optimizer", optimizer.name, "sgd, momentum, nesterov, adam, adamw, rmsprop")
-      ->capture_default_str();
-  app->add_option("--lr", optimizer.learning_rate, "Learning rate [the optimizer's: evengrad list optimizers]");
-  app->add_option("--momentum", optimizer.momentum, "Of momentum and nesterov");
-  app->add_option("--beta1", optimizer.beta1, "Of adam and adamw");
-  app->add_option("--beta2", optimizer.beta2, "Of adam and adamw");
-  app->add_option("--alpha", optimizer.alpha, "Of rmsprop");
-  app->add_option("--eps", optimizer.eps, "Of adam, adamw and rmsprop");
-  app->add_option("--weight-decay", optimizer.weight_decay, "L2, or decoupled for adamw");
-  app->add_flag_callback(
-      "--no-decay-biases", [a] { a->trainer.optimizer.decay_biases = false; },
-      "Weight decay skips biases and normalization");
-  app->add_option("--schedule", a->trainer.schedule, "Of the learning rate: constant, step, cosine, warmup")
-      ->capture_default_str();
-  app->add_option("--warmup-steps", a->trainer.warmup_steps,
-                  "The rate rises linearly over the first steps, with any schedule");
-  app->add_option("--clip-norm", a->trainer.clip_norm, "Largest norm of all gradients together");
-  app->add_option("--clip-value", a->trainer.clip_value, "Largest component of a gradient");
-  app->add_flag("--no-shuffle", a->no_shuffle, "Take batches in file order");
-  app->add_flag("--reinit-dead", a->reinit_dead, "Draw silent units anew after each epoch");
-  app->add_option("--threads", a->trainer.threads, "Threads; results do not depend on it")->capture_default_str();
-  app->add_flag("--dry-run", a->dry_run, "Print the model, what it needs and what theory expects of it, and stop");
-
-  group("Models");
-  app->add_option("--save", a->save, "Save the trained model (safetensors)");
-  app->add_option("--save-init", a->save_init, "Save the model before training");
-  app->add_option("--load", a->load, "Start from the parameters of a saved model");
-
-  group("What happens inside");
-  app->add_option("--log", a->files.log, "JSON lines: one a step, one an epoch");
-  app->add_option("--report", a->report, "One HTML page: loss, layers over time, findings");
-  app->add_flag("--probe", a->health.show, "A table of each layer's health, live on a terminal and at the end");
-  app->add_option("--probe-every", a->health.every, "Steps from look to look [1, 10, 100, 200, 500, … and the last]")
-      ->check(CLI::Validator(
-          [](const std::string& given) {
-            return given.starts_with('-') || given == "0" ? "must be at least 1, got " + given : std::string();
-          },
-          ""));
-  app->add_option("--probe-log", a->health.log, "JSON lines: one a layer and look, with histograms");
-  app->add_option("--threshold", a->health.thresholds, "When a health rule speaks (evengrad list rules)")
-      ->type_name("RULE=VALUE")
-      ->allow_extra_args(false);
-  app->add_option("--out", a->out, "Folder for a results store of all that (docs/results.md)");
-
-  group("Stopping and going on");
-  app->add_option("--checkpoint", a->files.checkpoint,
-                  "Folder that keeps what --resume needs, saved at each epoch's end");
-  app->add_option("--checkpoint-every", a->files.every, "Steps after which it is saved too");
-  auto* resume = app->add_flag("--resume", a->files.resume, "Go on from the checkpoint, or begin if there is none");
-  app->add_flag("--overwrite", a->files.overwrite, "Replace the checkpoint, the log and the results of an earlier run")
-      ->excludes(resume);
+  CommandOptions options(*app, global);
+  a->fields(options);
   return {app, [a, app, &global] { return train(*a, global, *app); }};
 }
 

@@ -19,6 +19,23 @@ struct TrainFileOptions {
   std::string log;                    ///< a file; empty: none
   bool resume = false;
   bool overwrite = false;
+
+  template <class F>
+  void fields(F& f) {
+    f({.name = "checkpoint",
+       .help = "Folder that keeps what --resume needs, saved at the end of each epoch",
+       .type = "PATH",
+       .affects_result = false},
+      checkpoint);
+    f({.name = "checkpoint-every", .help = "Also save every N steps", .affects_result = false}, every);
+    f({.name = "resume", .help = "Continue from the checkpoint, or start if there is none", .affects_result = false},
+      resume);
+    f({.name = "overwrite",
+       .help = "Replace the checkpoint, the log and the results of an earlier run",
+       .excludes = "resume",
+       .affects_result = false},
+      overwrite);
+  }
 };
 
 /// Every option that the result depends on and its value.

@@ -104,6 +104,9 @@ TrainHealth::TrainHealth(const HealthArguments& arguments, const Global& global)
     : arguments_(arguments),
       live_(arguments.show && !global.quiet && global.progress != "never" &&
             (global.progress == "always" || isatty(STDERR_FILENO))) {
+  if (arguments.every && *arguments.every < 1) {
+    throw UsageError(text("--probe-every must be at least 1, got ", *arguments.every));
+  }
   for (const std::string& given : arguments.thresholds) {
     const auto [rule, value] = parse_threshold(given);
     thresholds_[rule] = value;

@@ -14,10 +14,32 @@
 namespace evengrad::cli {
 
 struct HealthArguments {
-  bool show = false;                         ///< --probe
-  std::int64_t every = 0;                    ///< --probe-every
-  std::string log = {};                      ///< --probe-log
+  bool show = false;
+  std::optional<std::int64_t> every = {};
+  std::string log = {};
   std::vector<std::string> thresholds = {};  ///< "rule=value"
+
+  template <class F>
+  void fields(F& f) {
+    f({.name = "probe",
+       .help = "A table of each layer's health, live on a terminal and at the end",
+       .affects_result = false},
+      show);
+    f({.name = "probe-every",
+       .help = "Probe every N steps [1, 10, 100, 200, 500, … and the last]",
+       .affects_result = false},
+      every);
+    f({.name = "probe-log",
+       .help = "JSON lines: one per layer and probe, with histograms",
+       .type = "PATH",
+       .affects_result = false},
+      log);
+    f({.name = "threshold",
+       .help = "When a health rule speaks (evengrad list rules)",
+       .type = "RULE=VALUE",
+       .affects_result = false},
+      thresholds);
+  }
 };
 
 /// How many characters and lines there is room for.

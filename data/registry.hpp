@@ -1,6 +1,7 @@
 // The one list of datasets, and how a name on the command line becomes training and test data.
 #pragma once
 
+#include <evengrad/core/option.hpp>
 #include <evengrad/data/dataset.hpp>
 #include <evengrad/data/idx.hpp>
 
@@ -31,6 +32,18 @@ const std::vector<DatasetInfo>& datasets();
 
 enum class Normalize { standard, none };
 
+template <>
+struct Choices<Normalize> {
+  static constexpr std::pair<std::string_view, Normalize> words[] = {{"standard", Normalize::standard},
+                                                                     {"none", Normalize::none}};
+};
+
+template <>
+struct Choices<Task> {
+  static constexpr std::pair<std::string_view, Task> words[] = {{"classification", Task::classification},
+                                                                {"regression", Task::regression}};
+};
+
 struct DataOptions {
   std::string name;                           ///< one of datasets(), or the path of a CSV file
   std::optional<std::string> csv = {};        ///< what that file holds, where it is no file
@@ -42,6 +55,19 @@ struct DataOptions {
   Normalize normalize = Normalize::standard;  ///< one pair for images, else one a column
   std::uint64_t seed = 1;
   std::vector<std::filesystem::path> roots = {"/usr/share/datasets"};  ///< where to look for images, in this order
+
+  template <class F>
+  void fields(F& f) {
+    f.group("Data");
+    f({.name = "data", .help = "A data set (evengrad list datasets) or the path of a CSV file", .required = true},
+      name);
+    f({.name = "samples", .help = "Generators: how many samples; images: only the first of the training set"}, samples);
+    f({.name = "noise", .help = "Generators: standard deviation of the noise"}, noise);
+    f({.name = "test-fraction", .help = "Generators and CSV: share held out for testing [0.2]"}, test_fraction);
+    f({.name = "target", .help = "CSV: the column to predict [the last]", .show_default = false}, target);
+    f({.name = "task", .help = "CSV: classification or regression [inferred from the target]"}, task);
+    f({.name = "normalize", .help = "standard (the training set's mean and standard deviation) or none"}, normalize);
+  }
 };
 
 /// Loads or draws the data, splits and normalizes them. Throws UsageError for an unknown name or an option that is

@@ -7,6 +7,7 @@
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
 #include <evengrad/training/health.hpp>
+#include <evengrad/training/setup.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -87,6 +88,11 @@ Json row(const DatasetInfo& info) {
   return row;
 }
 
+Json row(const OptionEntry& option) {
+  return {{"name", option.name}, {"group", option.group},       {"help", option.help},
+          {"type", option.type}, {"default", option.otherwise}, {"choices", option.choices}};
+}
+
 Json row(const HealthRule& rule) {
   return {{"name", rule.name},
           {"sees", rule.sees},
@@ -120,7 +126,8 @@ std::string lists_json() {
                {"schedules", list_of<ScheduleInfo>(schedules(), row)},
                {"losses", list_of<LossInfo>(losses(), row)},
                {"datasets", list_of<DatasetInfo>(datasets(), row)},
-               {"rules", list_of<HealthRule>(health_rules(), row)}});
+               {"rules", list_of<HealthRule>(health_rules(), row)},
+               {"options", list_of<OptionEntry>(option_list<TrainingSetup>(), row)}});
 }
 
 ActivationTheory theory_of(std::string_view given) {

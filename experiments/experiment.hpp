@@ -15,6 +15,11 @@ namespace evengrad {
 
 enum class Profile { quick, full };
 
+template <>
+struct Choices<Profile> {
+  static constexpr std::pair<std::string_view, Profile> words[] = {{"quick", Profile::quick}, {"full", Profile::full}};
+};
+
 /// "quick", "full"
 std::string to_string(Profile profile);
 

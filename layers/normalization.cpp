@@ -9,8 +9,6 @@ namespace evengrad {
 
 namespace {
 
-constexpr std::string_view norm_names[] = {"none", "batch", "layer"};
-
 // The sum of term(c) in eight interleaved chains: a fixed order, and one that vectorizes.
 template <class Term>
 double sum_of(Index count, Term term) {
@@ -72,15 +70,6 @@ Index same_width(const std::string& layer, Index features, Index inputs) {
 }
 
 }  // namespace
-
-std::string_view to_string(Norm norm) { return norm_names[static_cast<int>(norm)]; }
-
-Norm parse_norm(std::string_view name) {
-  for (const Norm norm : {Norm::none, Norm::batch, Norm::layer}) {
-    if (to_string(norm) == name) return norm;
-  }
-  throw UsageError(unknown_name("norm", name, {std::begin(norm_names), std::end(norm_names)}));
-}
 
 // ---- batch ----------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // Batch and layer normalization. Means and variances are added up in double, in a fixed order.
 #pragma once
 
+#include <evengrad/core/option.hpp>
 #include <evengrad/layers/layer.hpp>
 
 #include <string_view>
@@ -11,10 +12,11 @@ namespace evengrad {
 /// What stands between a linear layer and its activation.
 enum class Norm { none, batch, layer };
 
-/// "none", "batch" or "layer".
-std::string_view to_string(Norm norm);
-/// The norm of this name. \throws UsageError for an unknown name.
-Norm parse_norm(std::string_view name);
+template <>
+struct Choices<Norm> {
+  static constexpr std::pair<std::string_view, Norm> words[] = {
+      {"none", Norm::none}, {"batch", Norm::batch}, {"layer", Norm::layer}};
+};
 
 /// Where a normalization's mean and variance come from, read by forward only.
 template <Real S>

@@ -10,7 +10,9 @@ namespace evengrad {
 
 /// Something with parameters: a layer, an Mlp, or a struct of one's own with a visit(path, visitor).
 template <class M, class S>
-concept Model = requires(M& model, ParameterVisitor<S> visitor) { model.visit(Path(), visitor); };
+concept Model = requires(M& model, ParameterVisitor<S> visitor) {
+  model.visit(Path(), visitor);
+};
 
 /// The settings of every optimizer; each uses some. What is not given is PyTorch's default.
 struct OptimizerOptions {
@@ -22,7 +24,21 @@ struct OptimizerOptions {
   std::optional<double> eps = {};
   std::optional<double> alpha = {};
   std::optional<double> weight_decay = {};  ///< coupled (L2), except for adamw
-  bool decay_biases = true;            ///< false: weight decay skips every vector (biases, normalization)
+  bool decay_biases = true;                 ///< false: weight decay skips every vector (biases, normalization)
+
+  template <class F>
+  void fields(F& f) {
+    f({.name = "optimizer", .help = "sgd, momentum, nesterov, adam, adamw, rmsprop"}, name);
+    f({.name = "lr", .help = "Learning rate [the optimizer's: evengrad list optimizers]"}, learning_rate);
+    f({.name = "momentum", .help = "Momentum coefficient, for momentum and nesterov"}, momentum);
+    f({.name = "beta1", .help = "Decay rate of the first moment, for adam and adamw"}, beta1);
+    f({.name = "beta2", .help = "Decay rate of the second moment, for adam and adamw"}, beta2);
+    f({.name = "alpha", .help = "Decay rate of the squared gradient, for rmsprop"}, alpha);
+    f({.name = "eps", .help = "Added to the denominator, for adam, adamw and rmsprop"}, eps);
+    f({.name = "weight-decay", .help = "L2 penalty; decoupled for adamw"}, weight_decay);
+    f({.name = "no-decay-biases", .help = "Exempt biases and normalization from weight decay", .turns_off = true},
+      decay_biases);
+  }
 
   friend bool operator==(const OptimizerOptions&, const OptimizerOptions&) = default;
 };

@@ -41,7 +41,7 @@ std::vector<Tensor> tensors_of(Layer<S>& model) {
 Json architecture(const MlpOptions& options) {
   std::vector<std::string> names;
   for (const Activation& f : options.activations) names.push_back(f.name());
-  const char* norm = options.norm == Norm::batch ? "batch" : options.norm == Norm::layer ? "layer" : "none";
+  const std::string_view norm = choice_word(options.norm);
   return {{"type", "mlp"},
           {"inputs", options.inputs},
           {"hidden", options.hidden},
@@ -113,7 +113,7 @@ MlpOptions read_architecture(const Json& json, const Content& content) {
   options.inputs = read_width(json.at("inputs"));
   for (const Json& width : json.at("hidden").get<std::vector<Json>>()) options.hidden.push_back(read_width(width));
   options.outputs = read_width(json.at("outputs"));
-  options.norm = parse_norm(json.at("norm").get<std::string>());
+  options.norm = parse_choice<Norm>("norm", json.at("norm").get<std::string>());
   if (options.hidden.size() >= content.tensors) {
     throw Error(text("it has ", options.hidden.size() + 1, " layers, the file ", content.tensors, " tensors"));
   }

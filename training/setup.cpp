@@ -52,8 +52,7 @@ void check_size(const MlpOptions& options) {
 MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs) {
   MlpOptions options{.inputs = inputs, .hidden = parse_widths(setup.hidden), .outputs = outputs, .activations = {}};
   for (const std::string& name : split_list(setup.activation)) options.activations.push_back(activation(name));
-  options.norm =
-      one_of<Norm>("--norm", setup.norm, {{"none", Norm::none}, {"batch", Norm::batch}, {"layer", Norm::layer}});
+  options.norm = setup.norm;
   options.dropout = setup.dropout;
   options.residual = setup.residual;
   check_size(options);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <evengrad/core/error.hpp>
-#include <evengrad/core/names.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/net_theory.hpp>
 #include <evengrad/layers/mlp.hpp>
@@ -19,22 +18,24 @@ struct TrainingSetup {
   std::string hidden = "64,64";     ///< widths, or "none"
   std::string activation = "relu";  ///< one for all hidden layers, or one each
   std::string init = "he";
-  std::string norm = "none";
+  Norm norm = Norm::none;
   double dropout = 0;
   bool residual = false;
-};
 
-/// The value that a word stands for. \throws UsageError for another word.
-template <class Value>
-Value one_of(const std::string& option, const std::string& given,
-             const std::vector<std::pair<std::string, Value>>& values) {
-  std::vector<std::string> known;
-  for (const auto& [name, value] : values) {
-    if (name == given) return value;
-    known.push_back(name);
+  template <class F>
+  void fields(F& f) {
+    data.fields(f);
+    f.group("Network");
+    f({.name = "hidden", .help = "Widths of the hidden layers, or none", .type = "LIST"}, hidden);
+    f({.name = "activation", .help = "A name, a formula in x, or a list with one for each hidden layer"}, activation);
+    f({.name = "init", .help = "Initializer (evengrad list initializers); auto chooses one and says why"}, init);
+    f({.name = "norm", .help = "batch, layer or none, before each activation"}, norm);
+    f({.name = "dropout", .help = "Share of units dropped after each activation, from 0 to below 1"}, dropout);
+    f({.name = "residual", .help = "Add a layer's input to its output, h + f(Wh + b), where the widths are equal"},
+      residual);
+    trainer.fields(f);
   }
-  throw UsageError(unknown_name("value of " + option, given, known));
-}
+};
 
 /// The net's shape. \throws UsageError for a wrong word, or a net that no memory holds.
 MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs);

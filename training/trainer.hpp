@@ -28,6 +28,24 @@ struct TrainerOptions {
   std::uint64_t seed = 1;
   int threads = 1;
 
+  template <class F>
+  void fields(F& f) {
+    f.group("Training");
+    f({.name = "epochs", .help = "Passes over the training data"}, epochs);
+    f({.name = "steps", .help = "Number of steps, instead of epochs", .excludes = "epochs"}, steps);
+    f({.name = "batch-size", .help = "Samples per step"}, batch_size);
+    f({.name = "loss", .help = "cross_entropy, bce, mse or huber [by the task]", .show_default = false}, loss);
+    f({.name = "label-smoothing", .help = "Share of each label spread over all classes, from 0 to below 1"},
+      label_smoothing);
+    optimizer.fields(f);
+    f({.name = "schedule", .help = "Learning-rate schedule: constant, step, cosine, warmup"}, schedule);
+    f({.name = "warmup-steps", .help = "The rate rises linearly over this many first steps, with any schedule"},
+      warmup_steps);
+    f({.name = "clip-norm", .help = "Largest norm of all gradients together"}, clip_norm);
+    f({.name = "clip-value", .help = "Largest component of a gradient"}, clip_value);
+    f({.name = "no-shuffle", .help = "Take batches in file order", .turns_off = true}, shuffle);
+  }
+
   friend bool operator==(const TrainerOptions&, const TrainerOptions&) = default;
 };
 

@@ -238,7 +238,7 @@ TEST(Mlp, GradientsThroughEveryActivationAreRight) {
                                            return mean_squared_error(y, tape.constant(target));
                                          },
                                          {x}, {.max_entries = 20});
-      EXPECT_TRUE(result.ok()) << entry.name << ", norm " << to_string(norm) << ": " << result.str();
+      EXPECT_TRUE(result.ok()) << entry.name << ", norm " << choice_word(norm) << ": " << result.str();
     }
   }
 }

@@ -11,8 +11,10 @@ namespace {
 const Context training{.training = true, .rng = Rng(0)};
 
 TEST(Norm, NamesGoBothWays) {
-  for (const Norm norm : {Norm::none, Norm::batch, Norm::layer}) EXPECT_EQ(parse_norm(to_string(norm)), norm);
-  EXPECT_NE(error_of<UsageError>([] { parse_norm("bacth"); }).find("'batch'"), std::string::npos);
+  for (const Norm norm : {Norm::none, Norm::batch, Norm::layer}) {
+    EXPECT_EQ(parse_choice<Norm>("norm", std::string(choice_word(norm))), norm);
+  }
+  EXPECT_NE(error_of<UsageError>([] { parse_choice<Norm>("norm", "bacth"); }).find("'batch'"), std::string::npos);
 }
 
 // Columns (1, 3) and (2, 6): means 2 and 4, biased variances 1 and 4, unbiased 2 and 8.

@@ -156,7 +156,7 @@ TEST(Resume, EqualsNeverStoppedForEveryCombination) {
               if (clip == 1) settings.trainer.clip_norm = 0.1;
               if (clip == 2) settings.trainer.clip_value = 0.01;
               SCOPED_TRACE(text(optimizer, " ", schedule, " dropout ", dropout, " shuffle ", shuffle, " norm ",
-                                to_string(norm), " clip ", clip));
+                                choice_word(norm), " clip ", clip));
               expect_resumes_everywhere(settings, data);
               if (HasFailure()) return;
               ++runs;

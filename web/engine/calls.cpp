@@ -31,6 +31,12 @@ bool is_scalar(const Json& value) { return value.is_string() || value.is_number(
 
 }  // namespace
 
+std::string key_of(std::string_view option) {
+  std::string key(option);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
 Options::Options(const Json& given) : given_(given) {
   if (!given_.is_object()) throw UsageError("options must be an object");
 }

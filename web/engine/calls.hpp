@@ -1,6 +1,7 @@
 // How the page asks: a method by its name, options as JSON, and an answer as JSON with arrays beside it.
 #pragma once
 
+#include <evengrad/core/option.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/training/trainer.hpp>
 
@@ -38,6 +39,13 @@ class Options {
   /// An option that is itself a set of options.
   Options group(std::string_view name) const;
 
+  /// The fields of a struct (core/option.hpp) that are given; the others keep their values.
+  template <class Struct>
+  void read(Struct& fields) const {
+    Reader reader{*this};
+    fields.fields(reader);
+  }
+
   /// Refuses what nobody read.
   void require_all_read() const;
   /// "evengrad NAME" with what was given, but for what `without` names.
@@ -45,11 +53,46 @@ class Options {
   const Json& json() const { return given_; }
 
  private:
+  struct Reader {
+    const Options& options;
+    void group(std::string_view) {}
+    template <class T>
+    void operator()(const OptionInfo& info, T& field) {
+      options.read_field(info, field);
+    }
+  };
+  template <class T>
+  void read_field(const OptionInfo& info, T& field) const;
   const Json* find(std::string_view name) const;
 
   Json given_;
   mutable std::set<std::string, std::less<>> read_;
 };
+
+/// "batch-size" as JSON names it: "batch_size".
+std::string key_of(std::string_view option);
+
+template <class T>
+void Options::read_field(const OptionInfo& info, T& field) const {
+  using Value = typename OptionValue<T>::type;
+  const std::string key = key_of(info.name);
+  if (!info.required && !has(key)) return;
+  if (!info.excludes.empty() && has(key_of(info.excludes))) {
+    throw UsageError(evengrad::text("--", info.name, " excludes --", info.excludes));
+  }
+  if constexpr (std::is_same_v<Value, bool>) {
+    if (flag(key)) field = !info.turns_off;
+  } else if constexpr (Choice<Value>) {
+    field = parse_choice<Value>(info.name, text(key));
+  } else if constexpr (std::is_integral_v<Value>) {
+    constexpr std::int64_t largest = std::int64_t{1} << 53;  // that a number of JavaScript can hold
+    field = static_cast<Value>(whole(key, 0, -largest, largest));
+  } else if constexpr (std::is_floating_point_v<Value>) {
+    field = number(key, 0, -1e300, 1e300);
+  } else {
+    field = text(key);
+  }
+}
 
 /// An answer. Arrays are put beside the JSON, which says where: {"$array": [type, address, count]}.
 class Answer {

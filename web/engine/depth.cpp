@@ -92,11 +92,10 @@ void measure(const NetOptions& net, std::uint64_t seed, Answer& answer) {
 void propagate_net(const Options& options, Answer& answer) {
   const NetOptions net = read_net(options);
   const std::uint64_t seed = options.seed();
-  const std::string dtype = options.text("dtype", "float32");
-  if (dtype != "float32" && dtype != "float64") throw UsageError("--dtype must be float32 or float64, got " + dtype);
+  const auto dtype = parse_choice<Dtype>("dtype", options.text("dtype", "float32"));
   options.require_all_read();
   check_work(net);
-  if (dtype == "float64") {
+  if (dtype == Dtype::float64) {
     measure<double>(net, seed, answer);
   } else {
     measure<float>(net, seed, answer);

@@ -43,12 +43,9 @@ OpenMap make_map(const Options& options, std::string asked) {
   map.trainer = read_trainer(options, seed);
   if (!options.has("steps") && !options.has("epochs")) throw UsageError("--steps is needed");
   const DataOptions data = read_data(options, seed);
-  const std::string dtype = options.text("dtype", "float32");
-  if (dtype != "float32" && dtype != "float64") {
-    throw UsageError(unknown_name("value of --dtype", dtype, {"float32", "float64"}));
-  }
+  const auto dtype = parse_choice<Dtype>("dtype", options.text("dtype", "float32"));
   options.require_all_read();
-  if (dtype == "float64") return {std::move(asked), data, make_map<double>(std::move(map), data)};
+  if (dtype == Dtype::float64) return {std::move(asked), data, make_map<double>(std::move(map), data)};
   return {std::move(asked), data, make_map<float>(std::move(map), data)};
 }
 
@@ -117,7 +114,8 @@ void map_pixels(const Options& options, Answer& answer) {
   std::visit(
       [&](const auto& map) {
         for (const Pixel& pixel : map.train(pixels)) {
-          trained.insert(trained.end(), {pixel.loss, static_cast<double>(pixel.learned), static_cast<double>(pixel.diverged)});
+          trained.insert(trained.end(),
+                         {pixel.loss, static_cast<double>(pixel.learned), static_cast<double>(pixel.diverged)});
         }
       },
       open.map);

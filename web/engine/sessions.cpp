@@ -21,13 +21,9 @@ namespace evengrad::page {
 namespace {
 
 // What a page's memory and patience hold; the command line goes further.
-constexpr std::int64_t most_samples = 200'000, most_batch = 100'000, most_steps = 1'000'000'000;
+constexpr Index most_samples = 200'000, most_batch = 100'000;
+constexpr std::int64_t most_steps = 1'000'000'000;
 constexpr double most_parameters = 4e6;
-
-std::optional<double> given_number(const Options& options, std::string_view name) {
-  constexpr double any = 1e300;
-  return options.has(name) ? std::optional(options.number(name, 0, -any, any)) : std::nullopt;
-}
 
 // Without --steps and --epochs a session is open-ended.
 bool has_end(const Options& options) { return options.has("steps") || options.has("epochs"); }
@@ -35,50 +31,25 @@ bool has_end(const Options& options) { return options.has("steps") || options.ha
 }  // namespace
 
 DataOptions read_data(const Options& options, std::uint64_t seed) {
-  DataOptions data{.name = options.text("data")};
+  DataOptions data;
+  options.read(data);
   if (options.has("csv")) data.csv = options.text("csv");
-  if (options.has("samples")) data.samples = options.whole("samples", 0, 1, most_samples);
-  data.noise = given_number(options, "noise");
-  data.test_fraction = given_number(options, "test_fraction");
-  data.target = options.text("target", "");
-  if (options.has("task")) {
-    data.task = one_of<Task>("--task", options.text("task"),
-                             {{"classification", Task::classification}, {"regression", Task::regression}});
+  if (data.samples && *data.samples > most_samples) {
+    throw UsageError(text("--samples: a page draws at most ", most_samples, ", got ", *data.samples));
   }
-  data.normalize = one_of<Normalize>("--normalize", options.text("normalize", "standard"),
-                                     {{"standard", Normalize::standard}, {"none", Normalize::none}});
   data.seed = seed;
   return data;
 }
 
 TrainerOptions read_trainer(const Options& options, std::uint64_t seed) {
   TrainerOptions trainer;
-  OptimizerOptions& optimizer = trainer.optimizer;
-  optimizer.name = options.text("optimizer", optimizer.name);
-  optimizer.learning_rate = given_number(options, "lr");
-  optimizer.weight_decay = given_number(options, "weight_decay");
-  optimizer.decay_biases = !options.flag("no_decay_biases");
-  optimizer.momentum = given_number(options, "momentum");
-  optimizer.beta1 = given_number(options, "beta1");
-  optimizer.beta2 = given_number(options, "beta2");
-  optimizer.alpha = given_number(options, "alpha");
-  optimizer.eps = given_number(options, "eps");
-  trainer.schedule = options.text("schedule", trainer.schedule);
-  trainer.warmup_steps = options.whole("warmup_steps", 0, 0, most_steps);
-  trainer.clip_norm = given_number(options, "clip_norm");
-  trainer.clip_value = given_number(options, "clip_value");
-  trainer.loss = options.text("loss", "");
-  trainer.label_smoothing = given_number(options, "label_smoothing").value_or(0);
-  trainer.batch_size = static_cast<Index>(options.whole("batch_size", trainer.batch_size, 1, most_batch));
-  trainer.shuffle = !options.flag("no_shuffle");
-  if (options.has("steps") && options.has("epochs")) throw UsageError("--steps excludes --epochs");
-  if (options.has("epochs")) {
-    trainer.epochs = options.whole("epochs", 0, 1, most_steps);
-  } else {
-    trainer.steps = options.whole("steps", most_steps, 1, most_steps);
-  }
-  if (!has_end(options) && trainer.schedule != "constant") {
-    throw UsageError(text("--schedule ", trainer.schedule, " needs --steps or --epochs: how long it is"));
+  options.read(trainer);
+  trainer.batch_size = std::min(trainer.batch_size, most_batch);
+  if (!has_end(options)) {
+    trainer.steps = most_steps;
+    if (trainer.schedule != "constant") {
+      throw UsageError(text("--schedule ", trainer.schedule, " needs --steps or --epochs: how long it is"));
+    }
   }
   trainer.seed = seed;
   return trainer;
@@ -87,16 +58,10 @@ TrainerOptions read_trainer(const Options& options, std::uint64_t seed) {
 namespace {
 
 TrainingSetup read_setup(const Options& options) {
-  const std::uint64_t seed = options.seed();
   TrainingSetup setup;
-  setup.data = read_data(options, seed);
-  setup.trainer = read_trainer(options, seed);
-  setup.hidden = options.text("hidden", setup.hidden);
-  setup.activation = options.text("activation", setup.activation);
-  setup.init = options.text("init", setup.init);
-  setup.norm = options.text("norm", setup.norm);
-  setup.dropout = given_number(options, "dropout").value_or(0);
-  setup.residual = options.flag("residual");
+  options.read(setup);
+  setup.data = read_data(options, options.seed());
+  setup.trainer = read_trainer(options, options.seed());
   options.require_all_read();
   return setup;
 }
