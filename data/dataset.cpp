@@ -18,6 +18,7 @@ void check_count(std::string_view name, std::string_view what, std::size_t got, 
 template <Real S>
 void check_finite(std::string_view name, std::string_view what, const Matrix<S>& values,
                   const std::vector<std::string>& names) {
+  if ((values.array() * S{0}).sum() == 0) return;  // one fast pass; the row is looked for only if there is one
   for (Index row = 0; row < values.rows(); ++row) {
     if (values.row(row).allFinite()) continue;
     Index column = 0;
@@ -29,6 +30,23 @@ void check_finite(std::string_view name, std::string_view what, const Matrix<S>&
   }
 }
 
+// That there is a label or target for each row, and whatever else is given.
+template <Real S>
+void check_counts(const Dataset<S>& data) {
+  if (!data.feature_names.empty()) check_count(data.name, "feature names", data.feature_names.size(), data.features());
+  if (!data.strata.empty()) check_count(data.name, "strata", data.strata.size(), data.size());
+  if (data.task == Task::regression) {
+    check_count(data.name, "rows of targets", static_cast<std::size_t>(data.targets.rows()), data.size());
+    if (data.outputs() == 0) throw ShapeError(text("data ", in_quotes(data.name), ": the targets have no column"));
+    return;
+  }
+  if (data.classes < 1) {
+    throw ShapeError(text("data ", in_quotes(data.name), ": it has ", data.classes, " classes, expected at least 1"));
+  }
+  check_count(data.name, "labels", data.labels.size(), data.size());
+  if (!data.class_names.empty()) check_count(data.name, "class names", data.class_names.size(), data.classes);
+}
+
 }  // namespace
 
 template <Real S>
@@ -37,17 +55,9 @@ void check(const Dataset<S>& data) {
     throw ShapeError(text("data ", in_quotes(data.name), ": the inputs are (", data.size(), ", ", data.features(),
                           "), expected at least one sample and one feature"));
   }
-  if (!data.feature_names.empty()) check_count(data.name, "feature names", data.feature_names.size(), data.features());
-  if (!data.strata.empty()) check_count(data.name, "strata", data.strata.size(), data.size());
+  check_counts(data);
   check_finite(data.name, "inputs", data.inputs, data.feature_names);
-  if (data.task == Task::regression) {
-    check_count(data.name, "rows of targets", static_cast<std::size_t>(data.targets.rows()), data.size());
-    if (data.outputs() == 0) throw ShapeError(text("data ", in_quotes(data.name), ": the targets have no column"));
-    check_finite(data.name, "targets", data.targets, {});
-    return;
-  }
-  check_count(data.name, "labels", data.labels.size(), data.size());
-  if (!data.class_names.empty()) check_count(data.name, "class names", data.class_names.size(), data.classes);
+  if (data.task == Task::regression) return check_finite(data.name, "targets", data.targets, {});
   for (std::size_t i = 0; i < data.labels.size(); ++i) {
     if (data.labels[i] < 0 || data.labels[i] >= data.classes) {
       throw Error(text("data ", in_quotes(data.name), ": the label of row ", i + 1, " is ", data.labels[i],
@@ -74,6 +84,12 @@ Dataset<To> convert(const Dataset<From>& data) {
 
 template <Real S>
 Dataset<S> select_rows(const Dataset<S>& data, const std::vector<Index>& rows) {
+  check_counts(data);
+  for (const Index row : rows) {
+    if (row < 0 || row >= data.size()) {
+      throw ShapeError(text("data ", in_quotes(data.name), ": there is no row ", row, " among ", data.size()));
+    }
+  }
   const auto select = [&](const std::vector<std::int32_t>& all) {
     std::vector<std::int32_t> selected;
     if (all.empty()) return selected;
@@ -147,6 +163,7 @@ Split<S> split_rows(const Dataset<S>& data, double test_fraction, const Rng& rng
   if (!(test_fraction >= 0 && test_fraction < 1)) {
     throw UsageError(text("the test fraction is ", test_fraction, ", expected 0 <= fraction < 1"));
   }
+  check(data);
   const Index n = data.size();
   const Index held_out = std::min(static_cast<Index>(std::llround(test_fraction * static_cast<double>(n))), n - 1);
   std::vector<Index> order = Rng(rng).permutation(n);

@@ -12,7 +12,7 @@ namespace evengrad {
 
 enum class Task { classification, regression };
 
-/// What a net learns from. Fill one in to train on your own matrices, and call check() on it.
+/// What a net learns from. Fill one in to train on your own matrices; whatever takes one checks it first.
 template <Real S>
 struct Dataset {
   std::string name = {};
@@ -40,7 +40,7 @@ void check(const Dataset<S>& dataset);
 template <Real To, Real From>
 Dataset<To> convert(const Dataset<From>& dataset);
 
-/// These rows, in this order.
+/// These rows, numbered from 0, in this order. Throws ShapeError for a row that there is not.
 template <Real S>
 Dataset<S> select_rows(const Dataset<S>& dataset, const std::vector<Index>& rows);
 
@@ -70,7 +70,7 @@ struct Split {
 
 /// Holds out a part of the rows, nearest to `test_fraction` but never all, drawn by `rng` with the proportions of the
 /// strata or classes. Both parts keep the order of the rows. Validation rows are split off a training set the same way.
-/// Throws UsageError unless 0 <= test_fraction < 1.
+/// Throws UsageError unless 0 <= test_fraction < 1, and what check() throws.
 template <Real S>
 Split<S> split_rows(const Dataset<S>& dataset, double test_fraction, const Rng& rng);
 

@@ -121,6 +121,7 @@ NetworkMap<S>::NetworkMap(NetworkMapOptions options, Dataset<S> train)
     throw UsageError(evengrad::text("a depth is from 1 to ", deepest, ", got ", options_.depth));
   }
   if (options_.width < 1) throw UsageError(evengrad::text("a width must be at least 1, got ", options_.width));
+  evengrad::check(train_);
   options_.trainer.threads = 1;
 }
 

@@ -156,6 +156,7 @@ template <Real S>
 Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const ProbeOptions& options)
     : trainer_(trainer), net_(net), options_(options), batches_((train.size() - 1) / trainer.options().batch_size + 1) {
   if (options.inputs < 0) throw UsageError(text("a probe cannot count on ", options.inputs, " inputs"));
+  if (&train != &trainer.training_set()) trainer.check(train);
   if (options.every < 0) throw UsageError(text("a probe cannot look every ", options.every, " steps"));
   constexpr Index fewest = 128, most = 512;
   const Index two_batches = 2 * std::min(most, trainer.options().batch_size);

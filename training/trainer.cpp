@@ -24,8 +24,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-template <Real S>
-void require(const TrainerOptions& options, const Layer<S>& model, const Dataset<S>& train, const Dataset<S>& test) {
+void check_settings(const TrainerOptions& options) {
   if (options.batch_size < 1) throw UsageError(text("batch size must be at least 1, got ", options.batch_size));
   if (options.epochs < 0) throw UsageError(text("epochs must not be negative, got ", options.epochs));
   if (options.steps && *options.steps < 0) throw UsageError(text("steps must not be negative, got ", *options.steps));
@@ -38,28 +37,59 @@ void require(const TrainerOptions& options, const Layer<S>& model, const Dataset
   if (!(options.label_smoothing >= 0 && options.label_smoothing < 1)) {
     throw UsageError(text("label smoothing must be in [0, 1), got ", options.label_smoothing));
   }
-  if (train.size() == 0) throw Error(text("the training set of ", train.name, " is empty"));
-  for (const Dataset<S>* data : {&train, &test}) {
-    if (data->size() == 0) continue;
-    const Index outputs = model.outputs(data->features());
-    const Index needed = required_outputs(*data, options.loss);
-    if (outputs != needed) {
-      throw ShapeError(text("the model has ", outputs, " output(s), ", data->name, " needs ", needed));
+}
+
+std::string loss_for(const TrainerOptions& options, Task task) {
+  std::string loss = options.loss;
+  if (loss.empty()) loss = task == Task::classification ? "cross_entropy" : "mse";
+  std::vector<std::string> known;
+  for (const LossInfo& info : losses()) known.push_back(info.name);
+  if (std::find(known.begin(), known.end(), loss) == known.end()) {
+    throw UsageError(unknown_name("loss", loss, known));
+  }
+  if (loss == "cross_entropy" && task == Task::regression) {
+    throw UsageError("loss cross_entropy needs classes, and this is a regression: use mse or huber");
+  }
+  if (loss != "cross_entropy" && options.label_smoothing > 0) {
+    throw UsageError(text("label smoothing goes with the loss cross_entropy, not with ", loss));
+  }
+  return loss;
+}
+
+// Whatever forward passes and losses take for granted: they do not look at labels and targets again.
+template <Real S>
+void check_data(const Layer<S>& model, const Dataset<S>& data, Task task, const std::string& loss) {
+  check(data);
+  const auto task_name = [](Task t) { return t == Task::classification ? "classification" : "regression"; };
+  if (data.task != task) {
+    throw UsageError(text("data ", in_quotes(data.name), ": its task is ", task_name(data.task),
+                          ", that of the training set is ", task_name(task)));
+  }
+  const Index outputs = model.outputs(data.features());
+  const Index needed = required_outputs(data, loss);
+  if (outputs != needed) {
+    throw ShapeError(text("the model has ", outputs, " output(s), ", data.name, " needs ", needed));
+  }
+  if (loss != "bce" || task == Task::classification) return;
+  for (Index row = 0; row < data.size(); ++row) {
+    for (Index column = 0; column < data.targets.cols(); ++column) {
+      const S target = data.targets(row, column);
+      if (target >= 0 && target <= 1) continue;
+      throw Error(text("data ", in_quotes(data.name), ": targets row ", row + 1, ", column ", column + 1, " is ",
+                       target, ", and the loss bce needs 0 to 1: use mse or huber"));
     }
   }
 }
 
-std::string loss_for(const TrainerOptions& options, Task task) {
-  if (options.loss.empty()) return task == Task::classification ? "cross_entropy" : "mse";
-  std::vector<std::string> known;
-  for (const LossInfo& info : losses()) known.push_back(info.name);
-  if (std::find(known.begin(), known.end(), options.loss) == known.end()) {
-    throw UsageError(unknown_name("loss", options.loss, known));
-  }
-  if (options.loss == "cross_entropy" && task == Task::regression) {
-    throw UsageError("loss cross_entropy needs classes, and this is a regression: use mse or huber");
-  }
-  return options.loss;
+// The options with the loss that an empty name stands for, if all fits together.
+template <Real S>
+TrainerOptions checked(TrainerOptions options, const Layer<S>& model, const Dataset<S>& train, const Dataset<S>& test) {
+  check_settings(options);
+  options.loss = loss_for(options, train.task);
+  if (train.size() == 0) throw Error(text("the training set of ", train.name, " is empty"));
+  check_data(model, train, train.task, options.loss);
+  if (test.size() > 0) check_data(model, test, train.task, options.loss);
+  return options;
 }
 
 }  // namespace
@@ -69,16 +99,14 @@ Trainer<S>::Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& 
     : model_(model),
       train_(train),
       test_(test),
-      options_((require(options, model, train, test), std::move(options))),
+      options_(checked(std::move(options), model, train, test)),
       optimizer_(options_.optimizer),
       order_(train.size(), {options_.batch_size, options_.shuffle}, Rng(options_.seed).split("batches")),
       schedule_(options_.schedule, total_steps(), options_.warmup_steps),
       dropout_(Rng(options_.seed).split("dropout")),
       tape_({.threads = options_.threads}),
       evaluation_tape_({.recording = false, .threads = options_.threads}),
-      base_rate_(optimizer_.learning_rate()) {
-  options_.loss = loss_for(options_, train.task);
-}
+      base_rate_(optimizer_.learning_rate()) {}
 
 template <Real S>
 std::int64_t Trainer<S>::total_steps() const {
@@ -248,7 +276,13 @@ TrainResult Trainer<S>::complete(FunctionRef<void()> training) {
 
 template <Real S>
 Metrics Trainer<S>::evaluate(const Dataset<S>& data) {
+  if (&data != &train_ && &data != &test_) check(data);
   return measure(data, [] {});
+}
+
+template <Real S>
+void Trainer<S>::check(const Dataset<S>& data) const {
+  check_data(model_, data, train_.task, options_.loss);
 }
 
 template <Real S>
@@ -337,6 +371,7 @@ void Trainer<S>::restore(const TrainingState& state) {
 
 template <Real S>
 double constant_answer_loss(const Dataset<S>& data) {
+  check(data);
   if (data.task == Task::regression) {
     const Matrix<double> y = data.targets.template cast<double>();
     return (y.rowwise() - y.colwise().mean()).array().square().mean();

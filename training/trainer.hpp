@@ -102,6 +102,7 @@ Index required_outputs(const Dataset<S>& data, const std::string& loss) {
 }
 
 /// The loss of the best answer that ignores the input: the entropy of the classes, or the variance of the targets.
+/// \throws what check() of a dataset throws.
 template <Real S>
 double constant_answer_loss(const Dataset<S>& data);
 
@@ -124,8 +125,9 @@ class Ensemble;
 template <Real S>
 class Trainer {
  public:
-  /// The model and the data must outlive the trainer. `test` may be empty (0 samples).
-  /// \throws UsageError for a setting out of range, ShapeError if model and data do not fit.
+  /// The model and the data must outlive the trainer. `test` may be empty (0 samples). Everything that training relies
+  /// on is checked here, once, for every loss: data must not change afterwards in a way that check() would refuse.
+  /// \throws UsageError for a setting out of range or a loss that is not for this task, and what check() throws.
   Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& test, TrainerOptions options);
   Trainer(Layer<S>& model, const Dataset<S>&& train, const Dataset<S>& test, TrainerOptions options) = delete;
   Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>&& test, TrainerOptions options) = delete;
@@ -152,8 +154,13 @@ class Trainer {
   /// \throws Error naming what does not fit, with this trainer as it was.
   void restore(const TrainingState& state);
 
-  /// Mean loss and accuracy in evaluation mode.
+  /// Mean loss and accuracy in evaluation mode. \throws what check() throws.
   Metrics evaluate(const Dataset<S>& data);
+
+  /// Whether evaluate() can take these data. \throws ShapeError where counts or widths disagree with each other or with
+  /// the model, NonFiniteError for a NaN or an infinity, Error for a label that is not a class or a target that the
+  /// loss cannot take (each names row and value), UsageError for another task than the training set's.
+  void check(const Dataset<S>& data) const;
 
   /// Steps taken.
   std::int64_t steps() const { return progress_.step; }
@@ -162,6 +169,7 @@ class Trainer {
   const TrainerOptions& options() const { return options_; }
   /// Bytes that a step's values, gradients and scratch have needed so far, all of them in one arena.
   std::size_t arena_bytes() const { return tape_.memory(); }
+  const Dataset<S>& training_set() const { return train_; }
   /// Samples of the test set.
   Index test_samples() const { return test_.size(); }
   /// The optimizer; its state may be changed between two steps.

@@ -63,6 +63,22 @@ TEST(Dataset, WhatIsWrongIsNamed) {
   data.targets.resize(4, 1);
   EXPECT_EQ(error_of<ShapeError>([&] { check(data); }), "data 'numbered': there are 4 rows of targets, expected 5");
   EXPECT_NE(error_of<ShapeError>([] { check(Dataset<float>{}); }), "");
+  data = numbered(5);
+  data.classes = 0;
+  EXPECT_EQ(error_of<ShapeError>([&] { check(data); }), "data 'numbered': it has 0 classes, expected at least 1");
+}
+
+TEST(Dataset, RowsAreSelectedOnlyWhereTheyAre) {
+  for (Dataset<double> data : {numbered(5), regression(5)}) {
+    for (const Index row : {Index{-1}, Index{5}}) {
+      EXPECT_EQ(error_of<ShapeError>([&] { select_rows(data, {0, row}); }),
+                text("data 'numbered': there is no row ", row, " among 5"));
+    }
+    data.labels.resize(data.labels.empty() ? 0 : 3);
+    data.targets.conservativeResize(data.targets.rows() > 0 ? 3 : 0, data.targets.cols());
+    EXPECT_NE(error_of<ShapeError>([&] { select_rows(data, {0, 4}); }), "");
+    EXPECT_NE(error_of<ShapeError>([&] { split_rows(data, 0.2, Rng(1)); }), "");
+  }
 }
 
 TEST(Dataset, ConversionRoundsAndRefusesWhatDoesNotFit) {

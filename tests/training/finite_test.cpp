@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 
 namespace evengrad {
@@ -26,8 +27,10 @@ struct Broken {
   std::vector<Finding> findings;
 };
 
-// Trains a net of three linear hidden layers and an output layer, one unit each, whose weights are these.
-Broken broken(const std::vector<float>& weights, const Dataset<float>& data, TrainerOptions options = {}) {
+// Trains a net of three linear hidden layers and an output layer, one unit each, whose weights are these. What `spoil`
+// does to the data comes after the trainer has checked them.
+Broken broken(const std::vector<float>& weights, Dataset<float> data, TrainerOptions options = {},
+              const std::function<void(Dataset<float>&)>& spoil = {}) {
   Mlp<float> net({.inputs = 2, .hidden = {1, 1, 1}, .outputs = 1, .activations = {activation("identity")}});
   net.initialize(initializer("zeros"), Rng(1));
   std::size_t layer = 0;
@@ -39,6 +42,7 @@ Broken broken(const std::vector<float>& weights, const Dataset<float>& data, Tra
   options.steps = 3;
   Trainer<float> trainer(net, data, none, options);
   Probe<float> probe(trainer, net, data);
+  if (spoil) spoil(data);
   try {
     trainer.run();
   } catch (const NonFiniteStep& error) {
@@ -95,10 +99,9 @@ TEST(NonFinite, OfAnUpdateNamesTheGradient) {
 }
 
 TEST(NonFinite, OfTheDataSaysInputsOrTargets) {
-  Dataset<float> inputs = points(), targets = points();
-  inputs.inputs(2, 1) = std::numeric_limits<float>::quiet_NaN();
-  targets.targets(1, 0) = infinity;
-  const Broken in = broken({1, 1, 1, 1}, inputs), out = broken({1, 1, 1, 1}, targets);
+  const Broken in = broken({1, 1, 1, 1}, points(), {},
+                           [](Dataset<float>& data) { data.inputs(2, 1) = std::numeric_limits<float>::quiet_NaN(); });
+  const Broken out = broken({1, 1, 1, 1}, points(), {}, [](Dataset<float>& data) { data.targets(1, 0) = infinity; });
   EXPECT_EQ(in.place.layer, "inputs");
   EXPECT_NE(in.message.find("NaN in the inputs of the batch"), std::string::npos) << in.message;
   expect_told(in, {"inputs", "step 1", "data"});
