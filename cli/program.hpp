@@ -97,6 +97,7 @@ Command add_list(CLI::App& program, Global& global);
 Command add_theory(CLI::App& program, Global& global);
 Command add_propagate(CLI::App& program, Global& global);
 Command add_predict(CLI::App& program, Global& global);
+Command add_evaluate(CLI::App& program, Global& global);
 Command add_train(CLI::App& program, Global& global);
 Command add_run(CLI::App& program, Global& global);
 Command add_compare(CLI::App& program, Global& global);

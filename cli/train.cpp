@@ -1,3 +1,4 @@
+#include "load.hpp"
 #include "options.hpp"
 #include "program.hpp"
 #include "train_files.hpp"
@@ -33,6 +34,7 @@ struct TrainArguments : TrainingSetup {
   Dtype dtype = Dtype::float32;
   bool dry_run = false;
   std::string save_init, save, load;
+  std::optional<SavedModel<double>> loaded;  // what --load names, if its file says what it is
   TrainFileOptions files;
   HealthArguments health;
   std::string out;
@@ -54,7 +56,7 @@ struct TrainArguments : TrainingSetup {
     f({.name = "save", .help = "Save the trained model (safetensors)", .type = "PATH", .affects_result = false}, save);
     f({.name = "save-init", .help = "Save the model before training", .type = "PATH", .affects_result = false},
       save_init);
-    f({.name = "load", .help = "Start from the parameters of a saved model", .type = "PATH"}, load);
+    f({.name = "load", .help = "Start from a saved model: its net, its features and their normalization", .type = "PATH"}, load);
     f.group("Diagnostics");
     f({.name = "log", .help = "JSON lines: one per step and one per epoch", .type = "PATH", .affects_result = false},
       files.log);
@@ -132,11 +134,17 @@ struct TrainRun {
   }
 
   Mlp<S> make_model() {
+    if (arguments.loaded) check_fit(*arguments.loaded, arguments.load, data.train, arguments.trainer.loss);
     const Index outputs = required_outputs(data.train, arguments.trainer.loss);
     Mlp<S> net(mlp_options(arguments, data.train.features(), outputs));
     if (files.resumes() && arguments.save_init.empty()) return net;  // its weights are in the checkpoint
     initialize(net, arguments, data.train);
-    if (!arguments.load.empty()) load_parameters<S>(arguments.load, net);
+    if (arguments.loaded) {
+      Mlp<double> from = arguments.loaded->model;
+      copy_parameters<S>(from, net);
+    } else if (!arguments.load.empty()) {
+      load_parameters<S>(arguments.load, net);
+    }
     return net;
   }
 
@@ -427,6 +435,7 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   arguments.data.seed = global.seed;
   arguments.data.roots = data_roots();
   arguments.trainer.seed = global.seed;
+  if (!arguments.load.empty()) arguments.loaded = load_into(arguments, app, arguments.load);
   // Names are checked before the data are read: a typing error should not cost a minute.
   mlp_options(arguments, 1, 1);
   initializer(arguments.init);

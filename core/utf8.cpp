@@ -58,4 +58,11 @@ std::string on_one_line(std::string_view bytes, std::size_t limit) {
 
 std::string in_quotes(std::string_view bytes, std::size_t limit) { return "'" + on_one_line(bytes, limit) + "'"; }
 
+std::string in_quotes(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 10;
+  std::string all;
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i) all += (i > 0 ? ", " : "") + in_quotes(names[i], 60);
+  return names.size() <= most ? all : all + ", … (" + std::to_string(names.size()) + ")";
+}
+
 }  // namespace evengrad

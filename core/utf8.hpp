@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace evengrad {
 
@@ -17,5 +18,8 @@ std::string on_one_line(std::string_view bytes, std::size_t limit = 200);
 
 /// The same in single quotes.
 std::string in_quotes(std::string_view bytes, std::size_t limit = 200);
+
+/// "'a', 'b', 'c'", the first ten of them if there are more.
+std::string in_quotes(const std::vector<std::string>& names);
 
 }  // namespace evengrad

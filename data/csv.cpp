@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <functional>
 #include <utility>
 
 namespace evengrad {
@@ -149,6 +150,32 @@ bool CsvReader::skip_line_end() {
   return length > 0;
 }
 
+namespace {
+
+Index label_column(const CsvReader& reader, const CsvOptions& options) {
+  const std::vector<std::string>& header = reader.header();
+  const auto is_feature = [&](const std::string& name) {
+    return std::find(options.features.begin(), options.features.end(), name) != options.features.end();
+  };
+  if (!options.target.empty()) {
+    if (is_feature(options.target)) {
+      throw UsageError(
+          text("column ", in_quotes(options.target), " is a feature of the model: it cannot be the label"));
+    }
+    return reader.column(options.target);
+  }
+  if (!is_feature(header.back())) return static_cast<Index>(header.size()) - 1;
+  const auto others = std::count_if(header.begin(), header.end(), std::not_fn(is_feature));
+  if (others == 0) reader.fail("every column is a feature of the model: there is no label");
+  if (others > 1) {
+    throw UsageError(text("the last column, ", in_quotes(header.back()),
+                          ", is a feature of the model: name the label's column with --target"));
+  }
+  return std::find_if_not(header.begin(), header.end(), is_feature) - header.begin();
+}
+
+}  // namespace
+
 CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options) {
   return parse_csv(path, read_file(path), options);
 }
@@ -157,18 +184,29 @@ CsvDataset parse_csv(const std::filesystem::path& path, std::string content, con
   CsvReader reader(path, std::move(content));
   const Index columns = static_cast<Index>(reader.header().size());
   if (columns < 2) reader.fail("there is only one column; expected features and a label, separated by commas");
-  const Index target = options.target.empty() ? columns - 1 : reader.column(options.target);
+  const Index target = label_column(reader, options);
   const std::string target_name = in_quotes(reader.header()[static_cast<std::size_t>(target)]);
 
-  Dataset<double> data{.name = path.string(), .feature_names = reader.header()};
-  data.feature_names.erase(data.feature_names.begin() + target);
+  Dataset<double> data{.name = path.string(), .feature_names = options.features};
+  std::vector<Index> feature_columns;
+  std::vector<std::string> unused;
+  for (const std::string& name : options.features) feature_columns.push_back(reader.column(name));
+  for (Index column = 0; column < columns; ++column) {
+    if (column == target) continue;
+    const std::string& name = reader.header()[static_cast<std::size_t>(column)];
+    if (options.features.empty()) {
+      feature_columns.push_back(column);
+      data.feature_names.push_back(name);
+    } else if (std::find(feature_columns.begin(), feature_columns.end(), column) == feature_columns.end()) {
+      unused.push_back(name);
+    }
+  }
+  const std::string left_out = unused.empty() ? "" : "; columns that the model does not use: " + in_quotes(unused);
   std::deque<double> features;  // which grows without a second copy
   std::deque<std::string_view> labels;
   bool numeric = true, whole = true;
   while (reader.next_row()) {
-    for (Index column = 0; column < columns; ++column) {
-      if (column != target) features.push_back(reader.number(column));
-    }
+    for (const Index column : feature_columns) features.push_back(reader.number(column));
     labels.push_back(reader.cell(target));
     const Number number = parse_number(labels.back());
     const bool text_label = number.problem == not_a_number;
@@ -178,7 +216,7 @@ CsvDataset parse_csv(const std::filesystem::path& path, std::string content, con
   }
   if (labels.empty()) reader.fail("there is no row below the header");
   const Index rows = static_cast<Index>(labels.size());
-  data.inputs.resize(rows, columns - 1);
+  data.inputs.resize(rows, std::ssize(feature_columns));
   std::copy(features.begin(), features.end(), data.inputs.data());
   features.clear();
 
@@ -194,7 +232,7 @@ CsvDataset parse_csv(const std::filesystem::path& path, std::string content, con
   if (data.task == Task::regression) {
     data.targets = Eigen::Map<const Matrix<double>>(numbers.data(), rows, 1);
     const std::string why = options.task ? said : ": its values are numbers, not a few integers";
-    return {std::move(data), text("regression of column ", target_name, why)};
+    return {std::move(data), text("regression of column ", target_name, why, left_out)};
   }
   if (numeric) {
     data.labels = value_labels;
@@ -205,12 +243,13 @@ CsvDataset parse_csv(const std::filesystem::path& path, std::string content, con
     data.class_names.assign(names.begin(), names.end());
   }
   data.classes = static_cast<Index>(data.class_names.size());
-  if (data.classes < 2) {
+  if (data.classes < 2 && !options.one_class) {
     throw FileError(text("cannot learn from ", in_quotes(path.string()), ": all labels in column ", target_name,
                          " are ", in_quotes(data.class_names.front())));
   }
   const std::string why = options.task ? said : numeric ? ": its values are a few integers" : ": its values are names";
-  const std::string note = text("classification by column ", target_name, " into ", data.classes, " classes", why);
+  const std::string note =
+      text("classification by column ", target_name, " into ", data.classes, " classes", why, left_out);
   return {std::move(data), note};
 }
 

@@ -55,8 +55,10 @@ class CsvReader {
 };
 
 struct CsvOptions {
-  std::string target = {};        ///< the label's column; empty: the last one
-  std::optional<Task> task = {};  ///< empty: inferred
+  std::string target = {};                 ///< the label's column; empty: the last one
+  std::optional<Task> task = {};           ///< empty: inferred
+  std::vector<std::string> features = {};  ///< these columns in this order; empty: all but the label's
+  bool one_class = false;  ///< takes labels that are all the same too, which nothing can be learned from
 };
 
 /// A dataset, and a sentence that says which column is the label and why this is the task.
@@ -67,8 +69,9 @@ struct CsvDataset {
 
 /// Reads a file whose columns are numbers, but for the label. Unless the options say it, the task is classification if
 /// some label is not a number, or if all are integers, with at most 20 different ones, each twice on average; else
-/// regression. Classes are sorted, numbers by value. Holds the file, 16 bytes a number and 40 bytes a row. Throws
-/// FileError for a broken file, UsageError for a target it does not have.
+/// regression. Where features are named, other columns are left alone, and a last column that is a feature is not the
+/// label: the only column left is. Classes are sorted, numbers by value. Holds the file, 16 bytes a number and 40 bytes
+/// a row. Throws FileError for a broken file, UsageError for a target it does not have.
 CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 /// The same of what a file of this name would hold.

@@ -122,6 +122,22 @@ void Normalization::apply(Matrix<S>& inputs) const {
 }
 
 template <Real S>
+void renumber_classes(Dataset<S>& data, const std::vector<std::string>& names) {
+  std::vector<std::int32_t> numbers;
+  for (const std::string& name : data.class_names) {
+    const auto at = std::find(names.begin(), names.end(), name);
+    if (at == names.end()) {
+      throw Error(text("data ", in_quotes(data.name), ": class ", in_quotes(name), " is none of the model's classes ",
+                       in_quotes(names)));
+    }
+    numbers.push_back(static_cast<std::int32_t>(at - names.begin()));
+  }
+  for (std::int32_t& label : data.labels) label = numbers.at(static_cast<std::size_t>(label));
+  data.classes = static_cast<Index>(names.size());
+  data.class_names = names;
+}
+
+template <Real S>
 Normalization measure_normalization(const Dataset<S>& data, Statistics statistics) {
   const Index columns = statistics == Statistics::shared ? 1 : data.features();
   const double count = static_cast<double>(data.inputs.size() / columns);
@@ -197,6 +213,7 @@ void standardize(Split<S>& split, Statistics statistics) {
   template Dataset<double> convert(const Dataset<S>&);                           \
   template Dataset<S> select_rows(const Dataset<S>&, const std::vector<Index>&); \
   template void Normalization::apply(Matrix<S>&) const;                          \
+  template void renumber_classes(Dataset<S>&, const std::vector<std::string>&);  \
   template Normalization measure_normalization(const Dataset<S>&, Statistics);   \
   template Split<S> split_rows(const Dataset<S>&, double, const Rng&);           \
   template void standardize(Split<S>&, Statistics);

@@ -53,6 +53,19 @@ struct Normalization {
   void apply(Matrix<S>& inputs) const;
 };
 
+/// What a trained model knows of its data: what its file keeps, and what further data are read to fit.
+struct ModelData {
+  std::string name;  ///< of the data
+  Task task = Task::classification;
+  std::vector<std::string> feature_names = {};
+  std::vector<std::string> class_names = {};
+  Normalization normalization = {};
+};
+
+/// Numbers the classes as in `names`, which become the class names. Throws Error for a class that is not among them.
+template <Real S>
+void renumber_classes(Dataset<S>& dataset, const std::vector<std::string>& names);
+
 enum class Statistics { shared, per_feature };
 
 /// Mean and standard deviation (of the population, in double) of the inputs; what is constant gets scale 1. Throws

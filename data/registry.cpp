@@ -29,11 +29,36 @@ void refuse_csv_options(const DataOptions& options) {
   refuse(options.task.has_value(), "--task", options, "it is for CSV files");
 }
 
+// Makes the data those that a model was trained on, in all but the rows.
 template <Real S>
-Split<S> split_and_normalize(const Dataset<double>& data, const DataOptions& options) {
+void adopt(Dataset<S>& data, const ModelData& model) {
+  const std::string theirs = text("the model was trained on ", in_quotes(model.name));
+  const auto task_name = [](Task task) { return task == Task::classification ? "a classification" : "a regression"; };
+  if (data.task != model.task) {
+    throw Error(text("data ", in_quotes(data.name), " are ", task_name(data.task), ", and ", theirs, ", ",
+                     task_name(model.task)));
+  }
+  const std::vector<std::string>& features = model.feature_names;
+  const bool counts_differ = !features.empty() && std::ssize(features) != data.features();
+  if (counts_differ || (!features.empty() && !data.feature_names.empty() && data.feature_names != features)) {
+    throw Error(text("data ", in_quotes(data.name), " have ", data.features(), " features",
+                     data.feature_names.empty() ? "" : ": " + in_quotes(data.feature_names), "; ", theirs, " with ",
+                     features.size(), ": ", in_quotes(features)));
+  }
+  if (!model.class_names.empty() && !data.class_names.empty()) renumber_classes(data, model.class_names);
+  model.normalization.apply(data.inputs);
+}
+
+template <Real S>
+Split<S> split_and_normalize(Dataset<double> data, const DataOptions& options) {
+  if (options.trained_on) adopt(data, *options.trained_on);
   const Rng rng = Rng(options.seed).split("data").split("test rows");
   Split<S> split = split_rows(convert<S>(data), options.test_fraction.value_or(default_test_fraction), rng);
-  if (options.normalize == Normalize::standard) standardize(split, Statistics::per_feature);
+  if (options.trained_on) {
+    split.normalization = options.trained_on->normalization;
+  } else if (options.normalize == Normalize::standard) {
+    standardize(split, Statistics::per_feature);
+  }
   return split;
 }
 
@@ -46,7 +71,7 @@ Split<S> load(const Generator& generator, const DataOptions& options) {
   const Rng rng = Rng(options.seed).split("data").split(options.name);
   Dataset<double> data = generator.draw(options.samples.value_or(generator.samples), noise, rng);
   data.name = options.name;
-  return split_and_normalize<S>(data, options);
+  return split_and_normalize<S>(std::move(data), options);
 }
 
 template <Real S>
@@ -57,7 +82,12 @@ Split<S> load(const ImageSet& set, const DataOptions& options) {
   check_samples(options, 1);
   Split<S> split = load_images<S>(set, options.roots, options.samples.value_or(0));
   split.train.name = split.test.name = options.name;
-  if (options.normalize == Normalize::standard) standardize(split, Statistics::shared);
+  if (options.trained_on) {
+    for (Dataset<S>* part : {&split.train, &split.test}) adopt(*part, *options.trained_on);
+    split.normalization = options.trained_on->normalization;
+  } else if (options.normalize == Normalize::standard) {
+    standardize(split, Statistics::shared);
+  }
   return split;
 }
 
@@ -65,9 +95,14 @@ template <Real S>
 Split<S> load_csv_file(const DataOptions& options) {
   refuse(options.noise.has_value(), "--noise", options, "it is for generators");
   refuse(options.samples.has_value(), "--samples", options, "a CSV file is used whole");
-  const CsvOptions how{.target = options.target, .task = options.task};
-  const CsvDataset csv = options.csv ? parse_csv(options.name, *options.csv, how) : load_csv(options.name, how);
-  Split<S> split = split_and_normalize<S>(csv.data, options);
+  CsvOptions how{.target = options.target, .task = options.task};
+  if (options.trained_on) {
+    how.features = options.trained_on->feature_names;
+    how.one_class = true;
+    if (!how.task) how.task = options.trained_on->task;
+  }
+  CsvDataset csv = options.csv ? parse_csv(options.name, *options.csv, how) : load_csv(options.name, how);
+  Split<S> split = split_and_normalize<S>(std::move(csv.data), options);
   split.notes.push_back(csv.note);
   return split;
 }

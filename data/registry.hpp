@@ -53,6 +53,9 @@ struct DataOptions {
   std::string target = {};                    ///< CSV: the label's column, the last one unless told
   std::optional<Task> task = {};              ///< CSV: inferred unless told
   Normalize normalize = Normalize::standard;  ///< one pair for images, else one a column
+  /// Data for a model that is trained: its features in its order, its numbering of the classes and its normalization,
+  /// which takes the place of `normalize`; its task is that of CSV files unless told.
+  std::optional<ModelData> trained_on = {};
   std::uint64_t seed = 1;
   std::vector<std::filesystem::path> roots = {"/usr/share/datasets"};  ///< where to look for images, in this order
 
@@ -71,7 +74,8 @@ struct DataOptions {
 };
 
 /// Loads or draws the data, splits and normalizes them. Throws UsageError for an unknown name or an option that is
-/// wrong or does not belong to this kind of data, FileError for files that are missing or broken.
+/// wrong or does not belong to this kind of data, FileError for files that are missing or broken, Error for data that
+/// are not like those that a model was trained on.
 template <Real S>
 Split<S> load_data(const DataOptions& options);
 

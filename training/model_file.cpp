@@ -186,9 +186,27 @@ void load_parameters(const std::filesystem::path& path, Layer<S>& model) {
   assign<S>(path, load_safetensors(path).tensors, model);
 }
 
+namespace {
+
+// That what the metadata say of the data fits the model: it is used without another look.
+void check_model_data(const ModelData& data, const MlpOptions& shape) {
+  const auto expect = [](std::string_view what, std::size_t count, std::initializer_list<Index> allowed) {
+    if (std::find(allowed.begin(), allowed.end(), static_cast<Index>(count)) != allowed.end()) return;
+    throw Error(text("it has ", count, " ", what, ", expected ", *(allowed.end() - 1)));
+  };
+  expect("feature names", data.feature_names.size(), {0, shape.inputs});
+  const Index classes = shape.outputs == 1 ? 2 : shape.outputs;  // two classes may share one logit
+  if (data.task == Task::classification) expect("class names", data.class_names.size(), {0, shape.outputs, classes});
+  const Normalization& made = data.normalization;
+  expect("means", made.mean.size(), {0, 1, shape.inputs});
+  expect("scales", made.scale.size(), {std::ssize(made.mean)});
+  for (const double scale : made.scale) {
+    if (!(scale > 0)) throw Error(text("a scale of its normalization is ", scale, ", expected a positive number"));
+  }
+}
+
 template <Real S>
-SavedModel<S> load_model(const std::filesystem::path& path) {
-  const Safetensors file = load_safetensors(path);
+SavedModel<S> read_model(const std::filesystem::path& path, const Safetensors& file) {
   const auto entry = [&](const char* key) -> const std::string& {
     const auto found = file.metadata.find(key);
     if (found == file.metadata.end()) {
@@ -212,6 +230,7 @@ SavedModel<S> load_model(const std::filesystem::path& path) {
     const Json normalization = json("normalization");
     saved.data.normalization.mean = normalization.at("mean").template get<std::vector<double>>();
     saved.data.normalization.scale = normalization.at("scale").template get<std::vector<double>>();
+    check_model_data(saved.data, options);
     assign<S>(path, file.tensors, saved.model);
     return saved;
   } catch (const FileError&) {
@@ -220,6 +239,20 @@ SavedModel<S> load_model(const std::filesystem::path& path) {
     throw FileError(
         text(in_quotes(path.string()), ": its description of the model is wrong: ", on_one_line(error.what(), 1000)));
   }
+}
+
+}  // namespace
+
+template <Real S>
+SavedModel<S> load_model(const std::filesystem::path& path) {
+  return read_model<S>(path, load_safetensors(path));
+}
+
+template <Real S>
+std::optional<SavedModel<S>> find_model(const std::filesystem::path& path) {
+  const Safetensors file = load_safetensors(path);
+  if (!file.metadata.contains("architecture")) return std::nullopt;
+  return read_model<S>(path, file);
 }
 
 std::string widths(const MlpOptions& options) {
@@ -233,7 +266,8 @@ std::string widths(const MlpOptions& options) {
   template std::string model_bytes(Mlp<S>&, const ModelData&);                       \
   template void save_parameters(const std::filesystem::path&, Layer<S>&);            \
   template void load_parameters(const std::filesystem::path&, Layer<S>&);            \
-  template SavedModel<S> load_model(const std::filesystem::path&);
+  template SavedModel<S> load_model(const std::filesystem::path&);                   \
+  template std::optional<SavedModel<S>> find_model(const std::filesystem::path&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)
 #undef EVENGRAD_INSTANTIATE

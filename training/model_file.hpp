@@ -5,17 +5,9 @@
 #include <evengrad/layers/mlp.hpp>
 
 #include <filesystem>
+#include <optional>
 
 namespace evengrad {
-
-/// What a saved model knows of the data it was trained on.
-struct ModelData {
-  std::string name;
-  Task task = Task::classification;
-  std::vector<std::string> feature_names = {};
-  std::vector<std::string> class_names = {};
-  Normalization normalization = {};
-};
 
 /// Writes the model, whole or not at all. Equal models are equal files.
 /// \throws FileError.
@@ -44,6 +36,10 @@ struct SavedModel {
 /// Reads a model that save_model() wrote. \throws FileError if it is not one.
 template <Real S>
 SavedModel<S> load_model(const std::filesystem::path& path);
+
+/// The same, or nothing where a file has parameters only, as those from elsewhere. \throws FileError if it is broken.
+template <Real S>
+std::optional<SavedModel<S>> find_model(const std::filesystem::path& path);
 
 /// The widths of a model, "784-256-128-10".
 std::string widths(const MlpOptions& options);

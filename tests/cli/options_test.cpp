@@ -276,7 +276,7 @@ TEST(Options, HelpIsMadeForReaders) {
       }
     }
   }
-  EXPECT_EQ(commands, 9);
+  EXPECT_EQ(commands, 10);
   EXPECT_EQ(examples, 2);
 }
 

@@ -127,6 +127,14 @@ TEST_F(ModelFile, WidthsAreBelievedAsFarAsTensorsConfirmThem) {
   EXPECT_EQ(architecture({{"hidden", std::vector<int>(1000, 1)}}), "it has 1001 layers, the file 8 tensors");
 }
 
+TEST_F(ModelFile, AFileWithParametersOnlyIsNoModelAndNoError) {
+  SavedModel<float> saved = load_model<float>(path);
+  EXPECT_TRUE(find_model<float>(path));
+  save_parameters(folder.path() / "plain", saved.model);
+  EXPECT_FALSE(find_model<float>(folder.path() / "plain"));
+  EXPECT_THROW(find_model<float>(folder.path() / "none"), FileError);
+}
+
 TEST_F(ModelFile, WhatIsNoSavedModelIsRefused) {
   const auto metadata = [&](const char* key, const std::string& value) {
     return refusal([&](Safetensors& file) { file.metadata[key] = value; });
@@ -139,6 +147,14 @@ TEST_F(ModelFile, WhatIsNoSavedModelIsRefused) {
   }
   EXPECT_NE(metadata("feature_names", "[1]"), "");
   EXPECT_NE(metadata("normalization", "[]"), "");
+  const std::string wrong = "its description of the model is wrong: ";
+  EXPECT_EQ(metadata("feature_names", R"(["a"])"), wrong + "it has 1 feature names, expected 2");
+  EXPECT_EQ(metadata("class_names", R"(["x", "y", "z"])"), wrong + "it has 3 class names, expected 2");
+  EXPECT_EQ(metadata("normalization", R"({"mean": [1, 2, 3], "scale": [1, 1, 1]})"),
+            wrong + "it has 3 means, expected 2");
+  EXPECT_EQ(metadata("normalization", R"({"mean": [1, 2], "scale": [1]})"), wrong + "it has 1 scales, expected 2");
+  EXPECT_EQ(metadata("normalization", R"({"mean": [1, 2], "scale": [1, 0]})"),
+            wrong + "a scale of its normalization is 0, expected a positive number");
   EXPECT_EQ(metadata("class_names", "[" + std::string(300'000, '[')),
             "its description of the model is wrong: its metadata have a list of more than 100001 values");
 }
