@@ -224,6 +224,13 @@ struct TrainRun {
     return 0;
   }
 
+  // A report's charts over time want some points.
+  std::int64_t looks_every(std::int64_t steps) const {
+    constexpr std::int64_t looks = 40;
+    if (arguments.health.every || arguments.report.empty()) return arguments.health.every.value_or(0);
+    return std::max<std::int64_t>(1, steps / looks);
+  }
+
   int run() {
     if (arguments.dry_run) return dry_run();
     describe();
@@ -233,7 +240,7 @@ struct TrainRun {
     files.begin(trainer, data);
     Probe<S> probe(
         trainer, model, data.train,
-        {.every = arguments.health.every.value_or(0),
+        {.every = looks_every(trainer.total_steps()),
          .theory = arguments.load.empty() ? theory_net(arguments, model.options()) : std::optional<NetOptions>{}});
     if (const std::vector<double> seen = files.take_probe(); !seen.empty()) restore(probe, seen);
     health.begin(trainer.steps(), files.resumes());

@@ -26,7 +26,7 @@ struct HealthArguments {
        .affects_result = false},
       show);
     f({.name = "probe-every",
-       .help = "Probe every N steps [1, 10, 100, 200, 500, … and the last]",
+       .help = "Probe every N steps [1, 10, 100, 200, 500, … and the last; 40 probes with --report]",
        .affects_result = false},
       every);
     f({.name = "probe-log",

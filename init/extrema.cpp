@@ -124,7 +124,7 @@ double largest_slope(const Activation& f) {
   f(x.data(), values.data(), slopes.data(), static_cast<Index>(x.size()));
   double largest = 0;
   for (const double slope : slopes) largest = std::max(largest, std::abs(slope));
-  return largest;
+  return std::isfinite(largest) ? largest : 0;
 }
 
 }  // namespace evengrad

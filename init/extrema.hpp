@@ -23,6 +23,7 @@ struct Extrema {
 Extrema extrema(const Activation& f);
 
 /// The supremum of |f'| over the same range, attained or not, to about 1 in 1,000: what "saturated" is measured by.
+/// 0 where |f'| has no bound, as that of 1/x: then nothing is flat beside it.
 double largest_slope(const Activation& f);
 
 }  // namespace evengrad

@@ -399,6 +399,25 @@ Findings nothing_learned(const TrainingRecord& record, double threshold) {
        "--lr " + rounded(10 * record.facts.learning_rate)}};
 }
 
+// Far from guessing it may be all that the data allow; close to it something holds the net back.
+Findings plateau(const TrainingRecord& record, double threshold) {
+  constexpr std::size_t fewest = 200;
+  constexpr double close = 0.8, fall = 0.02;
+  if (record.steps.size() < fewest) return {};
+  const std::size_t quarter = record.steps.size() / 4;
+  const std::span<const StepReport> steps(record.steps);
+  const double now = mean_loss(steps.last(quarter)), before = mean_loss(steps.last(2 * quarter).first(quarter));
+  const double guess = record.facts.guess_loss;
+  if (!(now > close * guess && now < threshold * guess && before - now < fall * before)) return {};
+  const std::int64_t since = steps.last(2 * quarter).front().step;
+  return {
+      {"plateau", "warning", "loss", since,
+       text("the loss has stood at ", rounded(now), " since step ", since, ", ", percent(now / guess), " of guessing (",
+            rounded(guess), "): the net has found a simple answer and does not leave it"),
+       text(record.facts.optimizer == "sgd" ? "--optimizer adam" : "--lr " + rounded(3 * record.facts.learning_rate),
+            ", or --activation gelu")}};
+}
+
 }  // namespace
 
 const std::vector<HealthRule>& health_rules() {
@@ -462,6 +481,10 @@ const std::vector<HealthRule>& health_rules() {
        1e-8, debugger + "WeightUpdateRatio (small_threshold 1e-8)", "--lr", frozen_weights},
       {"nothing_learned", "after 50 steps or more the loss is above T of guessing, and no other rule says why", 0.99,
        "ours", "--lr", nothing_learned},
+      {"plateau",
+       "after 200 steps or more the loss of the last quarter is between 0.8 and T of guessing and less than 2 % below "
+       "that of the quarter before, and no other rule says why",
+       0.99, "ours", "--optimizer adam, --lr, --activation gelu", plateau},
   };
   return rules;
 }
@@ -470,7 +493,8 @@ std::vector<Finding> findings(const TrainingRecord& record, const Thresholds& th
   for (const auto& [name, value] : thresholds) parse_threshold(text(name, "=", value));
   std::vector<Finding> all;
   for (const HealthRule& rule : health_rules()) {
-    if (rule.check == nothing_learned && !all.empty()) continue;  // what was found is why
+    // What was found is why.
+    if ((rule.check == nothing_learned || rule.check == plateau) && !all.empty()) continue;
     const auto own = thresholds.find(rule.name);
     for (Finding& finding : rule.check(record, own == thresholds.end() ? rule.threshold : own->second)) {
       all.push_back(std::move(finding));

@@ -62,6 +62,7 @@ TrainingSetup read_setup(const Options& options) {
   options.read(setup);
   setup.data = read_data(options, options.seed());
   setup.trainer = read_trainer(options, options.seed());
+  options.has("plane");  // read by the session
   options.require_all_read();
   return setup;
 }
@@ -97,18 +98,41 @@ Json samples_json(const Dataset<float>& data, Answer& answer) {
   return samples;
 }
 
-// A linear layer as it stands in the net.
+// A linear layer as it stands in the net, and with what it began.
 struct LinearLayer {
   std::string name;
-  const Parameter<float>* weight = nullptr;
-  const Parameter<float>* bias = nullptr;
+  Parameter<float>* weight = nullptr;
+  Parameter<float>* bias = nullptr;
+  Matrix<float> first_weight = {}, first_bias = {};
 };
+
+// Features that follow x1 and x2 and are made of them.
+using PlaneFeature = double (*)(double x1, double x2);
+constexpr std::pair<std::string_view, PlaneFeature> plane_features[] = {
+    {"x1^2", [](double x1, double) { return x1 * x1; }},
+    {"x2^2", [](double, double x2) { return x2 * x2; }},
+    {"x1*x2", [](double x1, double x2) { return x1 * x2; }},
+    {"sin(x1)", [](double x1, double) { return std::sin(x1); }},
+    {"sin(x2)", [](double, double x2) { return std::sin(x2); }}};
+
+std::vector<PlaneFeature> read_plane(const Options& options) {
+  std::vector<PlaneFeature> made;
+  if (!options.has("plane")) return made;
+  for (const std::string& name : options.texts("plane")) {
+    const auto* found = std::find_if(std::begin(plane_features), std::end(plane_features),
+                                     [&](const auto& known) { return known.first == name; });
+    if (found == std::end(plane_features)) throw UsageError(text("--plane: unknown feature '", name, "'"));
+    made.push_back(found->second);
+  }
+  return made;
+}
 
 /// One net that trains. It stays where it is: trainer and probe refer to the net and the data.
 class Session {
  public:
   explicit Session(const Options& options)
       : options_(options),
+        plane_(read_plane(options_)),
         setup_(read_setup(options_)),
         data_(load_data<float>(setup_.data)),
         net_(make_net()),
@@ -124,12 +148,13 @@ class Session {
     for (std::size_t l = 0; l < shape.hidden.size(); ++l) {
       slopes_.push_back(largest_slope(shape.activations[shape.activations.size() == 1 ? 0 : l]));
     }
-    net_.visit(Path(), [this](const Path& path, const Parameter<float>& parameter) {
+    net_.visit(Path(), [this](const Path& path, Parameter<float>& parameter) {
       const std::string name = path.str(), layer = name.substr(0, name.rfind('.'));
       if (parameter.rank == 2) {
-        linear_.push_back({layer, &parameter, nullptr});
+        linear_.push_back({layer, &parameter, nullptr, parameter.value});
       } else if (!linear_.empty() && linear_.back().name == layer) {
         linear_.back().bias = &parameter;
+        linear_.back().first_bias = parameter.value;
       }
     });
   }
@@ -172,7 +197,7 @@ class Session {
       for (const Finding& finding : evengrad::findings(beforehand)) json["warnings"].push_back(finding.message);
     }
     // What leads to any step of an open-ended session is this and --steps.
-    constexpr std::string_view not_typed[] = {"csv"};
+    constexpr std::string_view not_typed[] = {"csv", "plane"};
     json["command"] = options_.command("train", not_typed);
     json["train"] = samples_json(data_.train, answer);
     json["test"] = samples_json(data_.test, answer);
@@ -231,6 +256,34 @@ class Session {
     answer.json["rows"] = Json::array();
     for (const LayerRow& row : rows_) answer.json["rows"].push_back(to_json(row));
     answer.json["findings"] = judged();
+  }
+
+  // One weight, or a bias where there is no `from`; or all that leads into a unit: `revive` gives it what it began
+  // with, `kill` no weights and a bias so low that ReLU answers 0 to everything.
+  void edit(const Options& options) {
+    const auto layer =
+        static_cast<std::size_t>(options.whole("layer", 0, 0, static_cast<std::int64_t>(linear_.size()) - 1));
+    LinearLayer& linear = linear_[layer];
+    const auto to = static_cast<Index>(options.whole("to", 0, 0, linear.weight->value.rows() - 1));
+    if (options.flag("kill") || options.flag("revive")) {
+      constexpr float out_of_reach = -10;
+      const bool wakes = options.flag("revive");
+      if (wakes) {
+        linear.weight->value.row(to) = linear.first_weight.row(to);
+      } else {
+        linear.weight->value.row(to).setZero();
+      }
+      if (linear.bias) linear.bias->value.data()[to] = wakes ? linear.first_bias.data()[to] : out_of_reach;
+      return;
+    }
+    constexpr double largest = 1e6;
+    const auto value = static_cast<float>(options.number("value", 0, -largest, largest));
+    if (options.has("from")) {
+      linear.weight->value(to, static_cast<Index>(options.whole("from", 0, 0, linear.weight->value.cols() - 1))) =
+          value;
+    } else if (linear.bias) {
+      linear.bias->value.data()[to] = value;
+    }
   }
 
   std::string digest() { return weights_digest<float>(net_).hex(); }
@@ -320,7 +373,7 @@ class Session {
 
   // What is asked for, or a little more than the training data.
   Area area(const Options& options) const {
-    if (data_.train.features() != 2) throw UsageError("a picture needs data of two features");
+    if (data_.train.features() != features()) throw UsageError("a picture needs data of two features");
     Area all{};
     double* const axes[] = {all.x, all.y};
     for (Index i = 0; i < 2; ++i) {
@@ -344,11 +397,12 @@ class Session {
       return static_cast<float>(
           grid == 1 ? ends[0] : ends[0] + (ends[1] - ends[0]) * static_cast<double>(i) / static_cast<double>(grid - 1));
     };
-    const Var<float> output = net_.forward(tape.constant({grid * grid, 2},
+    const Var<float> output = net_.forward(tape.constant({grid * grid, features()},
                                                          [&](MutableMap<float> points) {
                                                            for (Index i = 0; i < grid * grid; ++i) {
                                                              points(i, 0) = along(area.x, i % grid);
                                                              points(i, 1) = along(area.y, i / grid);
+                                                             add_plane_features(points.row(i).data());
                                                            }
                                                          }),
                                            Context{});
@@ -368,6 +422,17 @@ class Session {
     }
   }
 
+  Index features() const { return 2 + static_cast<Index>(plane_.size()); }
+
+  // What the data have beside x1 and x2, which are normalized like every column.
+  void add_plane_features(float* point) const {
+    const std::vector<double>&mean = data_.normalization.mean, &scale = data_.normalization.scale;
+    const auto plain = [&](std::size_t i) { return static_cast<double>(point[i]) * scale[i] + mean[i]; };
+    for (std::size_t i = 0; i < plane_.size(); ++i) {
+      point[i + 2] = static_cast<float>((plane_[i](plain(0), plain(1)) - mean[i + 2]) / scale[i + 2]);
+    }
+  }
+
   static void to_probabilities(Matrix<float>& logits) {
     if (logits.cols() == 1) {
       logits = (1 / (1 + (-logits.array()).exp())).matrix();
@@ -381,6 +446,7 @@ class Session {
   }
 
   Options options_;
+  std::vector<PlaneFeature> plane_;
   TrainingSetup setup_;
   Split<float> data_;
   Mlp<float> net_;
@@ -450,6 +516,12 @@ void step(const Options& options, Answer& answer) {
 
 void look(const Options& options, Answer& answer) { session_of(options).look(options, answer); }
 
+void edit(const Options& options, Answer& answer) {
+  session_of(options).edit(options);
+  options.require_all_read();
+  answer.json = nullptr;
+}
+
 void digest(const Options& options, Answer& answer) { answer.json = session_of(options).digest(); }
 
 void weights(const Options& options, Answer& answer) { answer.json = answer.array(session_of(options).weights()); }
@@ -465,8 +537,9 @@ void close(const Options& options, Answer& answer) {
 }  // namespace
 
 std::span<const Method> session_methods() {
-  static constexpr Method all[] = {{"open", open},     {"restart", restart}, {"step", step}, {"look", look},
-                                   {"digest", digest}, {"weights", weights}, {"csv", csv},   {"close", close}};
+  static constexpr Method all[] = {{"open", open},       {"restart", restart}, {"step", step},
+                                   {"look", look},       {"edit", edit},       {"digest", digest},
+                                   {"weights", weights}, {"csv", csv},         {"close", close}};
   return all;
 }
 

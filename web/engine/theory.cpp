@@ -58,14 +58,15 @@ void shares(const Options& options, Answer& answer) {
   const auto edge = [&](std::size_t i) { return reach * (2 * static_cast<double>(i) / cells - 1); };
   for (std::size_t i = 0; i < cells; ++i) z[i] = mean + deviation * (edge(i) + edge(i + 1)) / 2;
   f(z.data(), value.data(), slope.data(), static_cast<Index>(cells));
-  const double flat = 1e-3 * largest_slope(f);
+  const double steepest = largest_slope(f), flat = 1e-3 * steepest;
   double saturated = 0;
   for (std::size_t i = 0; i < cells; ++i) {
     if (std::abs(slope[i]) < flat) saturated += below(edge(i + 1)) - below(edge(i));
   }
   answer.json = {{"negative", below(-mean / deviation)},
                  {"zero", zero_probability(f, deviation * deviation, mean)},
-                 {"saturated", saturated}};
+                 {"saturated", steepest > 0 ? Json(saturated) : Json(nullptr)},
+                 {"steepest", steepest}};
 }
 
 void recommended(const Options& options, Answer& answer) {

@@ -29,7 +29,7 @@ export function verdictBar(claims: Claim[]): HTMLElement {
           v => h("span", {class: v.key, "--n": v.n, title: `${v.n} ${v.name}`}, h("i", v.symbol), String(v.n))));
 }
 
-/** A small picture of prediction (diamond, with the tolerance as a band) beside measurement (dot with interval). */
+/** A small picture of theory's prediction (diamond, with the tolerance as a band) beside measurement (dot with interval). */
 export function intervalGlyph(claim: Claim): SVGElement | null {
   const {predicted, measured, low, high} = claim;
   const known = [predicted, measured, low, high].filter((v): v is number => v !== null && Number.isFinite(v));
@@ -76,7 +76,7 @@ export function claimCard(claim: Claim): HTMLElement {
       claim.surprise ? h("p.surprise", h("b", "Surprise: "), prose(claim.surprise)) : null,
       claim.measured === null
           ? null
-          : h("div.numbers", h("span", "predicted ", h("b", number(claim.predicted, 4))), intervalGlyph(claim),
+          : h("div.numbers", h("span", "theory ", h("b", number(claim.predicted, 4))), intervalGlyph(claim),
                 h("span", "measured ", h("b", number(claim.measured, 4)), interval(claim.low, claim.high))),
       claim.condition ? h("ul.condition", claim.condition.split(/; (?=holds|fails|open)/).map(part)) : null,
       h("details", h("summary", "Rule and source"),
@@ -94,7 +94,7 @@ export function claimTable(experiments: Experiment[]): HTMLElement {
   const ordered = [...all.filter(l => l.claim.surprise), ...all.filter(l => !l.claim.surprise)];
   const on = new Set<Verdict>();
   const rows = ordered.map(l => ({...l, row: claimRow(l), words: words(l)}));
-  const first = 12;
+  const first = 10;
   let everything = false;
   const status = h("p.status", {role: "status"});
   const more = h("button.more", {type: "button"});
@@ -139,7 +139,7 @@ export function claimTable(experiments: Experiment[]): HTMLElement {
       h("div.chips", {role: "group", "aria-label": "Verdicts"}, ...chips),
       h("div.filters", text, choice, h("label", surprises, " surprises only"), status),
       h("table.claim-table", h("caption.hidden", "Claims and their verdicts"),
-          h("thead", h("tr", ["Verdict", "Claim", "Predicted", "Measured"].map(name => h("th", {scope: "col"}, name)))),
+          h("thead", h("tr", ["Verdict", "Claim", "Theory", "Measured"].map(name => h("th", {scope: "col"}, name)))),
           body),
       more);
 }
@@ -155,6 +155,6 @@ function claimRow({claim, experiment}: Listed): HTMLElement {
       h("td", h("p", claim.statement),
           claim.surprise ? h("p.surprise", h("b", "Surprise: "), prose(claim.surprise)) : null,
           h("p.where", h("a", {href: `#claim-${claim.id}`}, claim.id), ` · ${experiment.title}`)),
-      h("td.number", {"data-label": "predicted"}, number(claim.predicted, 4)),
+      h("td.number", {"data-label": "theory"}, number(claim.predicted, 4)),
       h("td.number", {"data-label": "measured"}, measuredText(claim)));
 }

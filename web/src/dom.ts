@@ -67,7 +67,7 @@ export function commandLine(command: string): HTMLElement {
   async function copy(): Promise<void> {
     let copied = true;
     try {
-      await navigator.clipboard.writeText(command);
+      await navigator.clipboard.writeText(code.textContent!);
     } catch {
       getSelection()?.selectAllChildren(code);
       copied = document.execCommand("copy");

@@ -166,7 +166,9 @@ export function exportTools(chart: Exports): HTMLElement {
   };
   const save = (name: string, click: () => void) =>
       h("button.quiet", {type: "button", click, "aria-label": `${name} of: ${chart.title}`}, name);
-  return h("div.tools", table, save("CSV", saveCsv), save("SVG", saveSvg));
+  const menu = h("details.tools-menu", h("summary", {"aria-label": `Data and files of: ${chart.title}`}, "⋯"),
+      h("div.tools-items", table, save("CSV", saveCsv), save("SVG", saveSvg)));
+  return h("div.tools", menu);
 }
 
 function legend(items: LegendItem[], hidden: Set<string>, redraw: () => void): HTMLElement {

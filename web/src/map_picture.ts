@@ -32,7 +32,8 @@ type Rgb = [number, number, number];
 
 const learnedRamp: Rgb[] = [[222, 240, 250], [142, 200, 232], [67, 147, 200], [28, 92, 156], [12, 40, 92]];
 const divergedRamp: Rgb[] = [[48, 24, 14], [110, 45, 12], [178, 80, 12], [236, 138, 32], [255, 206, 110]];
-const neitherRamp: Rgb[] = [[196, 196, 196], [120, 120, 124]];
+// Middle greys, which recede on light and on dark paper.
+const neitherRamp: Rgb[] = [[158, 158, 160], [96, 96, 100]];
 
 function along(ramp: Rgb[], share: number): Rgb {
   const at = Math.max(0, Math.min(1, share)) * (ramp.length - 1);
@@ -54,9 +55,9 @@ export const cssColor = (p: MapPixel, steps: number, constantLoss: number) => cs
 
 export function pixelWords(p: MapPixel): string {
   const loss = p.loss === null ? "not a number" : number(p.loss);
-  if (p.learned > 0) return `learned by step ${number(p.learned)}, loss ${loss}`;
-  if (p.diverged > 0) return `diverged at step ${number(p.diverged)}, loss ${loss}`;
-  return `did not learn, loss ${loss}`;
+  if (p.learned > 0) return `learned by step ${number(p.learned)}, final loss ${loss}`;
+  if (p.diverged > 0) return `diverged at step ${number(p.diverged)}, final loss ${loss}`;
+  return `neither learned nor diverged, final loss ${loss}`;
 }
 
 /** Three ramps with their ends in words. */

@@ -48,7 +48,13 @@ export function chartMessage(lines: Series[]): string {
     const what = forward ? `From layer 1 to ${depth} the mean square is multiplied by` : "Layer 1's gradient is";
     const range = one ? `${number(least.value, 2)} (${least.name})`
                       : `${number(least.value, 2)} (${least.name}) to ${number(most.value, 2)} (${most.name})`;
-    return forward ? `${what} ${range}.` : `${what} ${range} times that of layer ${depth}.`;
+    if (one) return forward ? `${what} ${range}.` : `${what} ${range} times that of layer ${depth}.`;
+    // The message is which lines keep their size, not where the ends lie.
+    const kept = ratios.filter(end => end.value > 0.1 && end.value < 10);
+    const verb = forward ? "signal" : "gradient";
+    return kept.length === ratios.length ? `All keep their ${verb} within a factor of 10 over ${depth} layers.`
+        : `${kept.length ? `${kept.length} of ${ratios.length}` : "None"} keep${kept.length === 1 ? "s" : ""} the ${verb} within a factor of 10 over ${
+              depth} layers; ${Math.abs(Math.log10(least.value)) > Math.abs(Math.log10(most.value)) ? said(least) : said(most)} strays farthest.`;
   }
   const worst = farthest(lines);
   if (worst && worst.factor < 1.5 && !one && lines.every(s => s.theory.length)) {
@@ -60,18 +66,19 @@ export function chartMessage(lines: Series[]): string {
   if (!least || !most) return `${first.y_label} by ${first.x_label}.`;
   if (one) {
     const start = first.y[0] ?? null;
-    return `${capital(first.y_label)} goes from ${number(start, 2)} to ${number(least.value, 2)} (${first.name}).`;
+    const verb = start === null || start === least.value ? "stays" : least.value > start ? "rises" : "falls";
+    return verb === "stays" ? `${capital(first.name)}: ${number(least.value, 2)} (${first.y_label}) throughout.`
+                            : `${capital(first.name)} ${verb} from ${number(start, 2)} to ${number(least.value, 2)} (${first.y_label}).`;
   }
   const zeros = order.filter(end => end.value === 0);
-  if (zeros.length === order.length) return "At the end all are at 0.";
+  const where = `At ${first.x_label} ${number(last(first.x), 3)}`;
+  if (zeros.length === order.length) return `${where} all are at 0.`;
   if (zeros.length > 1 && zeros.length < order.length) {
-    return `At the end ${zeros.length} of ${order.length} are at 0; highest is ${said(most)}.`;
+    return `${where} ${zeros.length} of ${order.length} are at 0; ${said(most)} is highest.`;
   }
   if (least.high >= most.low && first.low.length)
-    return `At the end all lie within each other's intervals, around ${number(most.value, 2)}.`;
-  const between = order.length === 2 ? "at" : "between";
-  const [low, high] = [least, most].map(e => `${number(e.value, 2)} (${e.name})`);
-  return `${capital(first.y_label)} ends ${between} ${low} and ${high}.`;
+    return `${where} the intervals of all overlap, around ${number(most.value, 2)}.`;
+  return `${where} ${said(most)} is highest, ${said(least)} lowest.`;
 }
 
 function ratio(a: Num | undefined, b: Num | undefined): Num {
@@ -82,7 +89,7 @@ function capital(text: string): string { return text.charAt(0).toUpperCase() + t
 
 export function heatMapMessage(map: HeatMapData): string {
   const cells =
-      map.values.flatMap((list, r) => list.map((value, c) => ({value, name: `${map.rows[r]} with ${map.columns[c]}`})));
+      map.values.flatMap((list, r) => list.map((value, c) => ({value, name: `${part(map.row_label, map.rows[r]!)} with ${part(map.column_label, map.columns[c]!)}`})));
   const known = cells.filter((cell): cell is {
     value: number;
     name: string
@@ -94,9 +101,14 @@ export function heatMapMessage(map: HeatMapData): string {
   }
   const least = known.reduce((a, b) => (b.value < a.value ? b : a));
   const most = known.reduce((a, b) => (b.value > a.value ? b : a));
-  return `${capital(map.title)}: from ${number(least.value, 2)} (${least.name}) to ${number(most.value, 2)} (${
-      most.name}).`;
+  if (least.value === most.value) return `${capital(map.title)}: ${number(least.value, 2)} everywhere.`;
+  const zeros = known.filter(cell => cell.value === 0).length;
+  return `${capital(map.title)}: highest for ${most.name} (${number(most.value, 2)})${
+      zeros > 1 ? `; 0 in ${zeros} of ${known.length} cells` : `, lowest for ${least.name} (${number(least.value, 2)})`}.`;
 }
+
+/** "9 layers" and "rate 0.001" where rows and columns are numbers, else their names. */
+function part(label: string, name: string): string { return /^[-+.\d]/.test(name) ? `${label} ${name}` : name; }
 
 /** Whether 1 is the number to hope for. */
 export function isRatio(map: HeatMapData): boolean {

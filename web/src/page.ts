@@ -1,6 +1,7 @@
 // What every report has: the first screen, the way around, and sections that are drawn when they are needed.
 import {commandLine, h, lazily, showNow, type Child} from "./dom";
 import {duration} from "./format";
+import {unfold} from "./fold";
 import {themeSwitch} from "./theme";
 
 import type {ReportDocument} from "./model";
@@ -57,8 +58,9 @@ export function showPage(root: HTMLElement, page: Page, doc: ReportDocument): vo
   function prepare(id: string): HTMLElement | null {
     for (const section of sections) {
       showNow(section);
-      if (section.id === id || section.querySelector(`[id="${CSS.escape(id)}"]`)) break;
+      if (section.id === id) break;
     }
+    unfold(id);
     return document.getElementById(id);
   }
   function jump(): void {

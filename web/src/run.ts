@@ -1,6 +1,7 @@
 // The report of `evengrad run`: the verdicts, then a section an experiment.
 import {claimCard, claimTable, count, verdictBar} from "./claims";
 import {curveCards} from "./curves";
+import {fold} from "./fold";
 import {commandLine, download, h} from "./dom";
 import {csv, listed, number, plural, prose} from "./format";
 import {heatMap} from "./heat_map";
@@ -71,27 +72,33 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
   const slopes = all.find(lines => lines[0]!.y_label === "f'(x)");
   const curves = values && slopes ? [values, slopes] : [];
   const drawn = all.filter(lines => !curves.includes(lines));
+  const pictures = [
+    ...drawn.map(lines => () => seriesChart(lines, e.name)),
+    ...e.heat_maps.map(map => () => heatMap({
+      ...map,
+      title: heatMapMessage(map),
+      file: `${e.name}.${map.name}`,
+      middle: isRatio(map) ? 1 : undefined
+    }))
+  ];
+  const first = 2;
   const command =
       e.command ?? `evengrad run ${e.name} --profile ${doc.profile} --seed ${doc.seed ?? 1} --out runs/${e.name}`;
   const history = e.notes.filter(note => note.startsWith("History"));
   const notes = e.notes.filter(note => !note.startsWith("History"));
   into.append(h("p.question", e.question), h("p.answer", prose(e.answer)), e.claims.length ? verdictBar(e.claims) : "",
       ...(relations[e.name] ?? []).map(r => h("p.relation", formula(r.formula, true), h("span", r.words))),
-      curves.length ? curveCards(values!, slopes!, e.name) : "",
-      h("div.charts", drawn.map(lines => seriesChart(lines, e.name))), h("div.charts", e.heat_maps.map(map => heatMap({
-        ...map,
-        title: heatMapMessage(map),
-        file: `${e.name}.${map.name}`,
-        middle: isRatio(map) ? 1 : undefined
-      }))),
-      e.claims.length ? h("h3", "Claims") : "",
-      h("div.cards", [...e.claims].sort((a, b) => Number(!a.surprise) - Number(!b.surprise)).map(claimCard)),
-      e.tables.length ? h("h3", "Tables") : "", ...e.tables.map(table => tableDetails(e.name, table)),
-      h("h3", "How it was run"), h("ul.notes", notes.map(note => h("li", prose(note)))),
-      history.length ? h("details", h("summary", `${plural(history.length, "statement")} of history, not tested`),
-                           h("ul.notes", history.map(note => h("li", note.replace(/^History, not tested\. /, "")))))
-                     : "",
-      commandLine(command));
+      h("div.charts", pictures.slice(0, first).map(make => make())),
+      fold(plural(Math.max(0, pictures.length - first) + (curves.length ? values!.length : 0), "more chart"), pictures.length > first || curves.length > 0, () => [
+        curves.length ? curveCards(values!, slopes!, e.name) : "",
+        h("div.charts", pictures.slice(first).map(make => make()))
+      ]),
+      fold(plural(e.claims.length, "claim"), e.claims.length > 0,
+          () => [h("div.cards", [...e.claims].sort((a, b) => Number(!a.surprise) - Number(!b.surprise)).map(claimCard))]),
+      fold(plural(e.tables.length, "table"), e.tables.length > 0, () => e.tables.map(table => tableDetails(e.name, table))),
+      fold(`How it was run${history.length ? `, and ${plural(history.length, "statement")} of history, not tested` : ""}`, true,
+          () => [h("ul.notes", notes.map(note => h("li", prose(note)))),
+            h("ul.notes", history.map(note => h("li", note.replace(/^History, not tested\. /, "")))), commandLine(command)]));
 }
 
 export function tableDetails(file: string, table: Table): HTMLElement {

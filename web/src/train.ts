@@ -5,6 +5,7 @@ import {h} from "./dom";
 import {number, percent, plural, prose} from "./format";
 import {histogramChart} from "./histogram";
 import {lineChart, type Line} from "./line_chart";
+import {nearMisses} from "./near_misses";
 import type {Finding, LayerRow, Num, TrainDocument} from "./model";
 import type {Page, Section} from "./page";
 
@@ -13,7 +14,9 @@ interface Statistic {
   name: string;
   label: string;
   log?: boolean;
+  /** Shares of a hidden layer's units, which are so. */
   hiddenOnly?: boolean;
+  word?: string;
   /** The field with the spread around it. */
   spread?: string;
   mark?: {y: number; text: string};
@@ -26,14 +29,17 @@ const statistics: Statistic[] = [
   {key: "weight_gradient_rms", name: "Gradients of weights", label: "rms", log: true}, {
     key: "update_ratio",
     name: "Updates",
-    label: "rms over that of the weights",
+    label: "rms of an update / rms of the weights",
     log: true,
     mark: {y: 1e-3, text: "0.001, a rule of thumb"}
   },
-  {key: "silent", name: "Silent units", label: "share", hiddenOnly: true},
-  {key: "saturated", name: "Saturated units", label: "share", hiddenOnly: true},
-  {key: "dormant", name: "Dormant units", label: "share", hiddenOnly: true}
+  {key: "silent", name: "Silent units", label: "share of units", hiddenOnly: true, word: "silent (0 for every input)"},
+  {key: "saturated", name: "Saturated units", label: "share of units", hiddenOnly: true, word: "saturated (flat for every input)"},
+  {key: "dormant", name: "Dormant units", label: "share of units", hiddenOnly: true, word: "dormant (below 2.5 % of their layer’s mean)"}
 ];
+
+/** "layers.2" as a reader counts. */
+export const layerName = (row: LayerRow): string => (row.hidden ? `layer ${row.layer}` : "output");
 
 const field = (row: LayerRow, key: string): Num => (typeof row[key] === "number" ? (row[key] as number) : null);
 
@@ -42,8 +48,10 @@ export function trainPage(doc: TrainDocument): Page {
   const result = !last                 ? "a number that is not finite ended the run"
       : last.test_accuracy !== null    ? `test accuracy ${percent(last.test_accuracy)}`
                                        : `test loss ${number(last.test_loss, 4)}`;
+  const lastStep = Math.max(0, ...doc.probe.map(row => row.step));
+  const near = nearMisses(doc.probe.filter(row => row.step === lastStep));
   const health = !doc.findings.length
-      ? "nothing unhealthy was found"
+      ? `nothing unhealthy was found${near.length ? `, but close: ${near.join("; ")}` : ""}`
       : `${plural(doc.findings.length, "finding")}, first of all: ${prose(doc.findings[0]!.message)}`;
   const look = cursor();
   const section = (id: string, title: string, fill: (into: HTMLElement) => void): Section => ({id, title, fill});
@@ -165,22 +173,24 @@ function layers(rows: LayerRow[], step?: number): HTMLElement[] {
   const all = byLayer(rows);
   const colors = orderedColors(all.size);
   return statistics.map(s => {
-    const lines = [...all].flatMap(([name, list], i): Line[] => {
+    const lines = [...all.values()].flatMap((list, i): Line[] => {
       if (s.hiddenOnly && !list[0]!.hidden) return [];
       const y = list.map(row => field(row, s.key));
       const around = (side: number) =>
           list.map((row, k) => (y[k] === null ? null : y[k]! + side * (field(row, s.spread!) ?? 0)));
       const band = s.spread ? {low: around(-1), high: around(1)} : {};
-      return [{name, x: list.map(row => row.step), y, color: colors[i]!, ...band}];
+      return [{name: layerName(list[0]!), x: list.map(row => row.step), y, color: colors[i]!, ...band}];
     });
     const ends =
         lines.flatMap(l => (l.y.at(-1) === null || l.y.at(-1) === undefined ? [] : [{name: l.name, y: l.y.at(-1)!}]))
             .sort((a, b) => a.y - b.y);
     const [least, most] = [ends[0], ends.at(-1)];
+    const size = (y: number) => (s.hiddenOnly ? percent(y, 2) : number(y, 2));
     const title = !least || !most ? "Nothing measured."
-        : least.y === most.y
-        ? `At the end ${number(least.y)} in every layer.`
-        : `At the end from ${number(least.y)} (${least.name}) to ${number(most.y)} (${most.name}).`;
+        : s.hiddenOnly
+        ? (most.y === 0 ? `No ${s.name.toLowerCase()} at the end.` : `${size(most.y)} of ${most.name}’s units are ${s.word} at the end.`)
+        : least.y === most.y ? `${size(least.y)} in every layer at the end.`
+                             : `At the end ${most.name} has the largest (${size(most.y)}), ${least.name} the smallest (${size(least.y)}).`;
     return lineChart({
       kicker: s.name,
       title,
@@ -232,10 +242,10 @@ const tensors = [
 function histograms(rows: LayerRow[]): HTMLElement {
   const all = byLayer(rows);
   const options = (names: string[]) => names.map(name => h("option", {value: name}, name.replaceAll("_", " ")));
-  const layer = h("select", {"aria-label": "Layer", change: draw}, ...options([...all.keys()]));
+  const layer = h("select", {"aria-label": "Layer", change: draw}, [...all].map(([name, list]) => h("option", {value: name}, layerName(list[0]!))));
   const tensor = h("select", {"aria-label": "Tensor", change: draw}, ...options(tensors));
   const place = h("div.charts.wide");
-  function draw(): void { place.replaceChildren(histogramChart(all.get(layer.value)!, layer.value, tensor.value)); }
+  function draw(): void { place.replaceChildren(histogramChart(all.get(layer.value)!, layerName(all.get(layer.value)![0]!), tensor.value)); }
   draw();
   return h("div", h("div.filters", h("label", "Layer ", layer), h("label", "Tensor ", tensor)), place);
 }

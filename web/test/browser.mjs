@@ -101,6 +101,21 @@ export async function drawn(page) {
   await until(page, () => [...document.querySelectorAll(".canvas")].every((canvas) => canvas.querySelector("svg")));
 }
 
+/** Opens the menus of all charts, which give their data and files. */
+export const openMenus = (page) =>
+  page.evaluate(() => document.querySelectorAll(".tools-menu").forEach((menu) => (menu.open = true)));
+
+/** A command as a shell takes it apart into words; quotes are as the page sets them. */
+export const words = (command) => [...command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c);
+
+/** The commands that a line stands for, with its loops and && unrolled. */
+export function unrolled(line) {
+  const loop = /^for (\w+) in (.*?); do (.*); done$/.exec(line);
+  if (!loop) return line.split(" && ");
+  const [, name, values, inner] = loop;
+  return values.split(" ").flatMap((value) => unrolled(inner.replaceAll(`$${name}`, value)));
+}
+
 /** The text of a file that a click gives to the reader. */
 export async function downloaded(page, click) {
   const [download] = await Promise.all([page.waitForEvent("download"), click()]);

@@ -8,13 +8,19 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { wasmPlugin } from "../wasm_plugin.mjs";
 
-export async function startEngine() {
+/** A TypeScript file as a module. */
+export async function bundled(file) {
   const folder = await mkdtemp(path.join(tmpdir(), "evengrad-engine-"));
-  const outfile = path.join(folder, "wasm.mjs");
-  const entry = fileURLToPath(new URL("../src/playground/wasm.ts", import.meta.url));
+  const outfile = path.join(folder, "module.mjs");
+  const entry = fileURLToPath(new URL(file, import.meta.url));
   await build({ entryPoints: [entry], outfile, bundle: true, format: "esm", target: "es2022", plugins: [wasmPlugin] });
-  const { startWasm } = await import(pathToFileURL(outfile).href);
+  const module = await import(pathToFileURL(outfile).href);
   await rm(folder, { recursive: true });
+  return module;
+}
+
+export async function startEngine() {
+  const { startWasm } = await bundled("../src/playground/wasm.ts");
   const wasm = await startWasm();
   return (method, options = {}) => wasm.call(method, options).result;
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { after, before, test as anyTest } from "node:test";
-import { downloaded, evengrad, inaccessible, launch, pictured, playground, until } from "./browser.mjs";
+import { downloaded, evengrad, inaccessible, launch, openMenus, pictured, playground, until } from "./browser.mjs";
 
 // Without emscripten there is no page to test.
 const test = (name, run) => anyTest(name, { skip: existsSync(playground) ? false : "dist/playground.html is not built" }, run);
@@ -167,6 +167,43 @@ test("Curves: z follows the pointer and the keys; the density says what share is
   await page.context().close();
 });
 
+test("Curves: a slope without a maximum leaves nothing flat; a name that is no activation gets a short answer", async () => {
+  const { page } = await open("#curves?activation=1/x&focus=1/x");
+  assert.match(await text(page, ".shares"), /the slope has no maximum/);
+  assert.equal(await page.locator("[data-mark=gone]").count(), 0);
+  await page.evaluate(() => (location.hash = "#curves?activation=tanh,nosuchthing"));
+  await until(page, () => /nosuchthing/.test(document.querySelector("#tab-curves .notice").textContent));
+  assert.ok((await text(page, "#tab-curves .notice")).length < 250);
+  await page.context().close();
+});
+
+test("Curves: the card says what the activation is; a pressed tile has its curve's colour; a seventh curve replaces none", async () => {
+  const { page } = await open("#curves?activation=relu,sin&focus=elu&z=1");
+  const swatch = (selector) => page.locator(selector).evaluate((e) => getComputedStyle(e).getPropertyValue("--swatch"));
+  assert.equal(await swatch(".gallery [data-name=sin]"), await swatch(".chosen .chip:nth-child(2)"));
+  await page.locator(".gallery [data-name=gelu]").click();
+  await until(page, () => document.querySelector(".fact h2").textContent === "gelu");
+  const card = await text(page, "#tab-curves .facts");
+  for (const part of ["[-0.17, inf)", "2016", "Hendrycks", "BERT"]) assert.ok(card.includes(part), part);
+  assert.equal(await page.locator("#tab-curves .facts .formula").count(), 2, "f and f′");
+  for (const name of ["tanh", "elu", "selu", "mish"]) await page.locator(`.gallery [data-name=${name}]`).click();
+  await until(page, () => /Remove one/.test(document.querySelector("#tab-curves .notice").textContent));
+  assert.deepEqual(await page.locator(".chosen .chip button:first-child").allInnerTexts(), ["relu", "sin", "gelu", "tanh", "elu", "selu"]);
+  await page.context().close();
+});
+
+test("Curves: leaving while z sweeps leaves the next tab's address alone", async () => {
+  const { page } = await open("#curves", { motion: "no-preference" });
+  await page.getByRole("button", { name: /Sweep|Pause/ }).click();
+  for (const name of ["Depth", "Curves", "Learn"]) {
+    await page.getByRole("navigation").getByRole("link", { name }).click();
+    await page.waitForTimeout(400);
+    assert.match(await page.evaluate(() => location.hash), new RegExp(`^#${name.toLowerCase()}`));
+    if (name === "Curves") await page.getByRole("button", { name: "▶ Sweep z" }).click();
+  }
+  await page.context().close();
+});
+
 test("Curves: the formula box points at what is wrong, and takes what is right", async () => {
   const { page } = await open("#curves");
   const box = page.getByLabel("Any formula in x");
@@ -202,6 +239,7 @@ test("Curves: a parameter's slider changes curve and theory; activations are add
   assert.equal(await page.locator(".gallery [aria-pressed=true]").count(), 2);
   await page.getByRole("button", { name: "Remove elu(alpha=3)" }).click();
   await until(page, () => document.querySelectorAll(".chosen .chip").length === 1);
+  await openMenus(page);
   const csv = await downloaded(page, () => page.getByRole("button", { name: /^CSV/ }).click());
   assert.match(csv.text.split("\r\n")[1], /^tanh,-4,-0\.999/);
   const svg = await downloaded(page, () => page.getByRole("button", { name: /^SVG/ }).click());
@@ -230,6 +268,7 @@ test("Depth: what is shown is what the command beside it prints", async () => {
     assert.equal(await paths.count(), 2);
     for (const path of await paths.all()) assert.ok((await path.getAttribute("d")).length > 50, mark);
   }
+  await openMenus(page);
   const csv = await downloaded(page, () => page.locator(".depth").getByRole("button", { name: /^CSV/ }).click());
   assert.equal(csv.text.trim().split("\r\n").length, 13);
   assert.deepEqual(messages, []);
@@ -262,6 +301,19 @@ test("Depth: an initializer, the weights' scale or the point in the phase diagra
   await page.getByRole("button", { name: /^Reset/ }).click();
   await becomes("holds");
   assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
+test("Depth: a signal that keeps its size and is the same for all inputs is told from one that tells them apart", async () => {
+  const { page } = await open("#depth?activation=sigmoid&init=xavier&depth=20");
+  const verdicts = () => page.locator("#tab-depth .verdicts b").allInnerTexts();
+  assert.equal((await verdicts())[2], "look alike");
+  assert.match(await text(page, "#tab-depth .sentence"), /From layer \d on all inputs look alike/);
+  await until(page, () => /^Gradients vanish at every scale on this map\. Drag/.test(document.querySelector(".phase").previousElementSibling.textContent));
+  assert.equal(await page.locator("[data-mark=critical]").count(), 0);
+  await page.evaluate(() => (location.hash = "#depth?activation=relu&init=pytorch&depth=4"));
+  await until(page, () => document.querySelectorAll("#tab-depth .verdicts b")[0].textContent === "shrinks" || document.querySelectorAll("#tab-depth .verdicts b")[0].textContent === "fades");
+  await until(page, () => document.querySelector(".phase").previousElementSibling.textContent.includes("The ring is the critical point"));
   await page.context().close();
 });
 

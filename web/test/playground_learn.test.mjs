@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
-import { launch, until } from "./browser.mjs";
+import { launch, until, words } from "./browser.mjs";
 import { evengrad, inaccessible, pictured, playground, test } from "./playground_page.mjs";
 
 let browser;
@@ -15,6 +15,7 @@ test("nothing is measured before the guess; then guess, measurement and theory s
   const { page, messages } = await playground(browser, "#learn");
   const run = page.getByRole("button", { name: "Commit and run" });
   assert.ok(await run.isDisabled());
+  assert.equal(await page.locator(".ask + .map-bar .hint").innerText(), "Move the slider to your guess first.");
   assert.equal(await page.locator(".outcome").count(), 0);
   const slider = page.getByRole("slider", { name: /Your guess/ });
   await slider.fill("-3");
@@ -27,7 +28,7 @@ test("nothing is measured before the guess; then guess, measurement and theory s
   // The program says the same of the same net.
   const command = await page.locator("#tab-learn .footer code").innerText();
   assert.match(command, /^evengrad propagate .*sigmoid/);
-  const native = await evengrad(...command.split(" ").slice(1));
+  const native = await evengrad(...words(command).slice(1));
   assert.ok((await page.locator(".outcome").innerText()).includes("measured"));
   const exponent = Math.floor(Math.log10(native.gradient_ratio));
   assert.ok(measured.includes(`10${[...String(exponent)].map((d) => (d === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[d])).join("")}`), `${measured} and ${native.gradient_ratio}`);
@@ -49,7 +50,11 @@ test("every question of every story runs and says who was right", async () => {
       assert.match(await page.locator("#tab-learn .outcome").innerText(), /You said/);
       assert.match(await page.locator("#tab-learn .lesson").innerText(), /\d/);
       assert.doesNotMatch(await page.locator("#tab-learn .reveal").innerText(), /NaN|undefined|Infinity/);
-      assert.match(await page.locator("#tab-learn .footer code").innerText(), /^evengrad (train|propagate|theory)/);
+      assert.match(await page.locator("#tab-learn .footer code").innerText(), /^(for \w+ in .* do )?evengrad (train|propagate|theory)/);
+      // No interval of a loss reaches below 0, no share beyond 100 %.
+      for (const [, low, high] of (await page.locator("#tab-learn .reveal").innerText()).matchAll(/loss [^[\n]*\[([^,]*), ([^\]]*)\]/g))
+        assert.ok(!low.startsWith("−") && !high.startsWith("−"), `${low}, ${high}`);
+      for (const [, share] of (await page.locator("#tab-learn .reveal").innerText()).matchAll(/(\d+(?:\.\d+)?) %/g)) assert.ok(Number(share) <= 100, share);
     }
   }
   assert.deepEqual(messages, []);
@@ -73,6 +78,8 @@ test("the claims are the bundled run's, all of them, and can be filtered", async
   const { page, messages } = await playground(browser, "#learn?story=claims");
   await page.getByRole("button", { name: /^Show all/ }).click();
   assert.equal(await page.locator("#tab-learn .claim-table tbody tr").count(), claims.length);
+  for (const place of ["engineersofai.com", "prepgrind.xyz"]) assert.equal(await page.locator(`#tab-learn .opening a[href*="${place}"]`).count(), 1);
+  assert.deepEqual(await page.locator("#tab-learn .claim-table th").allInnerTexts(), ["Verdict", "Claim", "Theory", "Measured"]);
   const refuted = claims.filter((c) => c.verdict === "refuted");
   await page.locator("#tab-learn .chip.refuted").click();
   assert.equal(await page.locator("#tab-learn .claim-table tbody tr").count(), refuted.length);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
-import { downloaded, launch, until } from "./browser.mjs";
+import { downloaded, launch, until, words } from "./browser.mjs";
 import { evengrad, inaccessible, pictured, playground, test } from "./playground_page.mjs";
 
 let browser;
@@ -43,18 +43,13 @@ test("a click on a pixel shows its network, which alone ends at the same loss, h
     assert.match(command, /^evengrad train /);
     const shown = Number(await same.getAttribute("data-map"));
     const native = await evengrad(...words(command).slice(1));
-    // The browser's arithmetic has no fused multiply-add: it agrees to rounding, which training may amplify.
-    assert.ok(Math.abs(native.final.train_loss - shown) < 1e-3 * (1 + shown), `${native.final.train_loss} and ${shown}`);
+    assert.match(command, / --isa baseline$/);
+    assert.equal(native.final.train_loss, shown, "to the last bit");
     await page.getByRole("button", { name: "Close" }).click();
   }
   assert.deepEqual(messages, []);
   await page.context().close();
 });
-
-/** A command as a shell takes it apart; quotes are single ones. */
-function words(command) {
-  return [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain);
-}
 
 test("a box zooms, Back returns, the address keeps the view and restores it", async () => {
   const { page } = await open();

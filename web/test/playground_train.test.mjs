@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, test as nodeTest } from "node:test";
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { downloaded, launch, until } from "./browser.mjs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { downloaded, evengrad, launch, openMenus, until, words } from "./browser.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const built = process.env.PLAYGROUND ?? new URL("../dist/playground.html", import.meta.url);
@@ -173,6 +175,88 @@ test("a large rate kills ReLU units, the finding names them, and its button mend
   await page.context().close();
 });
 
+test("a loss that stands still near guessing is a finding; a share just below a rule's is told; Try plays", async () => {
+  const { page } = await open({ activation: "sigmoid", init: "xavier", optimizer: "sgd", lr: "0.1", hidden: "8,8", steps: 400 });
+  const finding = page.locator(".finding", { hasText: "plateau" });
+  assert.match(await finding.innerText(), /the loss has stood at 0\.\d+ since step \d+, \d+(\.\d+)? % of guessing/);
+  await finding.getByRole("button", { name: "Try --optimizer adam" }).click();
+  await addressHas(page, "optimizer", "adam");
+  await until(page, () => Number(document.querySelector(".counter").textContent.match(/step (\d+)/)?.[1]) > 10);
+  assert.match(await page.locator(".transport .play").innerText(), /Pause/);
+  await page.context().close();
+});
+
+test("a preset says what to watch and plays; the command counts along while it plays", async () => {
+  const { page } = await open({});
+  assert.equal(await page.locator(".watch").innerText(), "");
+  const chip = page.getByRole("button", { name: "Equal weights stay equal" });
+  await chip.click();
+  await until(page, () => document.querySelector(".watch").textContent.startsWith("Watch the pictures of one layer"));
+  assert.equal(await chip.getAttribute("aria-pressed"), "true");
+  for (let i = 0; i < 3; ++i) {
+    await until(page, () => {
+      const steps = document.querySelector("#tab-train .footer code")?.textContent.match(/--init 'constant\(0\.5\)' .*--steps (\d+) --isa baseline$/)?.[1];
+      const shown = document.querySelector(".counter").textContent.match(/step (\d+)/)[1];
+      return Number(steps) > 3 && steps === shown;
+    });
+  }
+  await page.context().close();
+});
+
+test("a unit is killed, revived and its weights are edited; then no command is promised, and Reset undoes it", async () => {
+  const { page, messages } = await open({ activation: "relu", init: "he", steps: 5 });
+  const [before] = await digests(page);
+  await page.locator(".units button").nth(2).click();
+  const card = page.locator(".unit-card");
+  assert.equal(await card.locator("h3").innerText(), "Layer 1, unit 3");
+  assert.equal(await card.getByRole("slider").count(), 3, "two weights and the bias");
+  const weight = () => card.getByRole("slider", { name: "from x1" }).getAttribute("aria-valuetext");
+  const first = await weight();
+  await card.getByRole("button", { name: "Kill" }).click();
+  await until(page, () => /unit 3: silent/.test(document.querySelectorAll(".units button")[2].getAttribute("aria-label")) || /0 for every input/.test(document.querySelector(".unit-text").textContent));
+  assert.match(await page.locator(".summary").innerText(), /^After 5 steps/);
+  assert.equal(await page.locator("#tab-train .footer code").count(), 0);
+  assert.match(await page.locator(".proof").innerText(), /changed by hand at step 5/);
+  await card.getByRole("button", { name: "Revive" }).click();
+  await until(page, () => document.querySelector(".unit-card [aria-label='from x1']").getAttribute("aria-valuetext") !== "0");
+  const slider = card.getByRole("slider", { name: "bias" });
+  await slider.press("End");
+  await until(page, () => document.querySelector(".unit-card [aria-label=bias]").getAttribute("aria-valuetext") === "2");
+  await page.getByRole("button", { name: "Reset" }).click();
+  await addressHas(page, "steps", "");
+  await go(page, { activation: "relu", init: "he", steps: 5 });
+  assert.deepEqual(await digests(page), [before]);
+  await page.locator(".units button").nth(2).click();
+  assert.equal(await weight(), first);
+  await page.keyboard.press("Escape");
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
+test("features of x1 and x2 are inputs: circles need no hidden layer then, and the file with them gives the command's net", async () => {
+  const { page, messages } = await open({ data: "circles", hidden: "none", lr: "0.1", steps: 200 });
+  const without = await right(page);
+  await page.getByLabel("x1²").check();
+  await addressHas(page, "features", "x1^2");
+  await page.getByLabel("x2²").check();
+  await addressHas(page, "features", "x1^2,x2^2");
+  await go(page, { data: "circles", hidden: "none", lr: "0.1", features: "x1^2,x2^2", steps: 200 });
+  assert.ok(without < 70 && (await right(page)) === 100, `${without} without, ${await right(page)} with`);
+  const [digest] = await digests(page);
+  const file = await downloaded(page, () => page.getByRole("button", { name: "Data as CSV" }).click());
+  assert.equal(file.name, "features.csv");
+  assert.match(file.text, /^x1,x2,x1\^2,x2\^2,class\r\n/);
+  const folder = await mkdtemp(path.join(tmpdir(), "evengrad-features-"));
+  await writeFile(path.join(folder, file.name), file.text);
+  const command = words(await page.locator("#tab-train .footer code").innerText());
+  const native = await evengrad(...command.slice(1).map((word) => (word === file.name ? path.join(folder, word) : word)));
+  assert.equal(native.weights_digest, digest);
+  await page.evaluate(() => (location.hash = "#train?features=x3"));
+  await until(page, () => /no input feature “x3”/i.test(document.querySelector(".net .notice").textContent));
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
 test("two nets of one seed and equal settings have equal weights, others differ", async () => {
   const { page } = await open({ compare: 1, steps: 60 });
   const [a, b] = await digests(page);
@@ -204,7 +288,7 @@ test("the address restores everything", async () => {
   await page.reload();
   await settled(page);
   assert.deepEqual(await digests(page), before);
-  const command = await page.locator(".proof .command code").innerText();
+  const command = await page.locator("#tab-train .footer code").innerText();
   for (const part of ["--data moons", "--hidden 5,3", "--optimizer momentum", "--steps 40", "--seed 7"]) assert.ok(command.includes(part), command);
   assert.deepEqual(messages, []);
   await page.context().close();
@@ -345,6 +429,7 @@ test("weights, data and charts are files", async () => {
   const weights = await downloaded(page, () => page.getByRole("button", { name: "Weights as safetensors" }).click());
   assert.match(weights.name, /^network-a-step-30\.safetensors$/);
   assert.match(weights.text, /"layers\.0\.weight"/);
+  await openMenus(page);
   const chart = await downloaded(page, () => page.getByRole("button", { name: "SVG of: Loss" }).click());
   assert.match(chart.text, /^<svg .*<path/s);
   const numbers = await downloaded(page, () => page.getByRole("button", { name: "CSV of: Loss" }).click());

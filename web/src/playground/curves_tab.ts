@@ -23,11 +23,24 @@ const gains = [
   {name: "pytorch", formula: ""}
 ] as const;
 
+/** What the kinds of critical points are, in words. */
+const classes: Record<string, string> = {
+  scale_invariant: "It is scale invariant: a signal of any size keeps that size.",
+  k_star_zero: "Signals still shrink towards 0 there, but slowly, as a power of depth.",
+  half_stable: "It is half stable: on one side of its signal size signals come back to it, on the other they slowly drift away."
+};
+
+/** The derivative with the values that the name gives its parameters. */
+function derivativeOf(info: ActivationInfo, name: string): string {
+  const values = parameterValues(name, info);
+  return info.parameters.reduce((text, p, i) => text.replace(new RegExp(`\\b${p.name}\\b`, "g"), String(values[i])), info.derivative);
+}
+
 export const curvesTab: Tab = {
   id: "curves",
   title: "Curves",
   question: "What does an activation do to its input?",
-  hint: "Drag z. The solid line is what comes out, the dashed one its slope: all that a gradient sees.",
+  hint: "Drag z. Solid: the output. Dashed: the slope, which is all the gradient ever sees.",
   defaults: {activation: "relu,gelu", focus: "gelu", z: "0.8", mean: "0", std: "1", reach: "4"},
   mount
 };
@@ -95,6 +108,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
     shown = {wanted: {...wanted, focus}, curves, input: got.input};
     if (got.problems.length) host.notice(got.problems.join(" "));
     fillLegend();
+    colorGallery(curves);
     fillSliders();
     sayShares(got.shares);
     const first = !sweep && !opened;
@@ -126,7 +140,9 @@ function mount(into: HTMLElement, host: Host): Mounted {
     if (!known.length) return;
     const changed = Object.keys(next).some(key => key !== "z" && next[key] !== before[key]);
     if (shown && !changed) return place();
-    const names = [...new Set(split(next.activation!))].slice(0, most);
+    const asked = [...new Set(split(next.activation!))];
+    const names = asked.slice(0, most);
+    if (asked.length > most) host.notice(`The address names ${asked.length} activations; these are the first ${most}.`);
     if (!names.length) {
       host.notice("The address names no activation.");
       names.push(...split(curvesTab.defaults.activation!));
@@ -168,9 +184,10 @@ function mount(into: HTMLElement, host: Host): Mounted {
 
   function show(name: string): void {
     const names = split(state.activation!);
+    if (!names.includes(name) && names.length >= most)
+      return host.notice(`${most} curves are as many as can be told apart. Remove one with its × first.`);
     if (!names.includes(name)) names.push(name);
-    // The oldest makes room.
-    host.set({activation: names.slice(-most).join(","), focus: name});
+    host.set({activation: names.join(","), focus: name});
   }
   function hide(name: string): void {
     const names = split(state.activation!).filter(other => other !== name);
@@ -217,6 +234,14 @@ function mount(into: HTMLElement, host: Host): Mounted {
       cell.setAttribute("aria-pressed", String(chosen.includes((cell as HTMLElement).dataset.name)));
     }
   }
+  /** A pressed tile has its curve's colour. */
+  function colorGallery(curves: Shown[]): void {
+    const colors = new Map(curves.map(c => [builtIn(c.name, known)?.name, c.color]));
+    for (const cell of gallery.children as HTMLCollectionOf<HTMLElement>) {
+      const name = cell.dataset.name!;
+      cell.style.setProperty("--swatch", colors.get(name) ?? activationColor(name));
+    }
+  }
 
   let slid: {info: ActivationInfo; controls: Control<number>[]} | undefined;
   function fillSliders(): void {
@@ -254,22 +279,28 @@ function mount(into: HTMLElement, host: Host): Mounted {
         h("li", {class: gone ? "gone" : null}, h("b", percent(share)), ` ${words}`);
     shares.replaceChildren(h("span", `Of these inputs to ${name}:`),
         h("ul", item(of.negative, "are negative"), item(of.zero, "come out as exactly 0"),
-            item(of.saturated, "lie where the slope is gone", true)));
+            of.saturated === null
+                ? h("li", "the slope has no maximum, so none counts as flat")
+                : item(of.saturated, "lie where the slope is nearly zero (below 0.1 % of its maximum)", true)));
   }
 
   function fillFacts(name: string, t: Theory): void {
     const info = builtIn(name, known);
     const {critical} = t;
     const point =
-        critical === null ? "No scale of the weights keeps both the signal and its gradient at every depth." : [
-          "Both signal and gradient keep their size at every depth at ", formula("sigma_w^2"),
-          ` = ${number(critical.sigma_w2, 5)}, `, formula("sigma_b^2"),
-          ` = ${number(critical.sigma_b2, 4)} (${critical.class.replaceAll("_", " ")}).`
+        critical === null ? "No scale of weights and biases keeps signal and gradient the same size at every depth." : [
+          "At ", formula("sigma_w^2"), ` = ${number(critical.sigma_w2, 5)}, `, formula("sigma_b^2"),
+          ` = ${number(critical.sigma_b2, 4)} gradients keep their size at every depth. `,
+          classes[critical.class] ?? ""
         ];
+    const about: [string, string|undefined][] = info
+        ? [["Range", info.range], ["Since", `${info.year ?? "?"}: ${info.source}`], ["Used in", info.uses], ["Strengths and limits", info.notes]]
+        : [];
     card.replaceChildren(
         h("div.fact", h("h2", name), h("p.formula", {tabindex: 0}, formula("f(x)"), " = ", formula(t.formula)),
-            info?.notes ? h("p.where", info.notes) : null,
-            h("table.gains", h("caption", "Five numbers that are called its gain"),
+            info ? h("p.formula", {tabindex: 0}, formula("f'(x)"), " = ", formula(derivativeOf(info, name))) : null,
+            h("dl.about", about.filter(([, text]) => text).map(([term, text]) => [h("dt", term), h("dd", text)])),
+            h("table.gains", h("caption", "Five different definitions of “gain”"),
                 h("tbody",
                     gains.map(g => h("tr", h("th", {scope: "row"}, g.name.replaceAll("_", " ")),
                                   h("td", g.formula ? formula(g.formula) : "its table"),
@@ -355,7 +386,7 @@ class Sampler {
     ]);
     return {
       curves,
-      input: {mean, std, samples, zero: shares.zero, steepest: steepestOf(front.curve, samples)},
+      input: {mean, std, samples, zero: shares.zero, steepest: shares.steepest},
       shares,
       problems
     };
@@ -370,14 +401,4 @@ class Sampler {
     this.kept.set(key, curve);
     return curve;
   }
-}
-
-function steepestOf(...curves: Curve[]): number {
-  let steepest = 0;
-  for (const {slope} of curves) {
-    for (const s of slope) {
-      if (Number.isFinite(s)) steepest = Math.max(steepest, Math.abs(s));
-    }
-  }
-  return steepest;
 }

@@ -2,12 +2,12 @@
 import {download, h, svg} from "../dom";
 import {number, sentence} from "../format";
 import {regressionColor} from "./boundary_canvas";
-import {button, numberBox, slider, type Control} from "./controls";
+import {button, numberBox, slider, toggle, type Control} from "./controls";
 import {classColors, css, onTheme, palette, sized} from "./palette";
 import {decodePoints, drawnClasses, encodePoints, extent, mostPoints, settled, type DrawnPoint} from "./drawn_data";
 import type {Engine, Lists, Samples} from "./engine";
 import type {State} from "./tab";
-import {drawn, most, openPlane, ownDefaults, pasted, trainOptions} from "./train_options";
+import {drawn, most, openPlane, ownDefaults, pasted, planeFeatures, trainOptions} from "./train_options";
 
 interface Options {
   engine: Engine;
@@ -35,6 +35,10 @@ export class DataPanel {
   private readonly pens = h("div.pens", {role: "group", "aria-label": "Pen"});
   private readonly sheet: HTMLElement;
   private readonly paste: HTMLElement;
+  private readonly features = planeFeatures.map(({key}) => ({
+    key,
+    box: toggle({label: key.replace("^2", "²").replace("*", " · "), value: false, change: on => this.useFeature(key, on)})
+  }));
   private readonly text: HTMLTextAreaElement;
   private readonly problem = h("p.problem", {id: "csv-problem", role: "alert"});
   private readonly count = h("p.note");
@@ -120,6 +124,7 @@ export class DataPanel {
         h("div.tiles", {role: "group", "aria-label": "Which data"},
             planes.map((data, i) => tile(data.name, data.description, pictures[i]!)), others),
         this.sheet, this.paste, h("div.settings-list", this.sliders, this.held.element, this.seed.element),
+        h("fieldset.features", h("legend", "Inputs beside x1 and x2"), this.features.map(f => f.box.element)),
         button("Data as CSV", () => void this.save(), {class: "quiet"}));
     this.sliders.append(this.samples.element, this.noise.element);
     this.makePens();
@@ -141,6 +146,8 @@ export class DataPanel {
     this.noise.set(state["noise"] ? Number(state["noise"]) : (generator?.noise ?? 0));
     this.held.set(state["test-fraction"] ? Number(state["test-fraction"]) : 0.2);
     this.seed.set(Number(state["seed"]));
+    const chosen = state["features"]!.split(",");
+    for (const {key, box} of this.features) box.set(chosen.includes(key));
     if (state["csv"] && document.activeElement !== this.text) this.text.value = state["csv"];
     if (state["points"] !== before) {
       try {
@@ -206,7 +213,7 @@ export class DataPanel {
     let problem = "";
     try {
       const {engine} = this.options;
-      const {session} = await openPlane(engine, trainOptions({...this.state, ...ownDefaults, ...asked}, "a"));
+      const {session: {session}} = await openPlane(engine, trainOptions({...this.state, ...ownDefaults, ...asked}, "a"));
       void engine.close(session);
     } catch (error) {
       problem = sentence((error as Error).message);
@@ -243,9 +250,15 @@ export class DataPanel {
     this.pens.append(...pens);
   }
 
+  private useFeature(key: string, on: boolean): void {
+    const chosen = this.state["features"]!.split(",");
+    const next = planeFeatures.map(f => f.key).filter(k => (k === key ? on : chosen.includes(k)));
+    this.options.set({features: next.join(","), steps: "0"});
+  }
+
   private async save(): Promise<void> {
     try {
-      download(`${this.state["data"]}.csv`, "text/csv", await this.options.csv());
+      download(`${this.state["features"] ? "features" : this.state["data"]}.csv`, "text/csv", await this.options.csv());
     } catch (error) {
       this.options.announce((error as Error).message);
     }

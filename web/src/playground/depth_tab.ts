@@ -28,6 +28,20 @@ export const depthTab: Tab = {
   mount
 };
 
+/** Correlation of two inputs' signals above which nothing later tells them apart. */
+const alike = 0.999;
+
+/** What the phase diagram shows, of the line and the ring those that are there. */
+function describePhases({chi1, critical}: Phases): string {
+  const known = [...chi1].filter(Number.isFinite);
+  const [low, high] = [known.some(chi => chi < 1), known.some(chi => chi > 1)];
+  const ring = critical && Math.sqrt(critical.sigma_w2) <= axes.w[1] && Math.sqrt(critical.sigma_b2) <= axes.b[1];
+  const line = low && high ? "Left of the line gradients vanish, right of it they explode."
+      : low                ? "Gradients vanish at every scale on this map."
+                           : "Gradients explode at every scale on this map.";
+  return `${line}${ring ? " The ring is the critical point." : ""} Drag your net.`;
+}
+
 interface Wanted {
   activation: string;
   init: string;
@@ -113,6 +127,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const base = baseOf();
     if (base) host.set({scale: String(Number((sigma_w / base.w).toPrecision(5))), "bias-std": String(sigma_b)});
   });
+  const phaseText = h("p.where");
   const offMap = h("p.note", {hidden: true});
   const lists = h("div.picker");
   const byDepth = h("div.by-depth");
@@ -136,9 +151,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
               })),
           h("aside.side",
               h("div.fact", h("h2", "Order and chaos"),
-                  h("p.where",
-                      "Left of the line gradients vanish, right of it they explode. The ring is the critical point. Drag your net."),
-                  phase.element, offMap, bias.element),
+                  phaseText, phase.element, offMap, bias.element),
               card)),
       byDepth);
 
@@ -177,7 +190,10 @@ function mount(into: HTMLElement, host: Host): Mounted {
     follow();
   }, error => host.notice(error.message));
   const map = latest((f: string) => host.engine.phase({activation: f, sigma_w: [...axes.w], sigma_b: [...axes.b]}),
-      (answer: Phases) => phase.show(answer), () => {});
+      (answer: Phases) => {
+        phase.show(answer);
+        phaseText.textContent = describePhases(answer);
+      }, () => {});
   const shape =
       latest((f: string) => host.engine.curve({activation: f, from: -4, to: 4, points: 161}), (answer: Curve) => {
         curve = answer;
@@ -341,9 +357,19 @@ function mount(into: HTMLElement, host: Host): Mounted {
     const [first, last] = [net!.layers[0]!, net!.layers.at(-1)!];
     const signal = last.q === 0 ? 0 : Math.sqrt((last.q ?? NaN) / (first.q ?? NaN));
     verdicts.replaceChildren(...verdict("Signal at the last layer", signal, "of layer 1’s"),
-        ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, `of layer ${net!.layers.length}’s`));
+        ...verdict("Gradient at layer 1", net!.gradient_ratio ?? NaN, `of layer ${net!.layers.length}’s`),
+        ...likeness(last.correlation ?? null));
     const words = prose(net!.conclusion);
-    sentence.textContent = `${words[0]!.toUpperCase()}${words.slice(1)}.`;
+    const blind = net!.layers.find(l => (l.correlation ?? 0) > alike);
+    sentence.textContent = `${words[0]!.toUpperCase()}${words.slice(1)}.${
+        blind && signal > 0 ? ` From layer ${blind.layer} on all inputs look alike: the layers above cannot tell them apart.` : ""}`;
+  }
+  /** Whether the last layer can still tell inputs apart: a signal that keeps its size may be the same for all. */
+  function likeness(correlation: number | null): HTMLElement[] {
+    if (correlation === null || !Number.isFinite(correlation)) return [];
+    const [word, kind] = correlation > alike ? ["look alike", "fades"] : correlation > 0.95 ? ["grow alike", "fades"] : ["stay apart", "stays"];
+    const shown = correlation > 0.9 && correlation < 1 ? `1 − ${number(1 - correlation, 2)}` : number(correlation, 2);
+    return [h("div", {class: kind}, h("dt", "Inputs at the last layer"), h("dd", h("b", word), ` correlation ${shown}`))];
   }
   function verdict(name: string, ratio: number, of: string): HTMLElement[] {
     const log = Math.log10(ratio);
@@ -351,8 +377,9 @@ function mount(into: HTMLElement, host: Host): Mounted {
         !Number.isFinite(ratio)      ? ["overflows", "grows"] :
         log < -4                     ? ["vanishes", "fades"] :
         log < -1                     ? ["fades", "fades"] :
+        log < -Math.log10(2)         ? ["shrinks", "fades"] :
         log > 4                      ? ["explodes", "grows"] :
-        log > 1                      ? ["grows", "grows"] :
+        log > Math.log10(2)          ? ["grows", "grows"] :
                                        ["holds", "stays"];
     const size = ratio === 0 ? `0 ${of}` : Number.isFinite(ratio) ? `${factor(ratio)} ${of}` : "what float32 can hold";
     return [h("div", {class: kind}, h("dt", name), h("dd", h("b", word), ` ${size}`))];

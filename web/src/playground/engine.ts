@@ -11,8 +11,18 @@ export type Value = string | number | boolean;
 /** What the engine refuses or cannot do; `at` is the place in a formula, from 0 in UTF-16 units. */
 export class EngineError extends Error {
   constructor(message: string, readonly at?: number) {
-    super(message);
+    super(withoutLongList(message));
   }
+}
+
+/** The page's lists show every name; a message has a few of them, and none beside the one that is likely meant. */
+function withoutLongList(message: string): string {
+  const few = 8;
+  return message.replace(/ \(known: ([^()]*)\)/, (all, list: string) => {
+    const names = list.split(", ");
+    if (names.length <= few) return all;
+    return message.includes("did you mean") ? "" : ` (known: ${names.slice(0, few).join(", ")} and ${names.length - few} more)`;
+  });
 }
 
 export interface ActivationInfo {
@@ -70,7 +80,10 @@ export interface Curve {
 export interface Shares {
   negative: number;
   zero: number;
-  saturated: number;
+  /** Null where |f'| has no maximum. */
+  saturated: Num;
+  /** max|f'|; 0 where there is none. */
+  steepest: number;
 }
 
 /** The options of `evengrad propagate`. */
@@ -143,7 +156,9 @@ export interface Phases {
  * all layers or a list with commas, `hidden` "8,8" or "none". */
 export type TrainOptions = {
   data: string;
-  csv?: string
+  csv?: string;
+  /** What the columns after x1 and x2 are made of, so that a plane can be drawn: "x1^2", "x1*x2", … */
+  plane?: string[]
 }&Partial<Record<"hidden"|"activation"|"init"|"optimizer"|"lr"|"momentum"|"beta1"|"beta2"|"alpha"|"eps"|
                  "weight_decay"|"no_decay_biases"|"schedule"|"warmup_steps"|"batch_size"|"epochs"|"steps"|"loss"|
                  "label_smoothing"|"dropout"|"norm"|"residual"|"clip_norm"|"clip_value"|"samples"|"noise"|
@@ -209,6 +224,10 @@ export type LayerRow = {
   births: Num;
   revivals: Num;
 }&Record<string, Num|string|number[]>;
+
+/** Layers and units count from 0, the output layer is the last. `revive` gives a unit the weights it began with, `kill`
+ * none and a bias of -10. */
+export type Edit = {layer: number; to: number}&({from?: number; value: number}|{kill: true}|{revive: true});
 
 export interface Finding {
   rule: string;
@@ -336,6 +355,8 @@ export class Engine {
     return this.ask("step", {session, steps, measure});
   }
   look(session: number, options: LookOptions = {}): Promise<Look> { return this.ask("look", {session, ...options}); }
+  /** Changes weights by hand: one, a bias where there is no `from`, or all that leads into a unit. */
+  edit(session: number, change: Edit): Promise<null> { return this.ask("edit", {session, ...change}); }
   /** As `evengrad train --json` says it after as many steps: weights_digest. */
   digest(session: number): Promise<string> { return this.ask("digest", {session}); }
   /** The model as a safetensors file. */

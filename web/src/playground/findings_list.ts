@@ -9,13 +9,14 @@ interface Options {
   /** Of the net. */
   name: string;
   announce: (text: string) => void;
-  /** The net's setting now, and how to set it. */
+  /** The net's setting now, how to set it, and how to train with it. */
   value: (key: OwnKey) => string;
   change: (key: OwnKey, value: string) => void;
+  play: () => void;
 }
 
 export class FindingsList {
-  readonly element = h("div.findings");
+  readonly element = h("div.findings", {tabindex: 0, role: "group", "aria-label": "Diagnosis"});
   private readonly told = new Set<string>();
 
   constructor(private readonly options: Options) {}
@@ -23,15 +24,18 @@ export class FindingsList {
   /** Another training begins, in which everything is news. */
   clear(): void { this.told.clear(); }
 
-  /** `warnings` are what theory expects of a net that has not begun; `now`: also what is being read or pressed. */
-  show(list: readonly Finding[], warnings: readonly string[], begun: boolean, now: boolean): void {
+  /** `warnings` are what theory expects of a net that has not begun, `near` what no rule warns of yet; `now`: also what
+   * is being read or pressed. */
+  show(list: readonly Finding[], warnings: readonly string[], near: readonly string[], begun: boolean, now: boolean): void {
     const focus = now ? null : document.activeElement;
-    if (focus && this.element.contains(focus)) return;
+    if (focus && focus !== this.element && this.element.contains(focus)) return;
     this.element.replaceChildren(...(list.length ? list.map(finding => this.finding(finding))
             : warnings.length
             ? warnings.map(text => h("p.finding", h("b", "Theory warns "), prose(text)))
             : [h("p.finding.fine",
-                  begun ? "Nothing unhealthy found." : "Press play: what goes wrong will be said here.")]));
+                  !begun        ? "Press Play. If something goes wrong, the reason appears here."
+                      : near.length ? `Nothing unhealthy found, but close: ${near.join("; ")}.`
+                                    : "Nothing unhealthy found.")]));
     for (const finding of list) {
       const key = `${finding.rule} ${finding.where}`;
       if (this.told.has(key)) continue;
@@ -45,8 +49,9 @@ export class FindingsList {
     const buttons = remedies(finding.try).map(({text, changes}) => {
       const done =
           Object.entries(changes).every(([key, value]) => this.options.value(key as OwnKey) === value);
-      return button(done ? `${text} (is set)` : `Try ${text}`, () => {
+      return button(done ? `${text} (already set)` : `Try ${text}`, () => {
         for (const [key, value] of Object.entries(changes)) this.options.change(key as OwnKey, value);
+        this.options.play();
       }, {disabled: done});
     });
     return h("article.finding", {class: `finding ${critical ? "refuted" : "conditional"}`},

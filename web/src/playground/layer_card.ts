@@ -58,9 +58,9 @@ export function layerCard(net: Propagation, layer: number, curve: Curve | undefi
         fill: "var(--muted)"
       },
                                 number(z))));
-  const theory = (name: string, root = false) => {
+  const theory = (name: string, root = false, digits = 3) => {
     const v = row[`${name}_theory`];
-    return v === null || v === undefined ? "" : number(root ? Math.sqrt(v) : v);
+    return v === null || v === undefined ? "" : number(root ? Math.sqrt(v) : v, digits);
   };
   const line = (name: string, measured: string, predicted: string) =>
       h("tr", h("th", {scope: "row"}, name), h("td.number", measured), h("td.number", predicted));
@@ -73,6 +73,7 @@ export function layerCard(net: Propagation, layer: number, curve: Curve | undefi
         h("thead", h("tr", h("td"), h("th", {scope: "col"}, "measured"), h("th", {scope: "col"}, "theory"))),
         h("tbody", line("rms signal", number(rms), theory("q", true)),
             line("rms gradient", number(row.gradient_rms), theory("gradient_rms")),
+            line("correlation of inputs", number(row.correlation, 4), theory("correlation", false, 4)),
             line("outputs exactly 0", percent(row.zero_fraction), percent(row.zero_fraction_theory)),
             line("units saturated", percent(row.saturated_fraction), ""),
             line("units silent", percent(row.silent_fraction), percent(row.silent_fraction_theory))))

@@ -1,7 +1,7 @@
 // A guided tour: say first what you expect, then the experiment runs; and the textbook's claims with their verdicts.
 import {claimCard, claimTable, verdictBar} from "../claims";
 import {h, svg} from "../dom";
-import {duration, interval, number, plural, power} from "../format";
+import {duration, interval, listed, number, plural, power} from "../format";
 import {lineChart} from "../line_chart";
 import type {Claim, Experiment} from "../model";
 import bundled from "./claims.json";
@@ -16,17 +16,23 @@ export const learnTab: Tab = {
   id: "learn",
   title: "Learn",
   question: "Do you believe the textbook?",
-  hint: "Say what you expect; then the experiment runs, here, and you see who was right: you, theory or neither.",
+  hint: "Make a prediction. Then the experiment runs, here in this page, and you see who was right: you, theory or neither.",
   defaults,
   mount
 };
 
 const claimsId = "claims";
 
+/** Where the claims and the practice questions come from. */
+export const guides = [
+  {name: "Activation Functions: The Nonlinearity That Makes Deep Learning Work (Engineers of AI)", url: "https://engineersofai.com/docs/break-into-ai/deep-learning/activation-functions"},
+  {name: "Activation Functions: AI / ML Interview Guide (PrepGrind)", url: "https://www.prepgrind.xyz/ai/activation-functions/"}
+];
+
 function mount(into: HTMLElement, host: Host): Mounted {
   const stage = h("div.learn");
   into.append(stage);
-  const chips = [...stories.map(s => ({id: s.id, title: s.title})), {id: claimsId, title: "What the textbooks say"}].map(({id, title}) => ({
+  const chips = [...stories.map(s => ({id: s.id, title: s.title})), {id: claimsId, title: "What the guides say"}].map(({id, title}) => ({
     id,
     chip: button(title, () => host.set({story: id, question: "1", guess: ""}), {class: "chip", "aria-pressed": "false"})
   }));
@@ -46,13 +52,13 @@ function mount(into: HTMLElement, host: Host): Mounted {
       if (!claims && number !== at) host.notice(`The story has ${plural(count, "question")}; this is the first.`);
       const now = claims ? claimsId : `${chosen.id} ${number}`;
       for (const {id, chip} of chips) chip.setAttribute("aria-pressed", String(id === (claims ? claimsId : chosen.id)));
-      host.command(claims ? bundled.command : "evengrad run vanishing-gradients dying-relu gelu-vs-relu --profile quick --out runs/stories");
       if (now !== shown) {
+        host.command(claims ? bundled.command : "evengrad run vanishing-gradients dying-relu gelu-vs-relu --profile quick --out runs/stories");
         asking?.end();
         asking = undefined;
         const inside = body.contains(document.activeElement);
         body.replaceChildren();
-        if (claims) showClaims(body);
+        if (claims) showClaims(body, host.engine);
         else asking = new Asking(body, host, chosen, number);
         if (inside) body.querySelector<HTMLElement>(".ask input")?.focus();
         shown = now;
@@ -72,6 +78,7 @@ class Asking {
   private readonly progress = h("progress", {max: 1, value: 0, "aria-label": "The experiment", hidden: true});
   private inputs: (HTMLInputElement)[] = [];
   private readonly said = h("output");
+  private readonly todo = h("p.hint");
   private engine: Engine|undefined;
   private ended = false;
   private given: number|undefined;
@@ -83,7 +90,15 @@ class Asking {
         () => host.set({question: String(i + 1), guess: ""}),
         {"aria-current": i + 1 === at ? "step" : null, "aria-label": `Question ${i + 1} of ${story.questions.length}`}))));
     into.append(at === 1 ? h("p.opening", story.opening) : "", steps,
-        h("fieldset.ask", h("legend", this.question.text), this.form()), h("div.map-bar", this.run, this.progress), this.answer);
+        h("fieldset.ask", h("legend", this.question.text), this.form()), h("div.map-bar", this.run, this.todo, this.progress), this.answer);
+    this.enable(false);
+  }
+
+  /** What is missing before it may run is said beside the button. */
+  private enable(on: boolean): void {
+    this.run.disabled = !on;
+    this.todo.hidden = on;
+    this.todo.textContent = "choices" in this.question.guess ? "Choose an answer first." : "Move the slider to your guess first.";
   }
 
   private form(): HTMLElement {
@@ -113,7 +128,9 @@ class Asking {
   private say(value: number, chosen = true): void {
     this.said.textContent = number(value);
     this.inputs[0]!.setAttribute("aria-valuetext", `${number(value)} ${"unit" in this.question.guess ? this.question.guess.unit : ""}`);
-    if (chosen) [this.given, this.run.disabled] = [value, false];
+    if (!chosen) return;
+    this.given = value;
+    this.enable(true);
   }
 
   /** From the address or the form; what is no guess is none. */
@@ -123,7 +140,8 @@ class Asking {
     if ("choices" in of) {
       const usable = Number.isInteger(value) && value >= 0 && value < of.choices.length;
       this.inputs.forEach((input, i) => (input.checked = usable && i === value));
-      [this.given, this.run.disabled] = usable ? [value, false] : [undefined, true];
+      this.given = usable ? value : undefined;
+      this.enable(usable);
     } else if (value >= of.lowest && value <= of.highest) {
       this.inputs[0]!.value = String(of.log ? Math.log10(value) : value);
       this.say(value);
@@ -171,13 +189,13 @@ class Asking {
     const verdict = "choices" in of ? choiceVerdict(of.choices, guess, found) : numberVerdict(guess, found.estimate!, of);
     const next = this.at < this.story.questions.length
         ? button("Next question", () => this.host.set({question: String(this.at + 1), guess: ""}), {class: "primary"})
-        : button("What the textbooks say", () => this.host.set({story: claimsId, question: "1", guess: ""}), {class: "primary"});
+        : button("What the guides say", () => this.host.set({story: claimsId, question: "1", guess: ""}), {class: "primary"});
     const {estimate, measured, picture} = found;
     this.answer.replaceChildren(
         h("p", {class: `outcome ${verdict.good ? "good" : "far"}`}, h("i", {"aria-hidden": "true"}, verdict.good ? "✓" : "≠"), verdict.text),
         estimate && !("choices" in of) ? scaleOf(guess, estimate, of) : "",
         measured ? h("ul.measured", measured.map((m, i) => h("li", {class: found.right?.includes(i) && "choices" in of && of.choices.length === measured.length ? "right" : null},
-            h("b", m.name), " ", m.text, m.estimate.low !== undefined ? interval(m.estimate.low, m.estimate.high) : ""))) : "",
+            h("b", m.name), " ", m.text, m.estimate.low === undefined || m.estimate.spread ? "" : interval(m.estimate.low, m.estimate.high)))) : "",
         h("p.lesson", found.lesson),
         picture ? lineChart({kicker: this.story.title, file: `learn.${this.story.id}.${this.at}`, ...picture}) : "",
         h("p.note", `Measured here in ${duration(seconds)}; below is the command that measures the same.`),
@@ -194,17 +212,22 @@ interface Verdict {
 
 function choiceVerdict(choices: string[], guess: number, found: Found): Verdict {
   const right = found.right ?? [];
-  const names = right.map(i => choices[i]).join(" or ");
-  return right.includes(guess) ? {good: true, text: `You said ${choices[guess]}, and so does the measurement.`}
-                               : {good: false, text: `You said ${choices[guess]}; the measurement says ${names}.`};
+  const best = found.best ?? right[0]!;
+  const others = listed(right.filter(i => i !== best).map(i => choices[i]!));
+  const good = right.includes(guess);
+  const said = `You said ${choices[guess]}`;
+  if (!good) return {good, text: `${said}; the measurement says ${choices[best]}${others ? `, or ${others}, which five seeds cannot tell from it` : ""}.`};
+  if (!others) return {good, text: `${said}, and so does the measurement.`};
+  return {good, text: guess === best ? `${said}: it has the highest average, but five seeds cannot tell it from ${others}.`
+                                     : `${said}: five seeds cannot tell it from ${choices[best]}, which has the highest average.`};
 }
 
 function numberVerdict(guess: number, m: Estimate, {log, unit}: {log: boolean; unit: string}): Verdict {
-  const what = `You said ${number(guess)}; measured: ${number(m.value)}${interval(m.low, m.high)} ${unit}`;
+  const what = `You said ${number(guess)}; measured: ${number(m.value)}${interval(m.low, m.high)} ${unit}${m.spread ? " (lowest and highest seed)" : ""}`;
   if (m.value === null) return {good: false, text: `${what}.`};
-  if (!log) return {good: Math.abs(guess - m.value) <= 10, text: `${what}. You were ${number(Math.abs(guess - m.value), 2)} points away.`};
+  if (!log) return {good: Math.abs(guess - m.value) <= 10, text: `${what}. You were off by ${number(Math.abs(guess - m.value), 2)} points.`};
   const decades = Math.abs(Math.log10(guess / m.value));
-  const off = decades < 1 ? `within a factor of ${number(10 ** decades, 2)}` : `away by a factor of ${power(Math.round(decades))}`;
+  const off = decades < 1 ? `within a factor of ${number(10 ** decades, 2)}` : `off by a factor of ${power(Math.round(decades))}`;
   return {good: decades < 1, text: `${what}. You were ${off}.`};
 }
 
@@ -239,7 +262,7 @@ function scaleOf(guess: number, m: Estimate, {lowest, highest, log, unit}: {lowe
 
 // ---- the claims of a bundled run
 
-function showClaims(into: HTMLElement): void {
+function showClaims(into: HTMLElement, engine: Engine): void {
   const experiments: Experiment[] = bundled.experiments.map(
       e => ({...e, claims: e.claims as Claim[], question: "", answer: "", notes: [], tables: [], series: [], heat_maps: []}));
   const claims = experiments.flatMap(e => e.claims);
@@ -247,6 +270,11 @@ function showClaims(into: HTMLElement): void {
   let close = () => {};
   one.addEventListener("keydown", event => event.key === "Escape" && close());
   const made = bundled.provenance;
+  const other = h("span");
+  // A run takes minutes, a build does not make one: where the engine is newer than the run, the page says so.
+  void engine.list().then(({commit}) => {
+    if (commit && commit !== made.commit) other.textContent = ` The engine in this page is of another commit, ${commit}.`;
+  }, () => {});
   const table = h("div", verdictBar(claims), one, claimTable(experiments));
   table.addEventListener("click", event => {
     const link = (event.target as Element).closest<HTMLAnchorElement>("a[href^=\"#claim-\"]");
@@ -264,7 +292,9 @@ function showClaims(into: HTMLElement): void {
     one.scrollIntoView({block: "nearest"});
   });
   into.append(
-      h("p.opening", `${plural(claims.length, "statement")} from textbooks, papers and lecture notes, each with a prediction, a measurement and a verdict that a rule gave. Not one of them was typed by hand.`),
+      h("p.opening", `${plural(claims.length, "statement")} from two study guides, `,
+          guides.map(({name, url}, i) => [i ? " and " : "", h("a", {href: url, rel: "noreferrer"}, name)]),
+          ". Beside each stand what theory predicts, what was measured, and the verdict of a rule that was fixed before the run."),
       table,
-      h("p.note", `From one run of ${duration(bundled.seconds)} (evengrad ${made.version} at ${made.commit}, ${made.cpu}), the command below; `, h("code", "npm run claims"), " in web/ put its claims into this page."));
+      h("p.note", `From one run of ${duration(bundled.seconds)} (evengrad ${made.version} at ${made.commit}, ${made.cpu}) by the command below.`, other));
 }

@@ -3,6 +3,7 @@ import {commandLine, h} from "../dom";
 import {number} from "../format";
 import {lineChart} from "../line_chart";
 import {cssColor, pixelWords} from "../map_picture";
+import {sameBits} from "./command";
 import {button} from "./controls";
 import type {MapNetwork} from "./engine";
 import type {MapRun} from "./map_run";
@@ -56,12 +57,19 @@ export class NetworkCard {
     const fact = (name: string, value: string) => [h("dt", name), h("dd", value)];
     const same = there && Object.is(there.loss, network.loss);
     const verdict = !there ? `Alone it ends at ${number(network.loss, 6)}; the map has not come to it yet.`
-        : same && network.loss === null ? "Trained alone it breaks too."
-        : same ? `Trained alone it ends at the same loss, to the last bit: ${network.loss}.`
-               : `Trained alone it ends at ${network.loss}, in the map at ${there.loss}: they should agree.`;
+        : same && network.loss === null ? "Trained alone, it breaks too."
+        : same ? `Trained alone, it ends at the same loss to the last bit: ${network.loss}.`
+               : `Trained alone, it ends at ${network.loss}; in the map at ${there.loss}. They should agree.`;
+    // A loss that was low for a while and is not at the end is neither, which a reader of the curve wants to know.
+    const bar = constant_loss / 2;
+    const first = network.losses.findIndex(loss => loss < bar);
+    const touched = there && !there.learned && first >= 0
+        ? ` Its batch loss was below that of a net that learned from step ${number(first + 1)} (lowest ${
+              number(Math.min(...network.losses))}), but not at the end, which is what counts here.`
+        : "";
     const chart = lineChart({
       kicker: "Its learning curve",
-      title: there ? `This network ${pixelWords(there)}.` : "Trained alone.",
+      title: there ? `This network ${pixelWords(there)}.${touched}` : "Trained alone.",
       file: "map.network",
       xLabel: "step",
       yLabel: "training loss",
@@ -81,7 +89,7 @@ export class NetworkCard {
             fact("Learning rate", number(network.lr, 6)), fact("Became", there ? pixelWords(there) : "not trained yet"),
             fact("Digest of its weights", network.digest)),
         h("p", {class: `same ${there ? (same ? "yes" : "no") : ""}`, "data-solo": String(network.loss), "data-map": String(there?.loss)}, verdict),
-        chart, commandLine(network.command),
+        chart, commandLine(sameBits(network.command)),
         h("div.map-bar", network.depth <= most.layers ? button("Open in Train", () => this.host.go("train", state)) : null,
             button("Close", () => this.close(), {class: "quiet"})));
   }

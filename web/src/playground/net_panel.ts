@@ -1,18 +1,20 @@
 // One net that trains: its session, its pictures, its charts, and what is wrong with it.
-import {commandLine, download, h} from "../dom";
+import {download, h} from "../dom";
 import {exportTools} from "../figure";
 import {number, percent, plural, prose, sentence} from "../format";
 import {BoundaryCanvas, type Area, type Field} from "./boundary_canvas";
 import {button, toggle} from "./controls";
 import {decodePoints, type DrawnPoint} from "./drawn_data";
-import type {Engine, Lists, Look, Metrics, Session, Steps} from "./engine";
+import type {Edit, Engine, Lists, Look, Metrics, Session, Steps} from "./engine";
 import {FindingsList} from "./findings_list";
 import {NetCharts} from "./net_charts";
 import {normalized, sceneOf, shadesOf, sketchOf} from "./net_scene";
 import {NetSettings} from "./net_settings";
+import {nearMisses} from "../near_misses";
 import {fateOf, hiddenWidths, NetworkView, type UnitPlace} from "./network_view";
 import type {State} from "./tab";
-import {defaults, drawn, openPlane, own, signature, trainOptions, type Side} from "./train_options";
+import {defaults, drawn, featuresOf, openPlane, own, signature, trainOptions, type Plane, type Side} from "./train_options";
+import {UnitCard} from "./unit_card";
 
 interface Options {
   side: Side;
@@ -25,6 +27,10 @@ interface Options {
   pen: () => ((x: number, y: number, phase: "begin"|"move"|"end"|"erase") => void) | null;
   /** Something new wants to be drawn. */
   redraw: () => void;
+  /** Training begins, or goes on. */
+  play: () => void;
+  /** Weights were changed by hand. */
+  edited: () => void;
 }
 
 /** Points a side: of the pictures while they move, and of the answer when it stands still. */
@@ -37,7 +43,10 @@ export class NetPanel {
   epoch = 0;
   broken = false;
   digest = "";
+  /** The step at which weights were first changed by hand. */
+  editedAt: number|null = null;
   session: Session|null = null;
+  private csvText: string|undefined;
   private asked = 0;
   private opened = "";
   private state: State = defaults;
@@ -63,6 +72,7 @@ export class NetPanel {
   private readonly unitText = h("p.unit-text");
   private readonly findings: FindingsList;
   private readonly proof = h("div.proof");
+  private readonly card: UnitCard;
   private readonly title: HTMLElement;
 
   constructor(private readonly options: Options) {
@@ -75,14 +85,25 @@ export class NetPanel {
       ...options,
       name,
       value: key => own(this.state, side, key),
-      change: (key, value) => this.settings.change(key, value)
+      change: (key, value) => this.settings.change(key, value),
+      play: options.play
+    });
+    this.card = new UnitCard({
+      edit: change => void this.edit(change),
+      closed: () => this.network.markChosen(null)
     });
     this.network = new NetworkView({
       name,
       heads: layer => this.settings.head(layer),
       ends: this.settings.ends,
       inspect: place => this.inspect(place),
-      tell: text => (this.unitText.textContent = text)
+      tell: text => (this.unitText.textContent = text),
+      choose: place => {
+        const incoming = this.network.incoming(place);
+        if (!incoming) return;
+        this.network.markChosen(place);
+        this.card.open(place, incoming, place.layer < hiddenWidths(this.session!).length);
+      }
     });
     this.boundary =
         new BoundaryCanvas({name: `${name}: what it answers over the plane; arrow keys read it`, pen: options.pen});
@@ -97,10 +118,12 @@ export class NetPanel {
         h("header.net-head", this.title, this.settings.differs), this.settings.element, this.settings.formulas,
         this.problem,
         h("div.net-main",
-            h("div.net-left", this.network.element, files(name, "network", this.network), this.unitText,
-                h("p.net-keys", h("i.key-silent", "✕"), " silent: 0 for every input ", h("i.key-saturated", "◥"),
-                    " saturated: flat for every input"),
-                this.findings.element),
+            h("div.net-left", this.findings.element, this.unitText, this.network.element,
+                h("div.row.under",
+                    h("span.net-keys", h("i.key-silent", "✕"), " silent: 0 for every input ", h("i.key-saturated", "◥"),
+                        " saturated: flat for every input. Click a unit or a weight to change it."),
+                    files(name, "network", this.network)),
+                this.card.element),
             h("div.net-right", this.numbers, this.boundary.element,
                 h("div.row.under", h("span.dot-keys", h("i.full"), "training ", h("i.hollow"), "test"), tests.element,
                     files(`What ${name} answers`, "answers", this.boundary)),
@@ -133,24 +156,26 @@ export class NetPanel {
   private async open(): Promise<void> {
     const mine = ++this.asked;
     const before = this.session;
-    let session: Session|undefined;
+    let plane: Plane|undefined;
     try {
-      session = await openPlane(this.options.engine, trainOptions(this.state, this.options.side));
+      plane = await openPlane(this.options.engine, trainOptions(this.state, this.options.side), featuresOf(this.state));
       this.refuse("");
     } catch (error) {
       if (mine !== this.asked) return;
       this.refuse((error as Error).message);
       if (this.state["data"] === drawn) return this.empty();
       // Something to look at, beside what is wrong with what was asked.
-      if (!before) session = await this.options.engine.open(trainOptions(defaults, this.options.side));
+      if (!before) plane = {session: await this.options.engine.open(trainOptions(defaults, this.options.side)), csv: undefined};
     }
-    if (!session) return;
+    if (!plane) return;
+    const {session} = plane;
     if (mine !== this.asked) {
       void this.options.engine.close(session.session);
       return;
     }
     if (before) void this.options.engine.close(before.session);
     this.session = session;
+    this.csvText = plane.csv;
     await this.begin();
   }
 
@@ -194,11 +219,14 @@ export class NetPanel {
     this.charts.history.clear();
     this.findings.clear();
     this.digest = "";
+    this.editedAt = null;
+    this.card.hide();
+    this.network.markChosen(null);
     this.area = this.state["data"] === drawn ? normalized(session) : undefined;
     this.network.open(session);
-    const measures = session.classes === null ? "loss" : "loss, right";
-    this.names.train.textContent = `Training: ${measures}`;
-    this.names.test.textContent = `Test: ${measures}`;
+    const measures = session.classes === null ? "loss" : "loss, accuracy";
+    this.names.train.textContent = `Training ${measures}`;
+    this.names.test.textContent = `Test ${measures}`;
     const [start, look] = await Promise.all([
       this.options.engine.step(session.session, 0, true), this.options.engine.look(session.session, this.lookOptions())
     ]);
@@ -206,6 +234,7 @@ export class NetPanel {
     this.take(start, look);
     this.boundary.setScene(sceneOf(session, look.area!));
     this.showFindings();
+    this.showProof();
   }
   private lookOptions() { return {grid, units: true, weights: true, ...(this.area ? {area: this.area} : {})}; }
 
@@ -220,7 +249,26 @@ export class NetPanel {
     if (mine === this.asked) this.take(done, look);
   }
 
+  private async edit(change: Edit): Promise<void> {
+    if (!this.session || this.broken) return;
+    const mine = this.asked;
+    const {engine} = this.options;
+    const {session} = this.session;
+    this.editedAt ??= this.step;
+    const [, done, look] = await Promise.all(
+        [engine.edit(session, change), engine.step(session, 0, true), engine.look(session, this.lookOptions())]);
+    if (mine !== this.asked) return;
+    this.digest = "";
+    this.take(done, look);
+    this.showProof();
+    this.options.edited();
+  }
+
   private take(done: Steps, look: Look): void {
+    if (this.digest && done.step !== this.step) {
+      this.digest = "";
+      this.showProof();
+    }
     this.step = done.step;
     this.epoch = done.epoch;
     this.broken = done.broke !== null;
@@ -265,8 +313,12 @@ export class NetPanel {
     this.showProof();
   }
 
-  get command(): string { return this.session ? `${this.session.command} --steps ${this.step}` : ""; }
+  /** "" where weights were changed by hand, which no command does. */
+  get command(): string {
+    return this.session && this.editedAt === null ? `${this.session.command} --steps ${this.step}` : "";
+  }
   csv(): Promise<string> {
+    if (this.csvText !== undefined) return Promise.resolve(this.csvText);
     return this.session ? this.options.engine.csv(this.session.session)
                         : Promise.reject(new Error("there are no data yet"));
   }
@@ -328,6 +380,9 @@ export class NetPanel {
     this.values.train.replaceChildren(...measured(train));
     this.values.test.replaceChildren(...measured(test));
     if (this.inspected) this.unitText.textContent = this.network.describe(this.inspected);
+    const chosen = this.card.shown;
+    const incoming = chosen ? this.network.incoming(chosen) : undefined;
+    if (incoming) this.card.follow(incoming);
   }
 
   /** A sentence about where it stands. */
@@ -352,7 +407,7 @@ export class NetPanel {
     this.findingsAt = performance.now();
     const found = this.look?.findings ?? [];
     const warnings = this.step === 0 && !found.length ? this.session?.warnings ?? [] : [];
-    this.findings.show(found, warnings, this.step > 0, now);
+    this.findings.show(found, warnings, nearMisses(this.look?.rows ?? []), this.step > 0, now);
   }
 
   private showProof(): void {
@@ -363,13 +418,15 @@ export class NetPanel {
           bytes as Uint8Array<ArrayBuffer>);
     };
     this.proof.replaceChildren(
-        h("p", `Weights after ${plural(this.step, "step")}: `, h("code.digest", this.digest || "–"), " ",
-            button("Weights as safetensors", () => void save(), {class: "quiet"})),
+        h("p", this.digest ? [`Digest of the weights after ${plural(this.step, "step")}: `, h("code.digest", this.digest)]
+                           : "Pause to see the digest of the weights.",
+            " ", button("Weights as safetensors", () => void save(), {class: "quiet"})),
         h("p.note",
             this.session!.auto_init
                 ? `auto is ${this.session!.auto_init.init}: ${prose(this.session!.auto_init.reason)}.`
                 : ""),
-        commandLine(this.command));
+        h("p.note", this.editedAt === null ? ""
+                                           : `Weights were changed by hand at step ${this.editedAt}, so no command gives this net; Reset undoes it.`));
   }
 }
 

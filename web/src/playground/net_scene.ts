@@ -21,9 +21,10 @@ export function shadesOf(session: Session): Shades {
 export function sceneOf(session: Session, area: Area): Scene {
   const {mean, scale} = session.normalization;
   const shown = (v: number, i: number) => v * scale[i]! + mean[i]!;
+  const inputs = session.features.length;
   const of = (samples: Samples, test: boolean) => Array.from({length: samples.size}, (_, i) => ({
-    x: shown(samples.inputs[2 * i]!, 0),
-    y: shown(samples.inputs[2 * i + 1]!, 1),
+    x: shown(samples.inputs[inputs * i]!, 0),
+    y: shown(samples.inputs[inputs * i + 1]!, 1),
     label: samples.labels?.[i] ?? targets(samples)[i]!,
     test
   }));
@@ -32,7 +33,7 @@ export function sceneOf(session: Session, area: Area): Scene {
     area: {x: ends(area.x, 0), y: ends(area.y, 1)},
     points: [...of(session.train, false), ...of(session.test, true)],
     classes: session.classes === null ? null : session.class_names,
-    features: session.features,
+    features: session.features.slice(0, 2),
     shades: shadesOf(session)
   };
 }

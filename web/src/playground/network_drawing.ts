@@ -1,6 +1,7 @@
 // How a net is drawn: its plan, an edge a weight, and each unit a picture of what it computes over the plane.
 import type {Look, Session} from "./engine";
 import {css, heat, mix, palette, pixel, type Palette, type Rgb} from "./palette";
+import {planeFeatures} from "./train_options";
 
 /** Where everything stands, in CSS pixels; columns are the inputs, the hidden layers and the outputs. */
 export interface Plan {
@@ -16,8 +17,8 @@ export interface Plan {
 export function planOf(session: Session, width: number): Plan {
   const columns = [session.features.length, ...session.layers.map(layer => layer.outputs)];
   const most = Math.max(4, ...columns);
-  const pitch = Math.max(15, Math.min(44, 400 / most));
-  const side = Math.max(10, Math.min(pitch - 6, (width / columns.length) * 0.5, 36));
+  const pitch = Math.max(15, Math.min(40, 360 / most));
+  const side = Math.max(10, Math.min(pitch - 6, (width / columns.length) * 0.5, 34));
   const height = Math.round(most * pitch + 8);
   const centers = columns.map((count, column) => Array.from({length: count}, (_, unit) => ({
     x: ((column + 0.5) / columns.length) * width,
@@ -107,7 +108,7 @@ export class Pictures {
     }
     const pixels = new Uint32Array(this.image.data.buffer);
     if (column === 0)
-      paintInputs(pixels, grid, count);
+      paintInputs(pixels, grid, session.features);
     else if (column === last)
       paintOutputs(pixels, grid, count, boundary, session);
     else
@@ -152,16 +153,19 @@ export function corner(context: CanvasRenderingContext2D, left: number, top: num
 }
 
 /** The pictures of a column, one below the other, are (units * grid, grid) pixels. */
-function paintInputs(pixels: Uint32Array, grid: number, count: number): void {
+function paintInputs(pixels: Uint32Array, grid: number, features: readonly string[]): void {
   const p = palette();
-  for (let unit = 0; unit < count; ++unit) {
+  features.forEach((name, unit) => {
+    const of = planeFeatures.find(feature => feature.key === name)?.of;
     for (let i = 0; i < grid; ++i) {
       for (let j = 0; j < grid; ++j) {
-        const share = unit === 0 ? j : grid - 1 - i;
-        pixels[(unit * grid + i) * grid + j] = heat(p, (2 * share) / (grid - 1) - 1);
+        const [x1, x2] = [(2 * j) / (grid - 1) - 1, 1 - (2 * i) / (grid - 1)];
+        // Waves over a few units of the data, parabolas over one.
+        const value = of ? (name.startsWith("sin") ? of(3 * x1, 3 * x2) : of(x1, x2)) : unit === 0 ? x1 : x2;
+        pixels[(unit * grid + i) * grid + j] = heat(p, value);
       }
     }
-  }
+  });
 }
 
 /** Each unit in units of the geometric mean of its own largest value and its layer's: weak ones stay pale. */

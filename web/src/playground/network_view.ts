@@ -6,6 +6,7 @@ import type {Cell} from "../model";
 import type {Look, Session} from "./engine";
 import {corner, cross, drawWire, Pictures, planOf, wires, type Edge, type Plan} from "./network_drawing";
 import {css, hex, onTheme, palette, sized} from "./palette";
+import type {Incoming, Place} from "./unit_card";
 
 export interface UnitPlace {
   /** Hidden layers count from 0. */
@@ -23,6 +24,8 @@ interface Options {
   inspect: (place: UnitPlace|null) => void;
   /** What there is to say about the edge under the pointer. */
   tell: (text: string) => void;
+  /** A unit or an edge was clicked. */
+  choose: (place: Place) => void;
 }
 
 /** Alive, silent, or saturated. */
@@ -67,6 +70,7 @@ export class NetworkView {
   private focused: UnitPlace = {layer: 0, unit: 0};
   private flashing = false;
   private edge: Edge|null = null;
+  private chosen: Place|null = null;
   /** Drawings since the weights were drawn; 0: as they are now. */
   private wiresAge = 0;
 
@@ -87,6 +91,9 @@ export class NetworkView {
         this.drawWires();
       }
       options.inspect(null);
+    });
+    this.stage.addEventListener("click", () => {
+      if (this.edge) options.choose({layer: this.edge.column, to: this.edge.to, from: this.edge.from});
     });
     this.units.addEventListener("focusout", () => options.inspect(null));
   }
@@ -114,6 +121,10 @@ export class NetworkView {
         type: "button",
         tabindex: layer || unit ? -1 : 0,
         pointerenter: show,
+        click: (event: Event) => {
+          event.stopPropagation();
+          this.options.choose({layer, to: unit});
+        },
         focus: () => {
           this.focused = {layer, unit};
           show();
@@ -170,6 +181,25 @@ export class NetworkView {
         ? ""
         : `, strongest weight ${number(most, 2)} from ${layer ? `unit ${from + 1}` : this.session!.features[from]}`;
     return `Layer ${layer + 1}, unit ${unit + 1}: ${fate}${bias}${strongest}.`;
+  }
+
+  /** What leads into a unit of a layer, the output's too; undefined before it is known. */
+  incoming({layer, to, from}: Place): Incoming|undefined {
+    const linear = this.look?.weights?.[layer];
+    if (!linear || !this.plan) return undefined;
+    const count = linear.weight.length / linear.bias.length;
+    const names = Array.from({length: count}, (_, i) => layer === 0 ? featureName(this.session!.features[i]!) : `unit ${i + 1}`);
+    const unit = layer === this.plan.columns.length - 2 ? `output ${to + 1}` : `layer ${layer + 1}, unit ${to + 1}`;
+    return {
+      title: from === undefined ? `${unit[0]!.toUpperCase()}${unit.slice(1)}` : `Weight into ${unit}`,
+      names: [...names, "bias"],
+      values: [...linear.weight.subarray(to * count, (to + 1) * count), linear.bias[to]!]
+    };
+  }
+  /** The unit or the weight that stays marked. */
+  markChosen(place: Place|null): void {
+    this.chosen = place;
+    this.drawTiles(false);
   }
 
   /** The net as it stands, for a file: lines for the weights, a picture in each unit. */
@@ -252,7 +282,7 @@ export class NetworkView {
     context.textAlign = "right";
     features.forEach((name, unit) => {
       const {x, y} = centers[0]![unit]!;
-      context.fillText(name.slice(0, 6), x - side / 2 - 5, y + 4);
+      context.fillText(featureName(name).slice(0, 6), x - side / 2 - 5, y + 4);
     });
     const answers = centers.at(-1)!;
     if (classes === null || columns.at(-1) === 1) return;
@@ -316,6 +346,12 @@ export class NetworkView {
       const [left, top] = [x - side / 2, y - side / 2];
       pictures.draw(context, unit, left, top, side);
       const fate = hidden ? this.marks[column - 1]![unit]!.fate : 0;
+      const chosen = this.chosen?.layer === column - 1 && this.chosen.to === unit;
+      if (chosen) {
+        context.strokeStyle = css(p.ink);
+        context.lineWidth = 2;
+        context.strokeRect(left - 3, top - 3, side + 6, side + 6);
+      }
       const color = fate === silent ? p.silent : fate ? p.saturated : p.muted;
       context.strokeStyle = css(color, fate ? 1 : 0.7);
       context.lineWidth = fate ? 2 : 1;
@@ -362,6 +398,9 @@ export class NetworkView {
     next.focus();
   }
 }
+
+/** x1^2 as it is written by hand. */
+const featureName = (name: string) => name.replace("^2", "²").replace("*", "·");
 
 export function hiddenWidths(session: Session): number[] {
   return session.layers.slice(0, -1).map(layer => layer.outputs);

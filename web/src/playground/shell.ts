@@ -3,6 +3,7 @@ import {commandLine, h} from "../dom";
 import {themeSwitch} from "../theme";
 
 import {readAddress, writeAddress} from "./address";
+import {sameBits} from "./command";
 import {Engine} from "./engine";
 import {keepFocus} from "./keep_focus";
 
@@ -25,7 +26,8 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
   const live = h("div.hidden", {"aria-live": "polite"});
   const engine = new Engine();
   const panels = tabs.map(panel);
-  const links = tabs.map(tab => h("a", {href: `#${tab.id}`}, tab.title));
+  // The address of what is left is written while it is still this one's.
+  const links = tabs.map(tab => h("a", {href: `#${tab.id}`, click: flushAddress}, tab.title));
   const share = h("button.quiet", {type: "button", click: copyAddress}, "Copy link");
   let current: Panel | undefined;
   let writing: ReturnType<typeof setTimeout> | undefined;
@@ -56,7 +58,8 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
     const next = panels.find(p => p.tab === place.tab)!;
     const first = !next.mounted;
     if (current !== next) {
-      flushAddress();
+      clearTimeout(writing);
+      writing = undefined;
       current?.mounted?.pause();
       panels.forEach((p, i) => {
         p.section.hidden = p !== next;
@@ -101,7 +104,17 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
         open();
         focusMain();
       },
-      command: text => p.command.replaceChildren(h("p", "The same on the command line"), commandLine(text)),
+      command(text) {
+        // Nothing on the command line does the same.
+        if (!text) return p.command.replaceChildren();
+        const exact = sameBits(text);
+        const code = p.command.querySelector("code");
+        // While it plays only the count of steps changes; the button to copy keeps the focus.
+        if (code)
+          code.textContent = exact;
+        else
+          p.command.replaceChildren(h("p", "The same on the command line"), commandLine(exact));
+      },
       notice: text => add(p, text),
       announce: text => (live.textContent = text),
     };
@@ -119,7 +132,8 @@ export function showPlayground(root: HTMLElement, tabs: readonly Tab[]): void {
   function writeNow(p: Panel): void {
     clearTimeout(writing);
     writing = undefined;
-    history.replaceState(null, "", writeAddress(p.tab, p.state));
+    // A link or Back may have moved on already, and its tab opens with the next event.
+    if (readAddress(location.hash, tabs).tab === p.tab) history.replaceState(null, "", writeAddress(p.tab, p.state));
   }
   function flushAddress(): void {
     if (writing !== undefined && current) writeNow(current);

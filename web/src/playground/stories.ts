@@ -1,14 +1,18 @@
 // The three stories: questions that one answers before the experiment does. Every number comes from the engine, run
 // while one waits; what is said afterwards follows from it.
-import {number, percent} from "../format";
+import {listed, number, percent, plural} from "../format";
 import type {Line} from "../line_chart";
+import {sameBits} from "./command";
 import type {Engine, Num, Propagation} from "./engine";
+import {extent, meanWithin95, ratioWithin95} from "./statistics";
 
 export interface Estimate {
   value: Num;
+  /** A 95 % interval, or the lowest and the highest seed where `spread` says so. */
   low?: Num;
   high?: Num;
   theory?: Num;
+  spread?: "seeds";
 }
 
 export interface Picture {
@@ -25,6 +29,8 @@ export interface Found {
   /** Of a choice: what was measured for each, in the order of the choices, and which of them it makes right. */
   measured?: {name: string; estimate: Estimate; text: string}[];
   right?: number[];
+  /** Of several right ones the best on average, which the seeds cannot tell from the others. */
+  best?: number;
   picture?: Picture;
   /** What follows, made from the numbers. */
   lesson: string;
@@ -50,11 +56,11 @@ export interface Story {
   questions: Question[];
 }
 
-class Stopped extends Error {}
+export class Stopped extends Error {}
 
 // ---- what the questions measure
 
-async function travel(engine: Engine, activation: string, init: string, depth: number, more: Record<string, string|number|boolean> = {}):
+export async function travel(engine: Engine, activation: string, init: string, depth: number, more: Record<string, string|number|boolean> = {}):
     Promise<Propagation> {
   return engine.propagate({activation, init, depth, width: 128, inputs: 64, nets: 5, ...more});
 }
@@ -68,10 +74,10 @@ const gradients = (p: Propagation, name: string): Line => ({
   theory: p.layers.map(l => l["gradient_rms_theory"] ?? null)
 });
 
-const ratioOf = (p: Propagation): Estimate =>
+export const ratioOf = (p: Propagation): Estimate =>
     ({value: p.gradient_ratio, low: p.gradient_ratio_low, high: p.gradient_ratio_high, theory: p.gradient_ratio_theory});
 
-interface Trained {
+export interface Trained {
   losses: number[];
   accuracy: number;
   testLoss: number;
@@ -79,7 +85,7 @@ interface Trained {
 }
 
 /** One net trained to its end; silent: the share of hidden units that are 0 for all of the probe's inputs. */
-async function train(engine: Engine, net: Record<string, string|number>, steps: number, progress: Progress): Promise<Trained> {
+export async function train(engine: Engine, net: Record<string, string|number>, steps: number, progress: Progress): Promise<Trained> {
   const session = await engine.open({data: "circles", ...net});
   try {
     const losses: number[] = [];
@@ -101,22 +107,19 @@ async function train(engine: Engine, net: Record<string, string|number>, steps: 
   }
 }
 
-const commandOf = (net: Record<string, string|number>, steps: number) =>
-    "evengrad train " + Object.entries({data: "circles", ...net, steps}).map(([key, value]) => {
-      const text = String(value);
-      return `--${key.replaceAll("_", "-")} ${/^[\w.,:=+-]+$/.test(text) ? text : `'${text}'`}`;
-    }).join(" ");
+const optionsOf = (net: Record<string, string|number>) => Object.entries(net).map(([key, value]) => {
+  const text = String(value);
+  return `--${key.replaceAll("_", "-")} ${/^[\w.,:=+$-]+$/.test(text) ? text : `'${text}'`}`;
+}).join(" ");
 
-/** Of the 0.975 quantile of Student's t, by degrees of freedom from 1. */
-const t975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-
-function meanOf(values: number[]): Estimate & {value: number; low: number; high: number} {
-  const n = values.length;
-  const value = values.reduce((a, b) => a + b, 0) / n;
-  const deviation = Math.sqrt(values.reduce((a, b) => a + (b - value) ** 2, 0) / (n - 1));
-  const half = (t975[n - 2] ?? 1.96) * deviation / Math.sqrt(n);
-  return {value, low: value - half, high: value + half};
+/** Trains the same net with each seed, and with each value of `varied` where one is given. */
+function commandOf(net: Record<string, string|number>, steps: number, seeds: number, varied?: {name: string; values: string[]}): string {
+  const shown = {data: "circles", ...net, ...(varied ? {[varied.name]: `$${varied.name}`} : {}), seed: "$seed", steps};
+  const one = `for seed in ${seedsOf(seeds).join(" ")}; do ${sameBits(`evengrad train ${optionsOf(shown)}`)}; done`;
+  return varied ? `for ${varied.name} in ${varied.values.join(" ")}; do ${one}; done` : one;
 }
+
+export const percentOf = (shares: number[]): Estimate & {value: number} => ({...extent(shares.map(s => 100 * s)), spread: "seeds"});
 
 /** The losses of a run, smoothed enough to be told apart. */
 function curve(name: string, losses: number[]): Line {
@@ -203,22 +206,35 @@ const vanishing: Story = {
       links: [{label: "Compare initializers", tab: "depth", state: {activation: "sigmoid", init: "xavier(gain=4)", depth: "20"}}]
     },
     {
-      text: "Does it matter for learning? Eight layers of 8, Adam, 400 steps on two circles. Which nets end above 90 % right?",
+      text: "Does it matter for learning? Eight layers of 8, Adam, 500 steps on two circles, five seeds each. Which nets get more than 90 % right with every seed?",
       guess: {choices: ["both sigmoid and tanh", "only tanh", "only sigmoid", "neither"]},
       async run(engine, progress) {
-        const net = {hidden: "8,8,8,8,8,8,8,8", init: "xavier", optimizer: "adam", lr: 0.01, batch_size: 32, seed: 1};
-        const s = await train(engine, {...net, activation: "sigmoid"}, 400, share => progress(share / 2));
-        const t = await train(engine, {...net, activation: "tanh"}, 400, share => progress(0.5 + share / 2));
-        const [sigmoid, tanh] = [s.accuracy > 0.9, t.accuracy > 0.9];
+        const net = {hidden: "8,8,8,8,8,8,8,8", init: "xavier", optimizer: "adam", lr: 0.01, batch_size: 32};
+        const [steps, seeds, bar] = [500, 5, 0.9];
+        const s = await overSeeds(engine, {...net, activation: "sigmoid"}, steps, seeds, share => progress(share / 2));
+        const t = await overSeeds(engine, {...net, activation: "tanh"}, steps, seeds, share => progress(0.5 + share / 2));
+        const above = (runs: Trained[]) => runs.filter(run => run.accuracy > bar).length;
+        const [sigmoid, tanh] = [above(s) === seeds, above(t) === seeds];
+        // Half of ln 2, the loss of guessing.
+        const left = (runs: Trained[]) => runs.map(run => run.losses.findIndex(loss => loss < Math.LN2 / 2) + 1);
+        const told = (name: string, runs: Trained[]) => ({
+          name,
+          estimate: percentOf(runs.map(run => run.accuracy)),
+          text: `${above(runs)} of ${seeds} seeds above 90 %: ${listed(runs.map(run => percent(run.accuracy)))}`
+        });
+        const late = left(s).filter(step => step > 0);
         return {
-          measured: [
-            {name: "sigmoid", estimate: {value: s.accuracy}, text: percent(s.accuracy)},
-            {name: "tanh", estimate: {value: t.accuracy}, text: percent(t.accuracy)}
-          ],
+          measured: [told("sigmoid", s), told("tanh", t)],
           right: [sigmoid && tanh ? 0 : tanh ? 1 : sigmoid ? 2 : 3],
-          picture: {title: "The training loss.", xLabel: "step", yLabel: "loss", logY: false, lines: [curve("sigmoid", s.losses), curve("tanh", t.losses)]},
-          lesson: `With sigmoid ${percent(s.accuracy)} of the training samples are right in the end, with tanh ${percent(t.accuracy)} (seed 1; half is guessing).`,
-          command: commandOf({...net, activation: "sigmoid"}, 400)
+          picture: {
+            title: "The training loss of each seed.", xLabel: "step", yLabel: "loss", logY: false,
+            lines: [...s.map((run, i) => curve(`sigmoid, seed ${i + 1}`, run.losses)), ...t.map((run, i) => curve(`tanh, seed ${i + 1}`, run.losses))]
+          },
+          lesson: `The seeds differ in how long the loss stays at ln 2, that of guessing. With tanh it halves after step ${
+              listed(left(t).map(step => step ? String(step) : "500 or later"))}; with sigmoid ${
+              late.length ? `after step ${listed(late.map(String))}` : "never"}${
+              late.length < seeds ? `, and ${plural(seeds - late.length, "seed")} had not left the plateau after ${steps} steps` : ""}.`,
+          command: commandOf(net, steps, seeds, {name: "activation", values: ["sigmoid", "tanh"]})
         };
       },
       links: [
@@ -231,8 +247,15 @@ const vanishing: Story = {
 
 const relu = {hidden: "16,16,16", activation: "relu", init: "he", batch_size: 32};
 const seedsOf = (count: number) => Array.from({length: count}, (_, i) => i + 1);
+export const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
-async function overSeeds(engine: Engine, net: Record<string, string|number>, steps: number, seeds: number, progress: Progress): Promise<Trained[]> {
+/** "88 % to 94 % of the samples are right" */
+function rightOf(runs: Trained[]): string {
+  const {low, high} = extent(runs.map(run => run.accuracy));
+  return `${low === high ? percent(low) : `${percent(low)} to ${percent(high)}`} of the samples are right`;
+}
+
+export async function overSeeds(engine: Engine, net: Record<string, string|number>, steps: number, seeds: number, progress: Progress): Promise<Trained[]> {
   const all: Trained[] = [];
   for (const seed of seedsOf(seeds)) all.push(await train(engine, {...net, seed}, steps, share => progress((all.length + share) / seeds)));
   return all;
@@ -248,11 +271,11 @@ const dying: Story = {
       guess: {lowest: 0, highest: 100, log: false, unit: "% of the units", begin: 50},
       async run(engine, progress) {
         const all = await overSeeds(engine, {...relu, optimizer: "adam", lr: 0.001}, 300, 5, progress);
-        const m = meanOf(all.map(t => 100 * t.silent));
+        const m = percentOf(all.map(t => t.silent));
         return {
           estimate: m,
-          lesson: `${number(m.value, 2)} % on the mean of five seeds. They end with ${percent(meanOf(all.map(t => t.accuracy)).value)} right.`,
-          command: commandOf({...relu, optimizer: "adam", lr: 0.001}, 300)
+          lesson: `${number(m.value, 2)} % on average over five seeds; none of these nets is in trouble: ${rightOf(all)}.`,
+          command: commandOf({...relu, optimizer: "adam", lr: 0.001}, 300, 5)
         };
       },
       links: [{label: "Train it yourself", tab: "train", state: {data: "circles", ...stringsOf(relu), optimizer: "adam", lr: "0.001"}}]
@@ -262,12 +285,12 @@ const dying: Story = {
       guess: {lowest: 0, highest: 100, log: false, unit: "% of the units", begin: 50},
       async run(engine, progress) {
         const all = await overSeeds(engine, {...relu, optimizer: "adam", lr: 0.3}, 300, 5, progress);
-        const m = meanOf(all.map(t => 100 * t.silent));
+        const m = percentOf(all.map(t => t.silent));
         return {
           estimate: m,
-          picture: {title: "The training loss of the five.", xLabel: "step", yLabel: "loss", logY: true, lines: all.map((t, i) => curve(`seed ${i + 1}`, t.losses))},
-          lesson: `${number(m.value, 2)} % on the mean; ${percent(meanOf(all.map(t => t.accuracy)).value)} of the samples are right. One large step can push a unit's bias so far down that no input reaches it.`,
-          command: commandOf({...relu, optimizer: "adam", lr: 0.3}, 300)
+          picture: {title: "The training loss of each seed.", xLabel: "step", yLabel: "loss", logY: true, lines: all.map((t, i) => curve(`seed ${i + 1}`, t.losses))},
+          lesson: `${number(m.value, 2)} % on average over five seeds: ${rightOf(all)}. One large step can push a unit's bias so far down that no input reaches it.`,
+          command: commandOf({...relu, optimizer: "adam", lr: 0.3}, 300, 5)
         };
       },
       links: [
@@ -276,25 +299,33 @@ const dying: Story = {
       ]
     },
     {
-      text: "At this rate of 0.3, which activation leaves the nets with the most samples right?",
+      text: "At this rate of 0.3, which activation leaves the nets with the most samples right, on average over the same five seeds?",
       guess: {choices: ["relu", "leaky_relu", "elu", "gelu"]},
       async run(engine, progress) {
         const names = ["relu", "leaky_relu", "elu", "gelu"];
+        const seeds = 5;
         const all: Trained[][] = [];
         for (const activation of names) {
-          all.push(await overSeeds(engine, {...relu, activation, optimizer: "adam", lr: 0.3}, 300, 3, share => progress((all.length + share) / names.length)));
+          all.push(await overSeeds(engine, {...relu, activation, optimizer: "adam", lr: 0.3}, 300, seeds, share => progress((all.length + share) / names.length)));
         }
-        const means = all.map(list => meanOf(list.map(t => t.accuracy)));
+        const means = all.map(list => percentOf(list.map(t => t.accuracy)));
         const best = means.reduce((b, m, i) => (m.value > means[b]!.value ? i : b), 0);
-        // A tie is a tie: whoever is not clearly worse is right too.
-        const right = means.map((_, i) => i).filter(i => meanOf(all[best]!.map((t, s) => t.accuracy - all[i]![s]!.accuracy)).low <= 0);
+        // A tie is a tie: what paired seeds cannot tell from the best is right too.
+        const difference = (i: number) => meanWithin95(all[best]!.map((t, s) => 100 * (t.accuracy - all[i]![s]!.accuracy)));
+        const right = means.map((_, i) => i).filter(i => i === best || difference(i).low <= 0);
+        const others = right.filter(i => i !== best).map(i => names[i]!);
         return {
-          measured: names.map((name, i) => ({name, estimate: means[i]!, text: `${percent(means[i]!.value)} right, ${percent(meanOf(all[i]!.map(t => t.silent)).value)} silent`})),
+          measured: names.map((name, i) => ({
+            name,
+            estimate: means[i]!,
+            text: `${number(means[i]!.value)} % right on average, ${number(100 * mean(all[i]!.map(t => t.silent)), 2)} % of the units silent`
+          })),
           right,
-          lesson: `${names[best]}, with ${percent(means[best]!.value)} right` +
-              (right.length > 1 ? `; three seeds cannot tell it from ${right.filter(i => i !== best).map(i => names[i]).join(", ")}.`
-                                : ", beyond what three seeds scatter."),
-          command: commandOf({...relu, activation: names[best]!, optimizer: "adam", lr: 0.3}, 300)
+          best,
+          lesson: others.length
+              ? `${names[best]} has the highest average; the differences between paired seeds are too uneven to tell it from ${listed(others)}.`
+              : `${names[best]} beats the others by more than five paired seeds scatter.`,
+          command: commandOf({...relu, optimizer: "adam", lr: 0.3}, 300, seeds, {name: "activation", values: names})
         };
       },
       links: [{label: "Compare two", tab: "train", state: {data: "circles", ...stringsOf(relu), optimizer: "adam", lr: "0.3", compare: "1", "b.activation": "leaky_relu"}}]
@@ -342,17 +373,23 @@ const gelu: Story = {
       async run(engine, progress) {
         const r = await overSeeds(engine, {...spirals, activation: "relu"}, 800, 5, share => progress(share / 2));
         const g = await overSeeds(engine, {...spirals, activation: "gelu"}, 800, 5, share => progress(0.5 + share / 2));
-        const difference = meanOf(g.map((t, i) => t.testLoss - r[i]!.testLoss));
-        const [mr, mg] = [meanOf(r.map(t => t.testLoss)), meanOf(g.map(t => t.testLoss))];
+        const ratio = ratioWithin95(r.map((t, i) => t.testLoss / g[i]!.testLoss));
+        const losses = (runs: Trained[]): Estimate => ratioWithin95(runs.map(t => t.testLoss));
+        const wins = g.filter((t, i) => t.testLoss < r[i]!.testLoss).length;
+        const [mr, mg] = [losses(r), losses(g)];
         return {
           measured: [
-            {name: "relu", estimate: mr, text: `loss ${number(mr.value)}`}, {name: "gelu", estimate: mg, text: `loss ${number(mg.value)}`}
+            {name: "relu", estimate: mr, text: `test loss ${number(mr.value)}`}, {name: "gelu", estimate: mg, text: `test loss ${number(mg.value)}`}
           ],
-          right: [difference.low > 0 ? 0 : difference.high < 0 ? 1 : 2],
-          picture: {title: "The training loss with seed 1.", xLabel: "step", yLabel: "loss", logY: true, lines: [curve("relu", r[0]!.losses), curve("gelu", g[0]!.losses)]},
-          lesson: `GELU's test loss less ReLU's is ${number(difference.value)} [${number(difference.low)}, ${number(difference.high)}], a 95 % interval over paired seeds${
-              difference.low <= 0 && difference.high >= 0 ? ": it holds 0, so nothing is shown" : ""}.`,
-          command: commandOf({...spirals, activation: "gelu", seed: 1}, 800)
+          right: [ratio.high < 1 ? 0 : ratio.low > 1 ? 1 : 2],
+          picture: {
+            title: "The training loss of each seed.", xLabel: "step", yLabel: "loss", logY: true,
+            lines: [...r.map((run, i) => curve(`relu, seed ${i + 1}`, run.losses)), ...g.map((run, i) => curve(`gelu, seed ${i + 1}`, run.losses))]
+          },
+          lesson: `GELU has the lower loss on ${wins} of 5 seeds. ReLU's loss is ${number(ratio.value, 2)} times GELU's [${
+              number(ratio.low, 2)}, ${number(ratio.high, 2)}] (geometric mean of paired seeds with its 95 % interval${
+              ratio.low <= 1 && ratio.high >= 1 ? "; it includes 1, so these five seeds cannot separate them" : ""}).`,
+          command: commandOf(spirals, 800, 5, {name: "activation", values: ["relu", "gelu"]})
         };
       },
       links: [{label: "Train them side by side", tab: "train", state: {...stringsOf(spirals), activation: "relu", compare: "1", "b.activation": "gelu"}}]

@@ -14,6 +14,7 @@ const shared = {
   "test-fraction": "",
   points: "",
   csv: "",
+  features: "",
   seed: "1"
 };
 
@@ -141,14 +142,55 @@ export function trainOptions(state: State, side: Side): TrainOptions {
   return {...options, data: state["data"]!};
 }
 
-/** A session of data with two inputs. \throws Error where the engine refuses them or there are more or fewer. */
-export async function openPlane(engine: Engine, options: TrainOptions): Promise<Session> {
+/** Inputs that can stand beside x1 and x2 and are made of them. */
+export interface PlaneFeature {
+  key: string;
+  of: (x1: number, x2: number) => number;
+}
+export const planeFeatures: readonly PlaneFeature[] = [
+  {key: "x1^2", of: x1 => x1 * x1}, {key: "x2^2", of: (_, x2) => x2 * x2}, {key: "x1*x2", of: (x1, x2) => x1 * x2},
+  {key: "sin(x1)", of: x1 => Math.sin(x1)}, {key: "sin(x2)", of: (_, x2) => Math.sin(x2)}
+];
+
+/** \throws Error for a feature that there is not. */
+export function featuresOf(state: State): PlaneFeature[] {
+  return [...new Set((state["features"] ?? "").split(",").filter(Boolean))].map(key => {
+    const found = planeFeatures.find(feature => feature.key === key);
+    if (found) return found;
+    throw new Error(`there is no input feature “${key.slice(0, 20)}”: choose among ${planeFeatures.map(f => f.key).join(", ")}`);
+  });
+}
+
+/** The rows of a CSV file, x1 and x2 first, with further columns after these two. */
+function widened(csv: string, features: readonly PlaneFeature[]): string {
+  const [header = "", ...rows] = csv.trim().split(/\r?\n/);
+  const wider = (line: string, more: (x1: number, x2: number) => (string|number)[]) => {
+    const [x1, x2, ...rest] = line.split(",");
+    return [x1, x2, ...more(Number(x1), Number(x2)), ...rest].join(",");
+  };
+  return [wider(header, () => features.map(f => f.key)), ...rows.map(row => wider(row, (x1, x2) => features.map(f => f.of(x1, x2))))]
+             .join("\r\n") + "\r\n";
+}
+
+/** A session, and the text of the CSV file that it was made of, where it was. */
+export interface Plane {
+  session: Session;
+  csv: string|undefined;
+}
+
+/** A session of data with two inputs, and features made of them. \throws Error where the engine refuses them or there
+ * are more or fewer inputs. */
+export async function openPlane(engine: Engine, options: TrainOptions, features: readonly PlaneFeature[] = []): Promise<Plane> {
   const session = await engine.open(options);
   const inputs = session.features.length;
-  if (inputs === 2) return session;
+  if (inputs === 2 && !features.length) return {session, csv: options.csv};
+  const csv = inputs === 2 ? widened(await engine.csv(session.session), features) : "";
   void engine.close(session.session);
-  throw new Error(
-      `the data have ${plural(inputs, "input")}, and a plane has two; the command line trains on any number`);
+  if (inputs !== 2)
+    throw new Error(
+        `the data have ${plural(inputs, "input")}, and a plane has two; the command line trains on any number`);
+  const {samples, noise, ...rest} = options;
+  return {csv, session: await engine.open({...rest, data: "features.csv", csv, plane: features.map(f => f.key)})};
 }
 
 export interface Remedy {

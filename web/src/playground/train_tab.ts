@@ -13,25 +13,57 @@ const speeds = ["1/30", "1/6", "1", "4", "16", "64"];
 /** On the way to the step that the address asks for: looks, the most steps between two, and of how many one has pictures. */
 const looks = 24, chunk = 200, pictured = 5;
 
-/** Nets that go wrong in ways worth seeing, as changes of the defaults. */
-const stories: {name: string; changes: Record<string, string>}[] = [
-  {name: "Large rate kills ReLU", changes: {activation: "relu", optimizer: "sgd", lr: "1"}}, {
+interface Preset {
+  name: string;
+  /** What to look at while it plays. */
+  watch: string;
+  /** Of the defaults. */
+  changes: Record<string, string>;
+}
+
+/** Nets that go wrong in ways worth seeing. */
+const presets: Preset[] = [
+  {
+    name: "Large rate kills ReLU",
+    watch: "Watch the units: large steps push some below zero for every input. They get a red ✕, and the diagnosis counts their share.",
+    changes: {activation: "relu", optimizer: "sgd", lr: "1"}
+  },
+  {
     name: "Deep sigmoid stalls",
+    watch: "Watch the gradient chart: layer 1 receives a millionth of what the last layer gets, so the loss never leaves that of guessing.",
     changes: {activation: "sigmoid", init: "xavier", optimizer: "sgd", lr: "0.1", hidden: "8,8,8,8,8,8"}
   },
-  {name: "Equal weights stay equal", changes: {init: "constant(0.5)", hidden: "8,8"}},
-  {name: "Huge weights saturate", changes: {activation: "tanh", init: "normal(3)"}}, {
+  {
+    name: "Equal weights stay equal",
+    watch: "Watch the pictures of one layer: all units start alike, get the same gradient, and stay copies of each other.",
+    changes: {init: "constant(0.5)", hidden: "8,8"}
+  },
+  {
+    name: "Huge weights saturate",
+    watch: "Watch the unit pictures: sharp edges with flat sides, where tanh has hardly any slope left to learn with.",
+    changes: {activation: "tanh", init: "normal(3)"}
+  },
+  {
     name: "Small weights or He’s",
+    watch: "Watch both boundaries: with weights this small the signal fades layer by layer, and A starts far behind B.",
     changes: {activation: "relu", hidden: "8,8,8,8,8", init: "normal(0.1)", compare: "1", "b.init": "he"}
   },
-  {name: "Sigmoid or GELU", changes: {activation: "sigmoid", compare: "1", "b.activation": "gelu"}}
+  {
+    name: "Sigmoid or GELU",
+    watch: "Watch the two losses: everything is the same but the activation.",
+    changes: {activation: "sigmoid", compare: "1", "b.activation": "gelu"}
+  }
 ];
+
+/** What a preset makes of the state. */
+const stateOf = ({changes}: Preset): Record<string, string> =>
+    ({...ownDefaults, ...reset("b"), compare: "", data: "spirals", samples: "", noise: "", features: "", ...changes});
 
 export const trainTab: Tab = {
   id: "train",
   title: "Train",
   question: "Does it learn, and if not, why?",
-  hint: "Press play. Every unit shows what it computes; dead ones are marked as they die and as they wake.",
+  hint: "Press Play. Every unit shows what it computes; units are marked when they die and when they wake.",
   defaults,
   mount
 };
@@ -73,6 +105,8 @@ class Train {
   private readonly playButton: HTMLButtonElement;
   private readonly counter = h("output.counter", {"aria-label": "Steps so far", "aria-live": "off"});
   private readonly summary = h("p.summary");
+  private readonly chips: HTMLButtonElement[];
+  private readonly watch = h("p.watch");
   private readonly speed;
   private readonly compare;
   private state: State = defaults;
@@ -103,6 +137,7 @@ class Train {
       csv: () => this.panels.a!.csv()
     });
     const seed = () => host.set({seed: String((Number(this.state["seed"]) || 0) + 1), steps: "0"});
+    this.chips = presets.map(preset => button(preset.name, () => this.begin(preset), {class: "chip", "aria-pressed": "false"}));
     into.replaceChildren(
         h("div.transport", {role: "group", "aria-label": "Training"}, this.playButton,
             button("Step", () => void this.single(), {title: "Train one step"}),
@@ -110,8 +145,7 @@ class Train {
             button(
                 "New weights", seed, {title: "The next seed: other weights, and as on the command line other samples"}),
             this.counter, this.speed.element, this.compare.element),
-        h("div.stories", h("span", "See it fail:"),
-            stories.map(({name, changes}) => button(name, () => this.story(changes), {class: "chip"}))),
+        h("div.stories", h("span", "See it fail:"), this.chips), this.watch,
         h("div.workbench", this.data.element, this.nets), this.summary);
     into.addEventListener("keydown", event => {
       const target = event.target as HTMLElement;
@@ -129,6 +163,9 @@ class Train {
     this.speed.set(speeds.includes(state["speed"]!) ? state["speed"]! : defaults["speed"]!);
     this.compare.set(state["compare"] !== "");
     this.data.update(state);
+    const preset = presets.find(one => Object.entries(stateOf(one)).every(([key, value]) => state[key] === value));
+    this.chips.forEach((chip, i) => chip.setAttribute("aria-pressed", String(presets[i] === preset)));
+    this.watch.textContent = preset?.watch ?? "";
     this.into.classList.toggle("drawing", state["data"] === drawn);
     this.into.classList.toggle("comparing", state["compare"] !== "");
     void this.change(() => this.follow(state));
@@ -169,7 +206,9 @@ class Train {
       announce: text => this.host.announce(text),
       checkFormula: text => this.host.engine.theory(text),
       pen: () => this.data.pen(),
-      redraw: () => this.ask()
+      redraw: () => this.ask(),
+      play: () => this.play(),
+      edited: () => this.showCommand()
     });
     this.panels[side] = panel;
     this.nets.append(panel.element);
@@ -242,10 +281,14 @@ class Train {
   }
   private async settle(): Promise<void> {
     await Promise.all(this.all().map(panel => panel.settle()));
-    const commands = this.all().map(panel => panel.command).filter(Boolean);
-    this.host.command([...new Set(commands)].join(" && "));
+    this.showCommand();
     this.showSummary();
     this.ask();
+  }
+  /** What leads to what is shown now; none where weights were changed by hand. */
+  private showCommand(): void {
+    const commands = this.all().map(panel => panel.command);
+    this.host.command(commands.every(Boolean) ? [...new Set(commands)].join(" && ") : "");
   }
   private async single(): Promise<void> {
     if (this.goal !== null) return this.toggle();
@@ -259,11 +302,14 @@ class Train {
     await this.change(async () => void (await Promise.all(this.all().map(panel => panel.restart()))));
     this.host.set({steps: "0"});
   }
-  private story(changes: Record<string, string>): void {
+  private begin(preset: Preset): void {
+    this.play();
+    this.host.set({...stateOf(preset), steps: "0"});
+  }
+  private play(): void {
     this.playing = true;
     this.showPlay();
-    this.host.set(
-        {...ownDefaults, ...reset("b"), compare: "", data: "spirals", samples: "", noise: "", ...changes, steps: "0"});
+    this.ask();
   }
 
   // ---- frames ---------------------------------------------------------------------------------------------------
@@ -279,7 +325,10 @@ class Train {
     const {a, b} = this.panels;
     a?.draw(b ?? null);
     b?.draw(a ?? null);
-    if (this.turn % 4 === 0 || !this.playing) this.counter.textContent = this.progress();
+    if (this.turn % 4 === 0 || !this.playing) {
+      this.counter.textContent = this.progress();
+      this.showCommand();
+    }
     if (this.turn % 30 === 0) this.showSummary();
     if (this.playing || this.all().some(panel => panel.unfinished)) this.ask();
   }
