@@ -127,7 +127,7 @@ struct MutantActivate : Activate<double> {
   Fault fault;
 
   void pull(Pull<double>& step) const {
-    Mat slope = ConstMap<double>(derivative, step.shape().rows, step.shape().cols);
+    Mat slope = ConstMap<double>(derivative, step.shape().matrix_rows(), step.shape().cols);
     if (fault == Fault::activation_forgotten) slope.setOnes();
     if (fault == Fault::activation_of_neighbour) slope = shifted(slope);
     if (fault == Fault::activation_at_output) slope = 1 - step.output().array().tanh().square();
@@ -204,10 +204,10 @@ struct MutantDropout {
   }
 
   void forward(Forward<double>& step) {
-    step.output() = step.input(0).cwiseProduct(mask(step.shape().rows, step.shape().cols, 1.5));
+    step.output() = step.input(0).cwiseProduct(mask(step.shape().matrix_rows(), step.shape().cols, 1.5));
   }
   void pull(Pull<double>& step) const {
-    Mat m = mask(step.shape().rows, step.shape().cols, fault == Fault::dropout_scale_forgotten ? 1 : 1.5);
+    Mat m = mask(step.shape().matrix_rows(), step.shape().cols, fault == Fault::dropout_scale_forgotten ? 1 : 1.5);
     if (fault == Fault::dropout_mask_forgotten) m.setConstant(1.5);
     put(step, 0, step.gradient().cwiseProduct(m));
   }
@@ -303,7 +303,7 @@ TEST(GradientCheck, CatchesEveryPlantedFault) {
   for (const Mutant& mutant : mutants()) {
     std::vector<Mat> inputs;
     for (const Shape& shape : mutant.shapes)
-      inputs.push_back(random_matrix<double>(shape.rows, shape.cols, inputs.size()));
+      inputs.push_back(random_matrix<double>(shape.matrix_rows(), shape.cols, inputs.size()));
     // Recorded twice from the same inputs: contributions must add up.
     const auto twice = [&](Tape<double>&, Vars in) { return mutant.f(in) + scale(mutant.f(in), 0.5); };
     const GradientCheckResult result = gradient_check(twice, inputs);

@@ -97,7 +97,8 @@ template <Real S>
 Outcome<S> run(const OpCase& op, const TapeOptions& options = {}) {
   Tape<S> tape(options);
   std::vector<Var<S>> in;
-  for (const Shape& shape : op.shapes) in.push_back(tape.variable(random_matrix<S>(shape.rows, shape.cols, in.size())));
+  for (const Shape& shape : op.shapes)
+    in.push_back(tape.variable(random_matrix<S>(shape.matrix_rows(), shape.cols, in.size())));
   const Var<S> out = op(std::span<const Var<S>>(in));
   Outcome<S> outcome{out.value(), {}};
   const Gradients<S> gradients = tape.backward(out, random_matrix<S>(out.rows(), out.cols(), 99));
@@ -125,7 +126,8 @@ void expect_near(const Matrix<S>& got, const LongMatrix& exact, const LongMatrix
   EXPECT_LE(((got.template cast<Long>() - exact).cwiseAbs() - unit * sizes).maxCoeff(), 0);
 }
 
-const std::vector<Shape> small_sizes{{1, 1, 1}, {1, 5, 3}, {7, 1, 1}, {2, 3, 7}, {5, 4, 2}, {9, 17, 11}};  // b, i, o
+using Sizes = std::array<Index, 3>;
+const std::vector<Sizes> small_sizes{{1, 1, 1}, {1, 5, 3}, {7, 1, 1}, {2, 3, 7}, {5, 4, 2}, {9, 17, 11}};  // b, i, o
 
 template <class S>
 class OpsTest : public ::testing::Test {};
@@ -216,7 +218,7 @@ TEST(Ops, GradientsOfEveryOpAgreeWithNumericOnes) {
       SCOPED_TRACE(text(op.name, " ", b, " ", i, " ", o));
       std::vector<Matrix<double>> inputs;
       for (const Shape& shape : op.shapes)
-        inputs.push_back(random_matrix<double>(shape.rows, shape.cols, inputs.size()));
+        inputs.push_back(random_matrix<double>(shape.matrix_rows(), shape.cols, inputs.size()));
       const auto result =
           gradient_check([&](Tape<double>&, std::span<const Var<double>> in) { return op(in); }, inputs);
       EXPECT_TRUE(result.ok()) << result.str();
@@ -231,7 +233,8 @@ TEST(Ops, GradientsOnTopOfOthersAgreeWithNumericOnes) {
   for (const OpCase& op : cases_of(3, 3, 3)) {  // every input is used twice: the second contribution adds
     SCOPED_TRACE(op.name);
     std::vector<Matrix<double>> inputs;
-    for (const Shape& shape : op.shapes) inputs.push_back(random_matrix<double>(shape.rows, shape.cols, inputs.size()));
+    for (const Shape& shape : op.shapes)
+      inputs.push_back(random_matrix<double>(shape.matrix_rows(), shape.cols, inputs.size()));
     const auto twice = [&](Tape<double>&, std::span<const Var<double>> in) { return op(in) + scale(op(in), 0.5); };
     const auto result = gradient_check(twice, inputs);
     EXPECT_TRUE(result.ok()) << result.str();
@@ -239,7 +242,7 @@ TEST(Ops, GradientsOnTopOfOthersAgreeWithNumericOnes) {
 }
 
 TEST(Ops, FloatAgreesWithDouble) {
-  for (const auto& [b, i, o] : {std::array<Index, 3>{1, 1, 1}, {9, 17, 11}, {33, 64, 31}}) {
+  for (const auto [b, i, o] : {Sizes{1, 1, 1}, {9, 17, 11}, {33, 64, 31}}) {
     for (const OpCase& op : cases_of(b, i, o)) {
       SCOPED_TRACE(text(op.name, " ", b, " ", i, " ", o));
       const Outcome<float> single = run<float>(op);
@@ -255,7 +258,7 @@ TEST(Ops, FloatAgreesWithDouble) {
 // ---- same bits ----------------------------------------------------------------------------------------------------
 
 // (b, i, o) whose products are worth several threads, 8,000,000 multiply-adds; the last has few rows.
-const std::vector<Shape> large_sizes{{257, 311, 131}, {64, 1031, 131}, {9, 1801, 521}};
+const std::vector<Sizes> large_sizes{{257, 311, 131}, {64, 1031, 131}, {9, 1801, 521}};
 
 TYPED_TEST(OpsTest, ThreadsDoNotChangeBits) {
   using S = TypeParam;
@@ -270,7 +273,7 @@ TYPED_TEST(OpsTest, ThreadsDoNotChangeBits) {
 
 TYPED_TEST(OpsTest, KeepingPreActivationsDoesNotChangeBits) {
   using S = TypeParam;
-  for (const auto& [b, i, o] : {std::array<Index, 3>{1, 1, 1}, {9, 17, 11}, {257, 129, 65}}) {
+  for (const auto [b, i, o] : {Sizes{1, 1, 1}, {9, 17, 11}, {257, 129, 65}}) {
     for (const OpCase& op : cases_of(b, i, o)) {
       SCOPED_TRACE(text(op.name, " ", b, " ", i, " ", o));
       const Outcome<S> plain = run<S>(op);

@@ -73,16 +73,15 @@ TEST(Shape, TravelsThroughRowWiseOps) {
 
 TEST(Shape, MustFitItsNumbers) {
   Tape<double> tape;
-  EXPECT_NE(error_of<ShapeError>([&] {
+  EXPECT_NE(error_of([&] {
               tape.constant(Matrix<double>::Ones(6, 4), {2, 2, 4});
             }).find("(2, 2, 4)"),
             std::string::npos);
   const std::int32_t lengths[] = {1, 4};
   Shape shape(2, 3, 4);
   shape.lengths = lengths;
-  EXPECT_NE(
-      error_of<ShapeError>([&] { tape.constant(Matrix<double>::Ones(6, 4), shape); }).find("length 4 of sequence 1"),
-      std::string::npos);
+  EXPECT_NE(error_of([&] { tape.constant(Matrix<double>::Ones(6, 4), shape); }).find("length 4 of sequence 1"),
+            std::string::npos);
   EXPECT_TRUE(tape.nodes().empty());
 }
 
@@ -120,10 +119,7 @@ TEST(Reshape, OfAParameterAddsUpInTheParameter) {
 TEST(Reshape, RefusesAnotherSize) {
   Tape<double> tape;
   const Var<double> x = tape.constant(Matrix<double>::Ones(2, 3));
-  EXPECT_NE(error_of<ShapeError>([&] {
-              tape.reshape(x, {2, 2});
-            }).find("[reshape] (2, 3) has 6 numbers"),
-            std::string::npos);
+  EXPECT_NE(error_of([&] { tape.reshape(x, {2, 2}); }).find("[reshape] (2, 3) has 6 numbers"), std::string::npos);
 }
 
 // ---- what backward adds up ----------------------------------------------------------------------------------------
@@ -508,7 +504,7 @@ TEST(Tape, ClearEndsAllScopes) {
 
 TEST(Tape, AConstantMayBeWrittenInPlace) {
   Tape<Real> tape;
-  const Var<Real> x = tape.constant(2, 3, [](MutableMap<Real> map) { map.setConstant(4); });
+  const Var<Real> x = tape.constant({2, 3}, [](MutableMap<Real> map) { map.setConstant(4); });
   EXPECT_EQ(x.value(), Matrix<Real>::Constant(2, 3, 4));
   const Matrix<Real> wide = random_matrix<Real>(4, 6, 1);
   EXPECT_EQ(tape.constant(wide.block(1, 2, 2, 3)).value(), wide.block(1, 2, 2, 3));

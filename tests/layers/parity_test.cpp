@@ -31,7 +31,7 @@ MlpOptions model_options(const Json& run, Index inputs, std::vector<Index> hidde
           .hidden = std::move(hidden),
           .outputs = outputs,
           .activations = {activation(name)},
-          .norm = parse_norm(run["norm"].get<std::string>())};
+          .norm = parse_choice<Norm>("norm", run["norm"].get<std::string>())};
 }
 
 OptimizerOptions optimizer_options(const Json& given) {

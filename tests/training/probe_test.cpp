@@ -95,7 +95,7 @@ TEST(Probe, ReadsWeightsGradientsAndUpdatesOfTheStep) {
   Probe<float> probe(*run.trainer, run.net, run.data.train);
   run.trainer->on_gradients = [&](std::int64_t, const Tape<float>& tape, const Gradients<float>&) {
     const Node<float>& batch = tape.nodes().front();
-    z = ConstMap<float>(batch.value, batch.shape.rows, batch.shape.cols) * before.transpose();
+    z = value_of(batch) * before.transpose();
   };
   run.trainer->run();
   const LayerRow& row = probe.record().rows.front();
