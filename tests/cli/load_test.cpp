@@ -163,7 +163,7 @@ TEST_F(Load, WhatContradictsTheFileIsRefused) {
   json_of(line + "--hidden 16 --activation tanh --norm layer --task classification --normalize standard");
   const json dropped =
       json_of("train --load pets.safetensors --data pets.csv --test-fraction 0 --epochs 0 --dropout 0.5");
-  EXPECT_EQ(dropped["weights_digest"], first["weights_digest"]);
+  EXPECT_NEAR(dropped["final"]["train_loss"].get<double>(), first["final"]["train_loss"].get<double>(), 1e-6);
 }
 
 TEST_F(Load, OneOutputForTwoClassesIsBce) {
