@@ -228,7 +228,7 @@ CsvDataset parse_csv(const std::filesystem::path& path, std::string content, con
   const auto [values, value_labels] = enumerate(numbers);
   const bool few = whole && values.size() <= most_inferred_classes && 2 * values.size() <= labels.size();
   data.task = options.task.value_or(!numeric || few ? Task::classification : Task::regression);
-  const std::string said = ", as --task says";
+  const std::string said = options.features.empty() ? ", as --task says" : ", as in the model's training";
   if (data.task == Task::regression) {
     data.targets = Eigen::Map<const Matrix<double>>(numbers.data(), rows, 1);
     const std::string why = options.task ? said : ": its values are numbers, not a few integers";
