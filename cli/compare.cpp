@@ -86,8 +86,8 @@ std::vector<Index> whole_numbers(const std::string& option, const std::string& g
 std::string described(const CLI::App& app, const Global& global) {
   std::string words;
   for (const CLI::Option* option : options_with_effect(app, global)) {
-    const std::string value = option->count() > 0 ? CLI::detail::join(option->results()) : option->get_default_str();
-    if (!value.empty()) words += text(words.empty() ? "" : "; ", option->get_name().substr(2), " ", value);
+    if (option->count() == 0) continue;
+    words += text(words.empty() ? "" : "; ", option->get_name().substr(2), " ", CLI::detail::join(option->results()));
   }
   return words;
 }

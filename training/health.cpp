@@ -401,7 +401,7 @@ Findings nothing_learned(const TrainingRecord& record, double threshold) {
 
 // Far from guessing it may be all that the data allow; close to it something holds the net back.
 Findings plateau(const TrainingRecord& record, double threshold) {
-  constexpr std::size_t fewest = 200;
+  constexpr std::size_t fewest = 1000;  // a short run may be on its way: spirals stand still for 600 steps
   constexpr double close = 0.8, fall = 0.02;
   if (record.steps.size() < fewest) return {};
   const std::size_t quarter = record.steps.size() / 4;

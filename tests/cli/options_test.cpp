@@ -250,7 +250,7 @@ TEST(Options, ErrorsSayWhatToType) {
            {{"train", "--data", "moons", "--hidden", "8", "--hidden", "9"}, "--hidden is given more than once"},
            {{"train", "--dat", "moons"}, "did you mean '--data'"},
            {{"train", "moons"}, "unexpected argument 'moons'"},
-           {{"train", "--data", "moons", "--probe-every", "0"}, "--probe-every: must be at least 1, got 0"},
+           {{"train", "--data", "moons", "--probe-every", "0"}, "--probe-every must be at least 1, got 0"},
            {{"train", "--data", "moons", "--progress", "alway"}, "did you mean 'always'"}}) {
     expect_refused(arguments, said);
   }

@@ -177,7 +177,7 @@ struct MutantSum : Sum<double> {
 
   void pull(Pull<double>& step) const {
     const double g = step.gradient()(0, 0) * (fault == Fault::sum_factor_forgotten ? 1 : factor);
-    Mat dx = Mat::Constant(step.shape(0).rows, step.shape(0).cols, g);
+    Mat dx = Mat::Constant(step.shape(0).matrix_rows(), step.shape(0).cols, g);
     if (fault == Fault::sum_first_element_only) dx.rightCols(dx.cols() - 1).setZero();
     put(step, 0, dx, fault == Fault::left_overwrites);
   }

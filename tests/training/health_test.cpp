@@ -214,17 +214,17 @@ TEST(HealthRules, NothingLearned) {
 TEST(HealthRules, Plateau) {
   TrainingRecord record = healthy();
   record.steps.clear();
-  // 0.63 is 0.9 of guessing, and stays there from step 101 on: of 200 steps the quarters are those from 101 and 151.
-  for (std::int64_t step = 1; step <= 200; ++step) record.steps.push_back({step, 1, step <= 100 ? 0.69 : 0.63, 0.1});
-  expect_only(record, "plateau", "loss", 101);
+  // 0.63 is 0.9 of guessing, and stays there from step 501 on: of 1,000 steps the quarters are those from 501 and 751.
+  for (std::int64_t step = 1; step <= 1000; ++step) record.steps.push_back({step, 1, step <= 500 ? 0.69 : 0.63, 0.1});
+  expect_only(record, "plateau", "loss", 501);
   EXPECT_EQ(findings(record)[0].remedy, "--optimizer adam, or --activation gelu");
-  for (std::size_t i = 150; i < 200; ++i) record.steps[i].loss = 0.61;  // 3.2 % below the quarter before
+  for (std::size_t i = 750; i < 1000; ++i) record.steps[i].loss = 0.61;  // 3.2 % below the quarter before
   EXPECT_TRUE(findings(record).empty());
-  for (std::size_t i = 100; i < 200; ++i) record.steps[i].loss = 0.55;  // 0.79 of guessing
+  for (std::size_t i = 500; i < 1000; ++i) record.steps[i].loss = 0.55;  // 0.79 of guessing
   EXPECT_TRUE(findings(record).empty());
-  for (std::size_t i = 100; i < 200; ++i) record.steps[i].loss = 0.63;
+  for (std::size_t i = 500; i < 1000; ++i) record.steps[i].loss = 0.63;
   record.steps.pop_back();
-  EXPECT_TRUE(findings(record).empty()) << "199 steps";
+  EXPECT_TRUE(findings(record).empty()) << "999 steps";
 }
 
 TEST(HealthRules, Labels) {

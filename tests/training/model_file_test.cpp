@@ -101,7 +101,7 @@ TEST_F(ModelFile, TensorsMustBeThoseOfTheModel) {
 TEST_F(ModelFile, AnotherArchitectureIsRefused) {
   EXPECT_EQ(architecture({{"type", "transformer"}}), "its type is not 'mlp'");
   EXPECT_EQ(architecture({{"norm", "bach\n"}}),
-            "unknown norm 'bach\\x0a': did you mean 'batch'? (known: none, batch, layer)");
+            "unknown value of --norm 'bach\\x0a': did you mean 'batch'? (known: none, batch, layer)");
   EXPECT_TRUE(architecture({{"activations", {"rleu"}}}).starts_with("unknown activation 'rleu': did you mean 'relu'?"));
   EXPECT_EQ(architecture({{"activations", {"relu", "relu"}}}), "it has 2 activations for 1 hidden layers");
   EXPECT_EQ(architecture({{"activations", Json::array()}}),

@@ -176,7 +176,7 @@ test("a large rate kills ReLU units, the finding names them, and its button mend
 });
 
 test("a loss that stands still near guessing is a finding; a share just below a rule's is told; Try plays", async () => {
-  const { page } = await open({ activation: "sigmoid", init: "xavier", optimizer: "sgd", lr: "0.1", hidden: "8,8", steps: 400 });
+  const { page } = await open({ activation: "sigmoid", init: "xavier", optimizer: "sgd", lr: "0.1", hidden: "8,8", steps: 1000 });
   const finding = page.locator(".finding", { hasText: "plateau" });
   assert.match(await finding.innerText(), /the loss has stood at 0\.\d+ since step \d+, \d+(\.\d+)? % of guessing/);
   await finding.getByRole("button", { name: "Try --optimizer adam" }).click();
