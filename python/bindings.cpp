@@ -80,6 +80,7 @@ std::string propagation(const std::string& function, const std::string& init, In
 }  // namespace
 
 NB_MODULE(_core, m) {
+  nb::set_leak_warnings(false);  // nets that live in global variables until the end are no leak
   m.doc() = "The engine of evengrad; use the package `evengrad` instead.";
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {

@@ -235,6 +235,17 @@ void bind_net(nb::module_& m) {
       .def("load", &Net::load, "path"_a)
       .def_prop_ro("classification", [](const Net& net) { return net.task_ == Task::classification; })
       .def_prop_ro("built", [](const Net& net) { return net.model_ != nullptr; })
+      .def_prop_ro("plain",
+                   [](Net& net) {
+                     const MlpOptions& options = net.model().options();
+                     return options.norm == Norm::none && options.dropout == 0 && !options.residual;
+                   })
+      .def_prop_ro("activations",
+                   [](Net& net) {
+                     std::vector<std::string> names;
+                     for (const Activation& f : net.model().options().activations) names.push_back(f.name());
+                     return names;
+                   })
       .def_prop_ro("shape",
                    [](Net& net) {
                      std::vector<Index> shape{net.model().options().inputs};

@@ -16,7 +16,7 @@ from ._net import Net
 _ACTIVATIONS = {"logistic": "sigmoid"}
 
 
-class _Mlp(BaseEstimator):  # type: ignore[misc]
+class _Mlp(BaseEstimator):
     def __init__(self, hidden_layer_sizes: Any = (100,), activation: Any = "relu", *, solver: str = "adam",
                  init: str = "auto", alpha: float = 0.0001, batch_size: Any = "auto", learning_rate_init: float = 0.001,
                  max_iter: int = 200, shuffle: bool = True, random_state: Any = None, tol: float = 1e-4,
@@ -124,7 +124,7 @@ class _Mlp(BaseEstimator):  # type: ignore[misc]
                 value[...] = values[name]
 
 
-class MLPClassifier(ClassifierMixin, _Mlp):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, _Mlp):
     """A multilayer perceptron for classes; parameters as scikit-learn's MLPClassifier, and `init`, `norm`, `dropout`.
 
     Trains until the loss has not fallen by `tol` for `n_iter_no_change` epochs, or `max_iter` epochs.
@@ -152,7 +152,7 @@ class MLPClassifier(ClassifierMixin, _Mlp):  # type: ignore[misc]
         return self.classes_[probabilities.argmax(1)]
 
 
-class MLPRegressor(RegressorMixin, _Mlp):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, _Mlp):
     """A multilayer perceptron for targets, one or several; parameters as scikit-learn's MLPRegressor."""
 
     def fit(self, X: Any, y: Any) -> MLPRegressor:

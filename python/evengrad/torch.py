@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -354,7 +355,7 @@ def _residual_depth(recorder: Recorder) -> dict[int, int]:
 def _fits(p: Tensor, kind: str, scale: float) -> bool:
     """Whether numbers look drawn from U(-scale, scale) or N(0, scale^2): Kolmogorov and Smirnov's test at 1e-6."""
     x = p.detach().flatten()
-    x = x[:: max(1, x.numel() // 20000)].double().cpu().sort().values / scale
+    x = x[:: max(1, x.numel() // 4000)].double().cpu().sort().values / scale
     n = len(x)
     expected = (x.clamp(-1, 1) + 1) / 2 if kind == "uniform" else torch.special.ndtr(x)
     steps = torch.arange(n + 1, dtype=torch.float64) / n
@@ -427,6 +428,7 @@ class _Work:
     drawn: dict[tuple[int, int], Plan] = field(default_factory=dict)
     fates: dict[int, Fate] = field(default_factory=dict)
     sums: dict[int, int] = field(default_factory=dict)
+    numbers: dict[str, Tensor] = field(default_factory=dict)
 
     def allowed(self, p: Tensor) -> bool:
         return self.status[self.first.leaves[id(p)]][0] == ""
@@ -439,10 +441,13 @@ class _Work:
 
     def random(self, w: Tensor, stream: str, orthogonal: bool) -> Tensor:
         """Numbers of mean square 1 / fan_in of a (out, in, ...) tensor, the same on every machine."""
+        if stream in self.numbers:  # drawn before in this call
+            return self.numbers[stream]
         rows, cols = w.shape[0], w[0].numel()
         square = orthogonal and 1 < min(rows, cols) and max(rows, cols) <= 512
         kind, scale = ("orthogonal", max(1.0, math.sqrt(rows / cols))) if square else ("normal", 1 / math.sqrt(cols))
-        return torch.from_numpy(_core.draw(rows, cols, kind, scale, self.seed, stream)).reshape(w.shape)
+        numbers = torch.from_numpy(_core.draw(rows, cols, kind, scale, self.seed, stream)).reshape(w.shape)
+        return self.numbers.setdefault(stream, numbers)
 
 
 def _allowed(model: nn.Module, keep: Any, recorder: Recorder) -> dict[str, tuple[str, str]]:
@@ -645,7 +650,7 @@ class _Calibrator:
         """A layer's second use shows what arrives in the long run: its scale is set once more."""
         out = run()
         energy, target = _energy(out), self.target(plan, node)
-        if self.uses.get(key, 1) > 1 or plan.tied or node.op.startswith("embedding") or leaf is not node.weight:
+        if self.uses.get(key, 1) > 1 or plan.tied or node.op.startswith("embedding") or id(leaf) != id(node.weight):
             return out
         self.uses[key] = 2
         wanted = max(target - plan.bias, 0.1 * target) / max(energy - plan.bias, 1e-12)
@@ -1079,3 +1084,138 @@ def _left(work: _Work, name: str) -> str:
                 return "normalization, at its neutral values"
             return f"not a weight: used by {n.op}"
     return "not a weight"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Width: muP; files of the engine
+
+
+def mup_parameter_groups(model: nn.Module, base: nn.Module, lr: float = 1e-3, **options: Any) -> list[dict[str, Any]]:
+    """Parameter groups for Adam or AdamW whose rates carry over from `base`, the same model in a smaller width.
+
+    In muP (Yang et al. 2022, table 8) the rate of a weight whose fan_in and fan_out both grow is divided by the factor by
+    which fan_in grows; so is that of the output layer. Biases, embeddings and the input layer keep the rate.
+
+    Args:
+        model, base: of the same architecture, so that their parameters have the same names.
+        lr: the rate that is good for `base`.
+        options: for every group, as weight_decay.
+    """
+    small = dict(base.named_parameters())
+    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
+    groups: dict[float, list[Tensor]] = {}
+    for name, p in model.named_parameters():
+        if name not in small or small[name].dim() != p.dim():
+            raise ValueError(f"{name} is not in base as it is in model: both must be of one architecture")
+        grows = 1.0
+        if p.dim() > 1 and id(p) not in embeddings:
+            grows = p[0].numel() / small[name][0].numel()
+        groups.setdefault(grows, []).append(p)
+    return [{"params": ps, "lr": lr / grows, **options} for grows, ps in sorted(groups.items())]
+
+
+def mup_output_(model: nn.Module, base: nn.Module, layer: str) -> None:
+    """Divides the weights of the output layer of this name by the square root of the factor by which its fan_in grows over
+    `base`, in place: its outputs then vanish with width as muP asks (standard deviation 1 / fan_in, not 1 / sqrt(fan_in))."""
+    p, small = model.get_parameter(f"{layer}.weight"), base.get_parameter(f"{layer}.weight")
+    with torch.no_grad():
+        p.div_(math.sqrt(p[0].numel() / small[0].numel()))
+
+
+_MODULES: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "elu": nn.ELU, "selu": nn.SELU,
+    "celu": nn.CELU, "mish": nn.Mish, "softplus": nn.Softplus, "softsign": nn.Softsign, "hard_swish": nn.Hardswish,
+    "hard_tanh": nn.Hardtanh, "relu6": nn.ReLU6, "leaky_relu": nn.LeakyReLU, "log_sigmoid": nn.LogSigmoid,
+    "gelu_tanh": lambda: nn.GELU("tanh"), "identity": nn.Identity}  # fmt: skip
+
+
+class Formula(nn.Module):
+    """Any activation of evengrad as a module, with its exact derivative, computed by the engine in float64 on the CPU."""
+
+    def __init__(self, activation: str) -> None:
+        super().__init__()
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _Engine.apply(x, self.activation)
+
+    def extra_repr(self) -> str:
+        return self.activation
+
+
+class _Engine(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, activation: str) -> Tensor:
+        value, slope = torch.from_numpy(
+            _core.evaluate(activation, x.detach().double().cpu().contiguous().numpy().ravel())
+        )
+        ctx.save_for_backward(slope.reshape(x.shape).to(x))
+        return value.reshape(x.shape).to(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (slope,) = ctx.saved_tensors
+        return gradients[0] * slope, None
+
+
+def from_evengrad(path: str) -> nn.Sequential:
+    """A net that `evengrad train --save` or `evengrad.Net.save` wrote, as an nn.Sequential with the same outputs (logits,
+    for inputs normalized as the training data were). Plain nets only: no normalization, dropout or residual sums."""
+    net = _core.Net({})
+    net.load(path)
+    shape, names, state = net.shape, net.activations, net.state_dict()
+    if not net.plain:
+        raise ValueError(
+            f"{path}: nets with normalization, dropout or residual sums are not plain nn.Sequential modules"
+        )
+    layers: list[nn.Module] = []
+    for i, (fan_in, fan_out) in enumerate(itertools.pairwise(shape)):
+        layer = nn.Linear(fan_in, fan_out)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(state[f"layers.{2 * i}.weight"]))
+            layer.bias.copy_(torch.from_numpy(state[f"layers.{2 * i}.bias"]))
+        layers.append(layer)
+        if i < len(shape) - 2:
+            name = names[min(i, len(names) - 1)]
+            layers.append(_MODULES[name]() if name in _MODULES else Formula(name))
+    return nn.Sequential(*layers)
+
+
+def to_evengrad(module: nn.Sequential) -> Any:
+    """An `evengrad.Net` with the outputs of an nn.Sequential of Linear layers and activations in turn (classes; save() and
+    predict_proba() work at once)."""
+    from ._net import Net
+
+    linears = [m for m in module if isinstance(m, nn.Linear)]
+    others = [m for m in module if not isinstance(m, nn.Linear)]
+    if len(others) != len(linears) - 1 or not all(isinstance(m, nn.Linear) for m in list(module)[::2]):
+        raise ValueError("to_evengrad takes Linear layers with one activation between each two and none at the end")
+    if any(m.bias is None for m in linears):
+        raise ValueError("to_evengrad takes Linear layers with biases")
+    net = Net([m.out_features for m in linears[:-1]], [_module_name(m) for m in others] or "identity", "he")
+    net.build(linears[0].in_features, linears[-1].out_features)
+    state = net.state_dict()
+    for i, m in enumerate(linears):
+        state[f"layers.{2 * i}.weight"][...] = m.weight.detach().float().cpu().numpy()
+        state[f"layers.{2 * i}.bias"][...] = m.bias.detach().float().cpu().numpy()
+    return net
+
+
+def _module_name(module: nn.Module) -> str:
+    """The activation that a module computes: found by its values, not by its class."""
+    if isinstance(module, Formula):
+        return module.activation
+    z = np.linspace(-6, 6, 97)
+    with torch.no_grad():
+        values = module(torch.from_numpy(z)).numpy()
+    names = [
+        *_MODULES,
+        f"leaky_relu({getattr(module, 'negative_slope', 0.01)})",
+        f"elu({getattr(module, 'alpha', 1.0)})",
+    ]
+    for name in names:
+        if np.abs(_core.evaluate(name, z)[0] - values).max() < 1e-9:
+            return name
+    raise ValueError(
+        f"{type(module).__name__} is none of the activations that evengrad knows; see evengrad list activations"
+    )

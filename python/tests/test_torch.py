@@ -314,3 +314,64 @@ def test_draws_do_not_depend_on_the_module_order():
     eg.torch.initialize_(b, sample=sample)
     assert torch.equal(a[2].weight, b[2].weight)
     assert isinstance(np.asarray(a[2].weight.detach()), np.ndarray)
+
+
+def test_conv1d_of_gpt2_is_transposed():
+    class Conv1D(nn.Module):  # as transformers has it: weight (in, out)
+        def __init__(self, out, inside):
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(torch.empty(inside, out)), nn.Parameter(torch.zeros(out))
+            nn.init.normal_(self.weight, std=0.02)
+
+        def forward(self, x):
+            size = (*x.shape[:-1], self.weight.shape[1])
+            return torch.addmm(self.bias, x.view(-1, x.size(-1)), self.weight).view(size)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(*[m for _ in range(10) for m in (Conv1D(96, 32), nn.GELU(), Conv1D(32, 96), nn.GELU())])
+    report = eg.torch.initialize_(model, sample=torch.randn(8, 16, 32))
+    assert report.signal_spread < 3 and report.gradient_spread < 3
+    assert report.rows[0]["fan_in"] == 32
+    assert report.parameters["0.weight"]["what"] == "drawn"
+
+
+def test_mup_groups_and_the_coordinate_check():
+    """After a few steps of Adam the hidden layer has changed about as much in every width."""
+
+    def net(width):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(16, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+
+    x = torch.randn(64, 16, generator=torch.Generator().manual_seed(1))
+    y = x[:, :1].sin()
+
+    def change(width, mup):
+        model, base = net(width), net(64)
+        if mup:
+            eg.torch.mup_output_(model, base, "4")
+        groups = eg.torch.mup_parameter_groups(model, base, lr=0.01) if mup else model.parameters()
+        optimizer = torch.optim.Adam(groups, lr=0.01)
+        before = model[:3](x).detach()
+        for _ in range(5):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x), y).backward()
+            optimizer.step()
+        return float((model[:3](x).detach() - before).square().mean().sqrt())
+
+    assert change(1024, False) / change(64, False) > 3
+    assert change(1024, True) / change(64, True) < 2
+    with pytest.raises(ValueError, match="one architecture"):
+        eg.torch.mup_parameter_groups(net(64), nn.Linear(2, 2))
+
+
+def test_nets_go_to_pytorch_and_back(tmp_path):
+    x = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
+    for activation in ("gelu", "elu", "leaky_relu(0.2)", "x*sigmoid(1.702*x)"):
+        net = eg.Net((16, 8), activation).build(5, 3)
+        net.save(tmp_path / "net.safetensors")
+        module = eg.torch.from_evengrad(str(tmp_path / "net.safetensors"))
+        with torch.no_grad():
+            assert np.allclose(module(torch.from_numpy(x)).softmax(1).numpy(), net.predict_proba(x), atol=1e-6)
+        assert np.allclose(eg.torch.to_evengrad(module).predict_proba(x), net.predict_proba(x), atol=1e-6)
+    with pytest.raises(ValueError, match="Linear layers"):
+        eg.torch.to_evengrad(nn.Sequential(nn.Conv2d(1, 1, 1)))
