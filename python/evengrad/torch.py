@@ -1139,9 +1139,6 @@ class Formula(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return _Engine.apply(x, self.activation)
 
-    def extra_repr(self) -> str:
-        return self.activation
-
 
 class _Engine(torch.autograd.Function):
     @staticmethod
