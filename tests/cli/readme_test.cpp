@@ -6,10 +6,10 @@ using evengrad::test::contents;
 using evengrad::test::Output;
 using evengrad::test::shell;
 
-// Every command in the README's `sh` blocks, run in order in one folder.
-TEST(Readme, EveryCommandWorks) {
+// Every command in the `sh` blocks of a document, run in order in one folder; returns how many there are.
+int run_commands(const std::string& document) {
   evengrad::TempFolder folder;
-  std::istringstream readme(contents(evengrad::test::source_folder + "/README.md"));
+  std::istringstream readme(contents(evengrad::test::source_folder + document));
   int commands = 0;
   bool inside = false;
   for (std::string line; std::getline(readme, line);) {
@@ -24,5 +24,8 @@ TEST(Readme, EveryCommandWorks) {
       }
     }
   }
-  EXPECT_GE(commands, 12);
+  return commands;
 }
+
+TEST(Readme, EveryCommandWorks) { EXPECT_GE(run_commands("/README.md"), 12); }
+TEST(Readme, EveryCommandOfTheTutorialWorks) { EXPECT_GE(run_commands("/docs/site/tutorial.md"), 8); }
