@@ -1,5 +1,6 @@
 // The evengrad program: one file a subcommand, nothing but parsing and printing.
 #include "program.hpp"
+#include "wrapped_output.hpp"
 
 #include <evengrad/core/dispatch.hpp>
 #include <evengrad/core/error.hpp>
@@ -19,6 +20,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <span>
 
 namespace evengrad::cli {
@@ -139,6 +141,32 @@ int parse_error(const CLI::App& program, const CLI::ParseError& error) {
   return usage_error((chosen.empty() ? "" : command.get_name() + ": ") + words);
 }
 
+// While it lives standard output is wrapped, if that is a terminal and people read it, no other program.
+class WrappedToTerminal {
+ public:
+  explicit WrappedToTerminal(std::span<char* const> arguments) {
+    constexpr std::size_t fewest = 40;
+    const std::size_t width = terminal_columns(STDOUT_FILENO);
+    const bool exact = std::any_of(arguments.begin(), arguments.end(), [](std::string_view given) {
+      return given == "--json" || given.starts_with("--emit");
+    });
+    if (width < fewest || exact) return;
+    wrapped_.emplace(std::cout.rdbuf(), width);
+    plain_ = std::cout.rdbuf(&*wrapped_);
+  }
+  ~WrappedToTerminal() {
+    if (!plain_) return;
+    std::cout.flush();
+    std::cout.rdbuf(plain_);
+  }
+  WrappedToTerminal(const WrappedToTerminal&) = delete;
+  WrappedToTerminal& operator=(const WrappedToTerminal&) = delete;
+
+ private:
+  std::optional<WrappedOutput> wrapped_;
+  std::streambuf* plain_ = nullptr;
+};
+
 // False if standard output could not be written. That nobody reads it any more ("| head") is no failure.
 bool output_arrived() {
   std::cout.flush();
@@ -217,6 +245,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   set_up_log();
+  const WrappedToTerminal wrap({argv, static_cast<std::size_t>(argc)});
   try {
     choose_isa({argv, static_cast<std::size_t>(argc)});
     evengrad::add_normalized();

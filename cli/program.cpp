@@ -109,14 +109,17 @@ std::vector<std::filesystem::path> data_roots() {
   return roots;
 }
 
+std::size_t terminal_columns(int file) {
+  winsize window{};
+  return isatty(file) && ioctl(file, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
+}
+
 TerminalOptions terminal_options() {
   const char* no_color = std::getenv("NO_COLOR");
   TerminalOptions options;
   options.color = isatty(STDOUT_FILENO) && !(no_color && *no_color);
-  winsize window{};
-  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
-    options.width = std::clamp<std::size_t>(window.ws_col, 60, 120);
-  }
+  const std::size_t columns = terminal_columns(STDOUT_FILENO);
+  if (columns > 0) options.width = std::clamp<std::size_t>(columns, 60, 120);
   return options;
 }
 
@@ -135,18 +138,24 @@ void Progress::clear() {
 
 void Progress::update(std::int64_t done, const std::string& note) {
   constexpr double interval = 0.1;
-  constexpr int width = 24;
   if (!shown_ || (now() - last_ < interval && done < total_)) return;
   last_ = now();
   drawn_ = true;
   const double elapsed = last_ - start_;
   const double share = total_ > 0 ? static_cast<double>(done) / static_cast<double>(total_) : 1;
+  const std::string numbers = text(grouped(done), '/', grouped(total_), ' ', unit_, "  ",
+                                   significant(static_cast<double>(done) / std::max(elapsed, 1e-9), 3), "/s  ",
+                                   duration(share > 0 ? elapsed / share - elapsed : INFINITY), " left");
+  // A line that wraps cannot be drawn over: the bar and what stands behind it take what room there is.
+  const std::size_t columns = terminal_columns(STDERR_FILENO);
+  std::string line = text(numbers, "  ", note);
+  const std::size_t room = columns > 0 ? columns - 1 : line.size() + 25;
+  if (line.size() > room) line = line.substr(0, room > 3 ? room - 3 : 0) + "...";
+  const int width = static_cast<int>(std::min<std::size_t>(24, room > line.size() ? room - line.size() - 1 : 0));
   const int filled = static_cast<int>(share * width);
   std::string bar;
   for (int i = 0; i < width; ++i) bar += i < filled ? "━" : "─";
-  std::cerr << "\r\033[K" << bar << ' ' << grouped(done) << '/' << grouped(total_) << ' ' << unit_ << "  "
-            << significant(static_cast<double>(done) / std::max(elapsed, 1e-9), 3) << "/s  "
-            << duration(share > 0 ? elapsed / share - elapsed : INFINITY) << " left  " << note << std::flush;
+  std::cerr << "\r\033[K" << bar << (width > 0 ? " " : "") << line << std::flush;
 }
 
 std::vector<const CLI::Option*> options_with_effect(const CLI::App& app, const Global& global) {

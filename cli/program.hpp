@@ -84,6 +84,9 @@ std::string grouped(std::int64_t number);
 /// The number with `digits` significant digits, "-" for none.
 std::string significant(double number, int digits = 4);
 
+/// Of the terminal that an output is; 0 where it is none.
+std::size_t terminal_columns(int file);
+
 /// Width and colors of the terminal that standard output is.
 TerminalOptions terminal_options();
 

@@ -81,8 +81,8 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
 
   std::cout << net.activation.name() << ", " << net.initializer.name() << ", width " << net.width << ", depth "
             << net.depth << ", " << net.nets << " nets, " << net.inputs << " inputs, seed " << global.seed << "\n\n"
-            << "       mean square z        gradient rms          correlation      zeros            silent units\n"
-            << "layer  measured   theory    measured   theory     meas.   theory   meas.   theory   meas.   theory\n";
+            << "      mean square z       gradient rms        correlation   zeros        silent units\n"
+            << "layer measured  theory    measured  theory    meas.  theory meas. theory meas. theory\n";
   const std::size_t depth = measured.layers.size();
   for (std::size_t l = 0; l < depth; ++l) {
     // A deep net's middle is shown in steps; --json has every layer.
@@ -90,8 +90,8 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
     const LayerMeasurement& m = measured.layers[l];
     const LayerTheory& t = expected.layers[l];
     char line[200];
-    std::snprintf(line, sizeof line, "%5zu  %-9s  %-9s %-9s  %-9s  %6.3f  %6.3f   %5.3f   %5.3f    %5.3f   %5.3f\n",
-                  l + 1, significant(m.q.value, 3).c_str(), significant(t.q.value, 3).c_str(),
+    std::snprintf(line, sizeof line, "%5zu %-9s %-9s %-9s %-9s %6.3f %6.3f %5.3f %5.3f  %5.3f %5.3f\n", l + 1,
+                  significant(m.q.value, 3).c_str(), significant(t.q.value, 3).c_str(),
                   significant(m.gradient.value, 3).c_str(), significant(t.gradient.value, 3).c_str(),
                   m.correlation.value, t.correlation.value, m.zero_fraction.value, t.zero_fraction,
                   m.silent_fraction.value, t.silent_fraction);

@@ -92,7 +92,13 @@ int run(const RunOptions& options, const Global& global) {
       settings.data_roots = data_roots();
       results.experiments.push_back(run_experiment(*list[i], settings));
       progress.clear();
-      if (!global.json) std::cout << to_terminal(results.experiments.back(), terminal) << '\n' << std::flush;
+      // Of many experiments the page has the rest.
+      const bool brief = list.size() > 1 && folder;
+      const Report& report = results.experiments.back();
+      if (!global.json) {
+        std::cout << (brief ? terminal_headline(report, terminal) : to_terminal(report, terminal)) << '\n'
+                  << std::flush;
+      }
     }
   } catch (const Interrupted&) {
     spdlog::warn(folder.how_to_go_on());

@@ -280,16 +280,15 @@ struct TrainRun {
       progress.clear();
       if (!headed) say("\nepoch  train loss  train acc  test loss   test acc    seconds");
       headed = true;
+      if (!told(epoch.epoch, (total - 1) / std::max<std::int64_t>(1, steps_an_epoch()) + 1))
+        return after_epoch(trainer, probe, epoch);
       char line[120];
       std::snprintf(line, sizeof line, "%5lld  %10s  %9s  %9s  %9s  %9.2f", static_cast<long long>(epoch.epoch),
                     significant(epoch.train.loss).c_str(), percent(epoch.train.accuracy).c_str(),
                     epoch.test ? significant(epoch.test->loss).c_str() : "-",
                     epoch.test ? percent(epoch.test->accuracy).c_str() : "-", epoch.seconds);
       say(line);
-      health.leave_table();
-      if (arguments.reinit_dead) renew_silent_units(trainer, epoch.epoch);
-      if (files.saves()) files.save(trainer.state(), probe.state());
-      return true;
+      return after_epoch(trainer, probe, epoch);
     };
     TrainResult result;
     try {
@@ -327,6 +326,20 @@ struct TrainRun {
     const Index renewed =
         reinitialize_silent_units<S>(model, inputs, initializer(arguments.init), rng, &trainer.optimizer());
     if (renewed > 0) say(text("       ", renewed, " silent units drawn anew"));
+  }
+
+  // Of many epochs a line every so many, the first and the last.
+  static bool told(std::int64_t epoch, std::int64_t epochs) {
+    constexpr std::int64_t lines = 20;
+    return epoch == 1 || epoch == epochs || epoch % ((epochs - 1) / lines + 1) == 0;
+  }
+  std::int64_t steps_an_epoch() const { return (data.train.size() - 1) / arguments.trainer.batch_size + 1; }
+
+  bool after_epoch(Trainer<S>& trainer, Probe<S>& probe, const EpochReport& epoch) {
+    health.leave_table();
+    if (arguments.reinit_dead) renew_silent_units(trainer, epoch.epoch);
+    if (files.saves()) files.save(trainer.state(), probe.state());
+    return true;
   }
 
   // Ctrl-C: what is done is saved, and the last line says how to go on.
@@ -439,6 +452,9 @@ void check_outputs(const TrainArguments& arguments) {
 }
 
 int train(TrainArguments& arguments, const Global& global, const CLI::App& app) {
+  if (arguments.trainer.batch_size < 1) {
+    throw UsageError(text("--batch-size must be at least 1, got ", arguments.trainer.batch_size));
+  }
   arguments.data.seed = global.seed;
   arguments.data.roots = data_roots();
   arguments.trainer.seed = global.seed;

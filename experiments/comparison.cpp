@@ -113,6 +113,7 @@ std::string percent(double share) { return in_words(100 * share, 3) + " %"; }
 std::string metric_words(const Comparison& c, const Measurement& m) {
   if (!c.larger_is_better) return in_words(m);
   if (!std::isfinite(*m.low) || !std::isfinite(*m.high)) return percent(m.value);
+  if (*m.low == *m.high) return percent(m.value) + " with every seed";
   return text(percent(m.value), " [", percent(*m.low), ", ", percent(*m.high), "]");
 }
 
@@ -151,9 +152,10 @@ std::string conclude(const Comparison& c, int seeds) {
   constexpr std::size_t shown = 4;
   for (std::size_t i = 0; i < std::min(tied.size(), shown); ++i) names += (i > 0 ? "; " : "") + tied[i];
   if (tied.size() > shown) names += text("; and ", tied.size() - shown, " more");
-  return text("A tie between ", tied.size() + 1, " of ", c.pairings.size(), " pairings: ", name_of(best),
-              " came first (", result, "), not distinguishable with ", seeds, " seeds from ", names,
-              tied.size() < others ? text("; it beats the other ", others - tied.size()) : "", ".");
+  return text(
+      "A tie between ", tied.size() + 1, " of ", c.pairings.size(), " pairings: ", name_of(best), " came first (",
+      result, "), not distinguishable with ", seeds, " seeds from ", names,
+      tied.size() < others ? text("; the other ", others - tied.size(), " came out worse with these seeds") : "", ".");
 }
 
 // Forecasters that know no theory.

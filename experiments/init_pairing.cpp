@@ -254,6 +254,7 @@ class Run {
   void tables_and_maps();
   void note_misses();
   std::string answer() const;
+  Table best_initializers() const;
 
   const PairingPlan plan_;
   Trials trials_;
@@ -1305,25 +1306,37 @@ void Run::note_misses() {
 std::string Run::answer() const {
   const Index depth = plan_.trained_depths.back();
   int learns[2] = {0, 0}, count[2] = {0, 0};  // predicted gradient ratio beyond a factor of 100, within it
-  std::string best;
+  for (const std::string& f : activations_in_matrix) {
+    for (const std::string& init : initializers_in_matrix) {
+      if (!exists(f, init)) continue;
+      const double predicted = start(f, init, depth).predicted_ratio();
+      const int even = predicted > 0.01 && predicted < 100;
+      ++count[even];
+      learns[even] += median_loss(trained(f, init, depth)) < learned;
+    }
+  }
+  return text("At ", layers(depth), ", theory expected ", count[1], " pairings to train: ", learns[1], " did. Of the ",
+              count[0], " it wrote off, ", learns[0], " trained anyway.");
+}
+
+// The initializer with which each activation ends lowest.
+Table Run::best_initializers() const {
+  const Index depth = plan_.trained_depths.back();
+  Table table{.name = "best_initializers",
+              .title = text("The best initializer of each activation, ", layers(depth)),
+              .columns = {"activation", "initializer", "median loss / ln 2", "learned"}};
   for (const std::string& f : activations_in_matrix) {
     const Trained* least = nullptr;
     for (const std::string& init : initializers_in_matrix) {
       if (!exists(f, init)) continue;
       const Trained& t = trained(f, init, depth);
-      const double predicted = start(f, init, depth).predicted_ratio();
-      const int even = predicted > 0.01 && predicted < 100;
-      ++count[even];
-      learns[even] += median_loss(t) < learned;
       if (!least || median_loss(t) < median_loss(*least)) least = &t;
     }
-    best += text(best.empty() ? "" : ", ", f, " ",
-                 median_loss(*least) < learned ? least->cell.initializer : "with none that learns", " (",
-                 in_words(median_loss(*least), 2), ")");
+    if (!least) continue;
+    table.rows.push_back(
+        {f, least->cell.initializer, median_loss(*least), median_loss(*least) < learned ? "yes" : "no"});
   }
-  return text("With ", layers(depth), ", ", learns[1], " of the ", count[1],
-              " pairings learn for which theory keeps the gradient within a factor of 100, and ", learns[0], " of the ",
-              count[0], " others; lowest median loss in ln 2: ", best, ".");
+  return table;
 }
 
 Report Run::report() {
@@ -1353,6 +1366,7 @@ Report Run::report() {
            " seeds, of what the guide recommends for tanh, GELU and SELU from ", plan_.recommended, " and ",
            plan_.long_steps, " steps; rates chosen with other seeds; a loss above ", diverged_loss, " counts as ",
            diverged_loss, "."));
+  report_.tables.insert(report_.tables.begin(), best_initializers());
   report_.answer = answer();
   return std::move(report_);
 }

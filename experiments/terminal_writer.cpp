@@ -186,6 +186,20 @@ std::string to_terminal(const Report& report, const TerminalOptions& options) {
   return page.take();
 }
 
+std::string terminal_headline(const Report& report, const TerminalOptions& options) {
+  Page page(options);
+  page.line(page.bold(plain(report.title)));
+  page.paragraph(2, report.answer);
+  std::string counts;
+  for (const Verdict verdict : verdicts) {
+    const auto count = std::count_if(report.claims.begin(), report.claims.end(),
+                                     [&](const Claim& claim) { return claim.verdict == verdict; });
+    if (count > 0) counts += text(counts.empty() ? "" : ", ", count, " ", word(verdict));
+  }
+  if (!counts.empty()) page.paragraph(2, "Claims: " + counts);
+  return page.take();
+}
+
 std::string terminal_summary(const Results& results, const TerminalOptions& options) {
   Page page(options);
   std::size_t claims = 0;

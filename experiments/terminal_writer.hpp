@@ -14,6 +14,9 @@ struct TerminalOptions {
 /// Control characters of the texts are shown, never sent.
 std::string to_terminal(const Report& report, const TerminalOptions& options = {});
 
+/// One report in a few lines: its title, its answer, how many claims have which verdict.
+std::string terminal_headline(const Report& report, const TerminalOptions& options = {});
+
 /// What all reports together say: how many claims have which verdict, and how long it took.
 std::string terminal_summary(const Results& results, const TerminalOptions& options = {});
 
