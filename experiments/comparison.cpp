@@ -152,10 +152,11 @@ std::string conclude(const Comparison& c, int seeds) {
   constexpr std::size_t shown = 4;
   for (std::size_t i = 0; i < std::min(tied.size(), shown); ++i) names += (i > 0 ? "; " : "") + tied[i];
   if (tied.size() > shown) names += text("; and ", tied.size() - shown, " more");
-  return text(
-      "A tie between ", tied.size() + 1, " of ", c.pairings.size(), " pairings: ", name_of(best), " came first (",
-      result, "), not distinguishable with ", seeds, " seeds from ", names,
-      tied.size() < others ? text("; the other ", others - tied.size(), " came out worse with these seeds") : "", ".");
+  const std::size_t rest = others - tied.size();
+  return text("A tie between ", tied.size() + 1, " of ", c.pairings.size(), " pairings: ", name_of(best),
+              " came first (", result, "), not distinguishable with ", seeds, " seeds from ", names,
+              rest == 0 ? "" : text("; the other ", rest > 1 ? text(rest, " ") : "", "came out worse with these seeds"),
+              ".");
 }
 
 // Forecasters that know no theory.

@@ -101,6 +101,28 @@ test("an address that leads nowhere does no harm", async () => {
   await page.context().close();
 });
 
+/** Opens all that a section has folded away, and waits until it is drawn. */
+async function unfold(page, section) {
+  await page.evaluate((id) => document.querySelectorAll(`${id} details.fold`).forEach((fold) => (fold.open = true)), section);
+  await until(page, (id) => [...document.querySelectorAll(`${id} details.fold`)].every((fold) => fold.lastElementChild.childElementCount), section);
+  await until(page, () => [...document.querySelectorAll(".canvas")].every((canvas) => canvas.querySelector("svg")));
+}
+
+test("before anything is unfolded the page is short; a claim's link and a print open what holds it", async () => {
+  const doc = await example("run");
+  const { page, messages } = await browser.open(doc);
+  await drawn(page);
+  assert.ok((await page.evaluate(() => document.documentElement.scrollHeight)) < 8000);
+  assert.equal(await page.locator(".claim").count(), 0);
+  const id = doc.experiments.at(-1).claims[0].id;
+  await page.evaluate((hash) => (location.hash = hash), `#claim-${id}`);
+  await until(page, (claim) => document.getElementById(claim)?.checkVisibility(), `claim-${id}`);
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await page.locator("details.fold:not([open])").count(), 0);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
 test("the legend shows and hides lines, the readout tells values by pointer and by key", async () => {
   const doc = await example("run");
   const { page, messages } = await browser.open(doc);
@@ -133,6 +155,7 @@ test("the legend shows and hides lines, the readout tells values by pointer and 
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   assert.match(await tip.innerText(), /layer \d+/);
 
+  await unfold(page, "#init-pairing");
   const map = page.locator("#init-pairing .chart", { has: page.locator('[data-mark="cell"]') }).first();
   await map.locator(".surface").focus();
   await page.keyboard.press("ArrowRight");
