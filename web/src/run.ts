@@ -86,7 +86,9 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
       e.command ?? `evengrad run ${e.name} --profile ${doc.profile} --seed ${doc.seed ?? 1} --out runs/${e.name}`;
   const history = e.notes.filter(note => note.startsWith("History"));
   const notes = e.notes.filter(note => !note.startsWith("History"));
-  into.append(h("p.question", e.question), h("p.answer", prose(e.answer)), e.claims.length ? verdictBar(e.claims) : "",
+  const [headline, ...rest] = prose(e.answer).split(/(?<=[.;]) (?=\S)/);
+  into.append(h("p.question", e.question), h("p.answer", headline!.replace(/;$/, ".")), rest.length ? h("p.note", rest.join(" ")) : "",
+      e.claims.length ? verdictBar(e.claims) : "",
       ...(relations[e.name] ?? []).map(r => h("p.relation", formula(r.formula, true), h("span", r.words))),
       h("div.charts", pictures.slice(0, first).map(make => make())),
       fold(plural(Math.max(0, pictures.length - first) + (curves.length ? values!.length : 0), "more chart"), pictures.length > first || curves.length > 0, () => [
