@@ -113,7 +113,7 @@ test("before anything is unfolded the page is short; a claim's link and a print 
   const { page, messages } = await browser.open(doc);
   await drawn(page);
   assert.ok((await page.evaluate(() => document.documentElement.scrollHeight)) < 8000);
-  assert.equal(await page.locator(".claim").count(), 0);
+  assert.equal(await page.locator(".claim blockquote").count(), 0);
   const id = doc.experiments.at(-1).claims[0].id;
   await page.evaluate((hash) => (location.hash = hash), `#claim-${id}`);
   await until(page, (claim) => document.getElementById(claim)?.checkVisibility(), `claim-${id}`);
