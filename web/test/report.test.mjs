@@ -202,6 +202,7 @@ test("the explorer follows the activations, their parameters and the initializer
   const doc = await example("run");
   const { page, messages } = await browser.open(doc);
   await drawn(page);
+  await unfold(page, "#explorer");
   const explorer = page.locator(".explorer");
   const curves = explorer.locator(".chart").first();
   const lines = () => curves.locator('svg [data-mark="line"] path').count();
