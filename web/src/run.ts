@@ -18,9 +18,9 @@ export function runPage(doc: RunDocument): Page {
   const surprises = claims.filter(c => c.surprise).length;
   const one = doc.experiments.length === 1 ? doc.experiments[0]! : undefined;
   return {
-    title: one ? one.title : "What the textbooks say, measured",
+    title: one ? one.title : "What two study guides say, measured",
     question: one ? one.question
-                  : "Which textbook statements about activations, initializers and depth hold when they are measured?",
+                  : "Which of their statements about activations, initializers and depth hold when they are measured?",
     answer: one ? prose(one.answer) : verdictSentence(doc, surprises),
     facts: [`${doc.profile} profile`, plural(doc.experiments.length, "experiment"), plural(claims.length, "claim")],
     lead: [claims.length > 0 && verdictBar(claims), claims.length > 0 && claimTable(doc.experiments)],
@@ -73,7 +73,7 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
   const slopes = all.find(lines => lines[0]!.y_label === "f'(x)");
   const curves = values && slopes ? [values, slopes] : [];
   const drawn = all.filter(lines => !curves.includes(lines));
-  const first = 2;
+  const first = 1;
   const pictures = [
     ...drawn.map((lines, i) => () => seriesChart(lines, e.name, i < first)),
     ...e.heat_maps.map(map => () => heatMap({
@@ -88,10 +88,12 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
   const history = e.notes.filter(note => note.startsWith("History"));
   const notes = e.notes.filter(note => !note.startsWith("History"));
   const [headline, ...rest] = prose(e.answer).split(/(?<=[.;]) (?=\S)/);
-  into.append(h("p.question", e.question), h("p.answer", headline!.replace(/;$/, ".")), rest.length ? h("p.note", rest.join(" ")) : "",
-      e.claims.length ? verdictBar(e.claims) : "",
-      ...(relations[e.name] ?? []).map(r => h("p.relation", formula(r.formula, true), h("span", r.words))),
-      h("div.charts", pictures.slice(0, first).map(make => make())),
+  into.append(
+      h("div.outline",
+          h("div", h("p.question", e.question), h("p.answer", headline!.replace(/;$/, ".")), rest.length ? h("p.note", rest.join(" ")) : "",
+              e.claims.length ? verdictBar(e.claims) : "",
+              (relations[e.name] ?? []).map(r => h("p.relation", formula(r.formula, true), h("span", r.words)))),
+          h("div", pictures.slice(0, first).map(make => make()))),
       h("div.folds", fold(plural(Math.max(0, pictures.length - first) + (curves.length ? values!.length : 0), "more chart"), pictures.length > first || curves.length > 0, () => [
         curves.length ? curveCards(values!, slopes!, e.name) : "",
         h("div.charts", pictures.slice(first).map(make => make()))
