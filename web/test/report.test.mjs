@@ -24,6 +24,7 @@ for (const kind of kinds) {
   test(`${kind}: opens without a message and draws every chart`, async () => {
     const { page, messages } = await browser.open(await example(kind));
     await drawn(page);
+    await unfold(page, "main");
     const empty = await page.$$eval(".canvas svg", (charts) => charts.filter((chart) => !chart.querySelector("path, rect, circle")).length);
     assert.equal(empty, 0);
     assert.ok((await page.locator(".chart").count()) > (kind === "map" ? 0 : 3));
@@ -36,6 +37,9 @@ for (const kind of kinds) {
     test(`${kind}: ${width} px, ${scheme}: fits and has no serious accessibility finding`, async () => {
       const { page, messages } = await browser.open(await example(kind), { width, scheme });
       await drawn(page);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width);
+      assert.deepEqual(await inaccessible(page), []);
+      await unfold(page, "main");
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width);
       assert.deepEqual(await inaccessible(page), []);
       assert.deepEqual(messages, []);
