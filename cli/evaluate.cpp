@@ -76,8 +76,8 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   options.seed = global.seed;
   options.roots = data_roots();
   options.trained_on = saved.data;
-  if (options.task && *options.task != saved.data.task) {
-    throw UsageError(text("--task ", choice_word(*options.task), " contradicts the model in ",
+  if (options.table.task && *options.table.task != saved.data.task) {
+    throw UsageError(text("--task ", choice_word(*options.table.task), " contradicts the model in ",
                           in_quotes(arguments.model), ", which was trained for ", choice_word(saved.data.task)));
   }
   const auto set = std::find_if(datasets().begin(), datasets().end(),
@@ -99,7 +99,10 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   const Dataset<double> none;
   Trainer<double> trainer(saved.model, data, none, how);
   const double loss = trainer.evaluate(data).loss;
-  const Matrix<double> answers = predict<double>(saved.model, data.inputs, data.task);
+  Matrix<double> answers = predict<double>(saved.model, data.inputs, data.task), targets = data.targets;
+  if (data.task == Task::regression) {
+    for (Matrix<double>* numbers : {&answers, &targets}) data.target_units.undo(*numbers);
+  }
 
   const std::string part = images ? "the test set" : held_out ? "the rows held out" : "all rows";
   Json document = document_header();
@@ -125,8 +128,8 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
     for (const auto& row : counts.rowwise())
       document["confusion"].push_back(std::vector<Index>(row.begin(), row.end()));
   } else {
-    const Matrix<double> error = answers - data.targets;
-    const std::optional<double> r2 = r_squared(answers, data.targets);
+    const Matrix<double> error = answers - targets;
+    const std::optional<double> r2 = r_squared(answers, targets);
     const double mae = error.cwiseAbs().mean(), rmse = std::sqrt(error.cwiseAbs2().mean());
     line += text(", R² ", r2 ? significant(*r2) : "undefined (the targets are constant)", ", mean absolute error ",
                  significant(mae), ", root mean square error ", significant(rmse));

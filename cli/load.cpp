@@ -59,8 +59,8 @@ std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App
   if (!given("--dropout")) setup.dropout = shape.dropout;  // it has no weights: to train on with another is fine
 
   const ModelData& data = saved->data;
-  if (setup.data.task && *setup.data.task != data.task) {
-    refuse(text("the task ", choice_word(data.task)), text("--task ", choice_word(*setup.data.task)));
+  if (setup.data.table.task && *setup.data.table.task != data.task) {
+    refuse(text("the task ", choice_word(data.task)), text("--task ", choice_word(*setup.data.table.task)));
   }
   const Normalize normalize = data.normalization.mean.empty() ? Normalize::none : Normalize::standard;
   if (given("--normalize") && setup.data.normalize != normalize) {

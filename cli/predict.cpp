@@ -1,9 +1,11 @@
+#include "options.hpp"
 #include "program.hpp"
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/file.hpp>
 #include <evengrad/core/numbers.hpp>
 #include <evengrad/data/csv.hpp>
+#include <evengrad/data/table.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/predict.hpp>
 
@@ -17,69 +19,110 @@ namespace {
 
 struct PredictArguments {
   std::string model, data, out;
+  TableOptions table;
 };
 
-// The model's features, found by name in whatever order the file has them; the rest (a label, say) is left alone.
-Matrix<double> read_features(CsvReader& csv, const std::vector<std::string>& names, Index inputs) {
-  std::vector<Index> columns;
-  for (const std::string& name : names) columns.push_back(csv.column(name));
-  if (names.empty()) {
-    if (static_cast<Index>(csv.header().size()) < inputs) {
-      throw UsageError(text("the model takes ", inputs, " features, the file has ", csv.header().size(), " columns"));
-    }
-    for (Index c = 0; c < inputs; ++c) columns.push_back(c);
+// What a model says of rows, as lines of CSV or rows of JSON.
+class Predictions {
+ public:
+  Predictions(const ModelData& data, Index outputs) : classes_(data.task == Task::classification) {
+    if (classes_) names_ = data.class_names;
+    for (Index c = static_cast<Index>(names_.size()); c < outputs; ++c) names_.push_back(std::to_string(c));
+    targets_ = data.encoding.targets;
   }
-  std::vector<double> numbers;
-  while (csv.next_row()) {
-    for (const Index column : columns) numbers.push_back(csv.number(column));
-  }
-  const Index rows = inputs > 0 ? static_cast<Index>(numbers.size()) / inputs : 0;
-  return Eigen::Map<const Matrix<double>>(numbers.data(), rows, inputs);
-}
 
+  std::string header() const {
+    std::string line = classes_ ? "class" : "";
+    for (std::size_t c = 0; c < names_.size(); ++c) {
+      const std::string column = classes_                           ? "probability_" + names_[c]
+                                 : names_.size() == 1               ? "prediction"
+                                 : targets_.size() == names_.size() ? "prediction_" + targets_[c]
+                                                                    : text("prediction_", c + 1);
+      line += (line.empty() ? "" : ",") + csv_cell(column);
+    }
+    return line + '\n';
+  }
+
+  std::string line(const Eigen::RowVectorXd& row) const {
+    std::string line = classes_ ? csv_cell(best(row)) : "";
+    for (const double number : row) line += (line.empty() ? "" : ",") + number_text(number);
+    return line + '\n';
+  }
+
+  Json json(const Eigen::RowVectorXd& row) const {
+    const std::vector<double> numbers(row.begin(), row.end());
+    return classes_ ? Json{{"class", best(row)}, {"probabilities", numbers}} : Json{{"prediction", numbers}};
+  }
+
+  const std::vector<std::string>& classes() const { return names_; }
+  bool classifies() const { return classes_; }
+
+ private:
+  const std::string& best(const Eigen::RowVectorXd& row) const {
+    Index largest = 0;
+    row.maxCoeff(&largest);
+    return names_[static_cast<std::size_t>(largest)];
+  }
+
+  bool classes_;
+  std::vector<std::string> names_, targets_;
+};
+
+// Block by block: the file may be larger than memory.
 int predict_file(const PredictArguments& arguments, const Global& global) {
   SavedModel<double> saved = load_model<double>(arguments.model);
-  const Index features = saved.model.options().inputs;
-  CsvReader csv(arguments.data);
-  Matrix<double> inputs = read_features(csv, saved.data.feature_names, features);
-  saved.data.normalization.apply(inputs);
-  const Matrix<double> result = predict<double>(saved.model, inputs, saved.data.task);
+  TableOptions options = arguments.table;
+  options.missing_values = saved.data.encoding.missing_values;
+  CsvTable table(std::filesystem::path(arguments.data), options);
+  const Index inputs = saved.model.options().inputs;
+  const TableEncoding encoding = encoding_for(saved.data, table, inputs);
+  const TableEncoder encoder(table, encoding);
+  const Index outputs = saved.model.options().outputs;
+  const Predictions predictions(saved.data, outputs == 1 && saved.data.task == Task::classification ? 2 : outputs);
 
-  const bool classes = saved.data.task == Task::classification;
-  std::vector<std::string> names = saved.data.class_names;
-  for (Index c = static_cast<Index>(names.size()); c < result.cols(); ++c) names.push_back(std::to_string(c));
-  std::string csv_text = classes ? "class" : "";
-  for (Index c = 0; c < result.cols(); ++c) {
-    const std::string column = classes              ? "probability_" + names[static_cast<std::size_t>(c)]
-                               : result.cols() == 1 ? "prediction"
-                                                    : text("prediction_", c + 1);
-    csv_text += (csv_text.empty() ? "" : ",") + csv_cell(column);
-  }
+  std::optional<AtomicFile> file;
+  if (!arguments.out.empty()) file.emplace(arguments.out);
+  const auto write = [&](const std::string& lines) {
+    if (file) file->write(lines);
+    if (!file && !global.json) std::cout << lines;
+  };
   Json rows = Json::array();
-  for (Index r = 0; r < result.rows(); ++r) {
-    Index best = 0;
-    result.row(r).maxCoeff(&best);
-    const std::vector<double> numbers(result.row(r).begin(), result.row(r).end());
-    std::string line = classes ? csv_cell(names[static_cast<std::size_t>(best)]) : "";
-    for (const double number : numbers) line += (line.empty() ? "" : ",") + number_text(number);
-    csv_text += "\n" + line;
-    if (global.json) {
-      rows.push_back(classes ? Json{{"class", names[static_cast<std::size_t>(best)]}, {"probabilities", numbers}}
-                             : Json{{"prediction", numbers}});
+  constexpr Index block = 1000;
+  Matrix<double> features;
+  Index total = 0, filled = 0, held = block;
+  write(predictions.header());
+  while (held == block) {
+    features.resize(block, inputs);
+    for (held = 0; held < block && table.next_row(); ++held) {
+      encoder.encode({features.row(held).data(), static_cast<std::size_t>(inputs)});
+      filled += features.row(held).hasNaN();
     }
+    features.conservativeResize(held, inputs);
+    fill_missing(features, encoding);
+    saved.data.normalization.apply(features);
+    Matrix<double> result = predict<double>(saved.model, features, saved.data.task);
+    saved.data.target_units.undo(result);
+    std::string lines;
+    for (Index r = 0; r < held; ++r) {
+      lines += predictions.line(result.row(r));
+      if (global.json) rows.push_back(predictions.json(result.row(r)));
+    }
+    write(lines);
+    total += held;
   }
-  csv_text += '\n';
-  if (!arguments.out.empty()) {
-    write_file_atomically(arguments.out, csv_text);
-    spdlog::info("wrote {} predictions to {}", result.rows(), arguments.out);
+  if (filled > 0) {
+    spdlog::warn("{} of {} rows lack a value, or have one that training did not see: the training mean stands for it",
+                 filled, total);
+  }
+  if (file) {
+    file->commit();
+    spdlog::info("wrote {} predictions to {}", total, arguments.out);
   }
   if (global.json) {
     Json document = document_header();
-    if (classes) document["classes"] = std::vector<std::string>(names.begin(), names.begin() + result.cols());
+    if (predictions.classifies()) document["classes"] = predictions.classes();
     document["predictions"] = rows;
     print_json(document);
-  } else if (arguments.out.empty()) {
-    std::cout << csv_text;
   }
   return 0;
 }
@@ -92,6 +135,8 @@ Command add_predict(CLI::App& program, Global& global) {
   app->add_option("MODEL", a->model, "A model that train --save wrote")->required();
   app->add_option("--data", a->data, "A CSV file with a column for each of the model's features, found by name")
       ->required();
+  CommandOptions options(*app, global);
+  a->table.fields_of_file(options);
   app->add_option("--out", a->out, "Write a CSV file instead of standard output")->type_name("PATH");
   return {app, [a, &global] { return predict_file(*a, global); }};
 }

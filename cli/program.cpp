@@ -99,7 +99,7 @@ void print_json(const Json& document) {
 
 std::vector<std::filesystem::path> data_roots() {
   std::string list = EVENGRAD_DATA_ROOTS;
-  if (const char* given = std::getenv("EVENGRAD_DATA"); given && *given) list = std::string(given) + ":" + list;
+  if (const char* given = std::getenv("EVENGRAD_DATA"); given && *given) list = given;
   std::vector<std::filesystem::path> roots;
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(':', begin), list.size());

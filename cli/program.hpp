@@ -55,7 +55,7 @@ void print_json(const Json& document);
 /// {"schema_version", "provenance"}: how every document begins.
 Json document_header();
 
-/// The folders that hold image sets: EVENGRAD_DATA if set, then where the set-up script put them.
+/// The folders that hold image sets: those of EVENGRAD_DATA if set, otherwise where the set-up script put them.
 std::vector<std::filesystem::path> data_roots();
 
 /// A progress line on standard error, drawn over itself; nothing where it is not wanted.

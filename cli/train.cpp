@@ -33,7 +33,7 @@ namespace {
 struct TrainArguments : TrainingSetup {
   Dtype dtype = Dtype::float32;
   bool dry_run = false;
-  std::string save_init, save, load;
+  std::string save_init, save, load, rename;
   std::optional<SavedModel<double>> loaded;  // what --load names, if its file says what it is
   TrainFileOptions files;
   HealthArguments health;
@@ -56,7 +56,15 @@ struct TrainArguments : TrainingSetup {
     f({.name = "save", .help = "Save the trained model (safetensors)", .type = "PATH", .affects_result = false}, save);
     f({.name = "save-init", .help = "Save the model before training", .type = "PATH", .affects_result = false},
       save_init);
-    f({.name = "load", .help = "Start from a saved model: its net, its features and their normalization", .type = "PATH"}, load);
+    f({.name = "load",
+       .help = "Start from a saved model: its net, its features and their normalization",
+       .type = "PATH"},
+      load);
+    f({.name = "rename",
+       .help = "Other names for the tensors of --load: fc1=layers.0,out=layers.4",
+       .type = "LIST",
+       .show_default = false},
+      rename);
     f.group("Diagnostics");
     f({.name = "log", .help = "JSON lines: one per step and one per epoch", .type = "PATH", .affects_result = false},
       files.log);
@@ -143,7 +151,7 @@ struct TrainRun {
       Mlp<double> from = arguments.loaded->model;
       copy_parameters<S>(from, net);
     } else if (!arguments.load.empty()) {
-      load_parameters<S>(arguments.load, net);
+      load_parameters<S>(arguments.load, net, arguments.rename);
     }
     return net;
   }

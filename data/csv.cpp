@@ -1,256 +1,393 @@
 #include <evengrad/core/error.hpp>
-#include <evengrad/core/file.hpp>
-#include <evengrad/core/names.hpp>
-#include <evengrad/core/numbers.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/data/csv.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <deque>
-#include <functional>
-#include <utility>
+#include <cstring>
+#include <map>
 
 namespace evengrad {
 
 namespace {
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-constexpr std::string_view not_a_number = "is not a number";
-constexpr std::size_t most_inferred_classes = 20;
-constexpr std::size_t most_columns = 100'000;  // a cell costs memory, and a file may have one for every byte
+constexpr std::size_t most_columns = 100'000;
+constexpr std::size_t window_size = std::size_t{1} << 18;
+constexpr std::size_t longest_row = std::size_t{1} << 26;
 
-struct Number {
-  double value = 0;
-  std::string_view problem = {};  // what is wrong with it, or empty
-};
+// Files that are given in place of a CSV file, by what they begin with.
+constexpr std::pair<std::string_view, std::string_view> other_files[] = {
+    {"PK\x03\x04", "an Excel workbook or a zip archive: save the table as CSV, or unpack it"},
+    {"\xd0\xcf\x11\xe0", "an Excel workbook: save the table as CSV"},
+    {"\x1f\x8b", "gzipped: unpack it with gunzip"},
+    {"PAR1", "a Parquet file: save the table as CSV"},
+    {"\x89HDF", "an HDF5 file: save the table as CSV"},
+    {"\xff\xfe", "UTF-16: save the file as UTF-8"},
+    {"\xfe\xff", "UTF-16: save the file as UTF-8"},
+    {"<!DOCTYPE", "a web page: download the raw file"},
+    {"<!doctype", "a web page: download the raw file"},
+    {"<html", "a web page: download the raw file"},
+    {"@relation", "an ARFF file: save the table as CSV"},
+    {"@RELATION", "an ARFF file: save the table as CSV"},
+    {"{", "JSON: save the table as CSV"},
+    {"[{", "JSON: save the table as CSV"}};
 
-Number parse_number(std::string_view cell) {
-  if (cell.empty()) return {0, "is empty: fill it in or remove the row"};
-  if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
-  const NumberRead number = read_number(cell);
-  if (number.length != cell.size()) return {0, not_a_number};
-  if (!number.in_range) return {0, "is a number outside the range of doubles"};
-  if (!std::isfinite(number.value)) return {0, "is not finite: remove or repair the row"};
-  return {number.value};
+// The code points of the bytes 0x80 to 0x9f in Windows-1252; what it leaves open is U+FFFD.
+constexpr char16_t windows_1252[] = {0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+                                     0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
+                                     0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                     0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178};
+
+void append_utf8(std::string& text, unsigned char byte) {
+  const unsigned code = byte < 0x80 || byte >= 0xa0 ? byte : windows_1252[byte - 0x80];
+  const auto put = [&](unsigned part) { text += static_cast<char>(part); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) {
+    put(0xc0 | code >> 6);
+  } else {
+    put(0xe0 | code >> 12);
+    put(0x80 | (code >> 6 & 0x3f));
+  }
+  put(0x80 | (code & 0x3f));
 }
 
-/// Numbers the different values in their order.
-template <class Values, class T = typename Values::value_type>
-std::pair<std::vector<T>, std::vector<std::int32_t>> enumerate(const Values& values) {
-  std::vector<T> different(values.begin(), values.end());
-  std::sort(different.begin(), different.end());
-  different.erase(std::unique(different.begin(), different.end()), different.end());
-  std::vector<std::int32_t> numbers;
-  numbers.reserve(values.size());
-  for (const T& value : values) {
-    const auto at = std::lower_bound(different.begin(), different.end(), value);
-    numbers.push_back(static_cast<std::int32_t>(at - different.begin()));
+// Bytes of a sequence that the end of a chunk cuts off.
+std::size_t cut_off(std::string_view bytes) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, bytes.size()); ++back) {
+    const auto c = static_cast<unsigned char>(bytes[bytes.size() - back]);
+    if (c < 0x80) return 0;
+    if (c >= 0xc0) return back < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? back : 0;
   }
-  return {different, numbers};
+  return 0;
+}
+
+bool is_ascii(std::string_view bytes) {
+  unsigned char all = 0;
+  for (const char c : bytes) all |= static_cast<unsigned char>(c);
+  return all < 0x80;
 }
 
 }  // namespace
 
-CsvReader::CsvReader(const std::filesystem::path& path) : CsvReader(path, read_file(path)) {}
+CsvReader::CsvReader(const std::filesystem::path& path) : path_(path) { inspect(); }
 
 CsvReader::CsvReader(std::filesystem::path name, std::string content)
     : path_(std::move(name)), content_(std::move(content)) {
-  const std::size_t bad = std::min(first_invalid_utf8(content_), content_.find('\0'));
-  if (bad != std::string::npos) {
-    row_line_ = 1 + std::count(content_.begin(), content_.begin() + static_cast<Index>(bad), '\n');
-    fail(content_[bad] == '\0' ? "a NUL byte: this is not a text file" : "not UTF-8: save the file in that encoding");
+  inspect();
+}
+
+// Once through the file: whether it is text, and in which encoding.
+void CsvReader::inspect() {
+  rewind();
+  std::string chunk(window_size, '\0');
+  std::size_t carried = 0;
+  Index lines = 1;
+  bool first = true;
+  while (const std::size_t got = read(chunk.data() + carried, chunk.size() - carried)) {
+    std::string_view bytes(chunk.data(), carried + got);
+    row_line_ = lines;
+    if (first) {
+      for (const auto& [start, what] : other_files) {
+        if (bytes.starts_with(start)) fail(text("this is ", what));
+      }
+      first = false;
+    }
+    if (const std::size_t at = bytes.find('\0'); at != bytes.npos) {
+      row_line_ += std::count(bytes.begin(), bytes.begin() + static_cast<Index>(at), '\n');
+      fail("a NUL byte: this is not a text file");
+    }
+    lines += std::count(bytes.begin(), bytes.end(), '\n');
+    carried = 0;
+    if (windows_1252_ || is_ascii(bytes)) continue;
+    carried = cut_off(bytes);
+    windows_1252_ = first_invalid_utf8(bytes.substr(0, bytes.size() - carried)) != bytes.npos;
+    std::memmove(chunk.data(), chunk.data() + bytes.size() - carried, carried);
   }
-  if (content_.starts_with(byte_order_mark)) at_ = byte_order_mark.size();
-  if (!read_record()) fail("the file is empty");
-  if (row_cells_ > most_columns) fail(text("it has ", row_cells_, " columns, at most ", most_columns, " are accepted"));
-  const bool numeric =
-      std::all_of(cells_.begin(), cells_.end(), [](auto cell) { return parse_number(cell).problem.empty(); });
-  if (numeric) fail("the first line must name the columns, but it holds numbers");
-  header_.assign(cells_.begin(), cells_.end());
-  std::vector<std::string_view> names = cells_;
-  std::sort(names.begin(), names.end());
-  if (names.front().empty()) fail("a column has no name");
-  const auto doubled = std::adjacent_find(names.begin(), names.end());
-  if (doubled != names.end()) fail(text("two columns are called ", in_quotes(*doubled)));
+  windows_1252_ |= carried > 0;
+  restart({});
 }
 
-Index CsvReader::column(std::string_view name) const {
-  const auto at = std::find(header_.begin(), header_.end(), name);
-  if (at == header_.end()) throw UsageError(unknown_name("column", name, header_));
-  return at - header_.begin();
+void CsvReader::rewind() {
+  content_at_ = 0;
+  if (!content_) file_.emplace(path_);
+  line_ = row_line_ = 1;
 }
 
-bool CsvReader::next_row() {
-  if (!read_record()) return false;
-  if (row_cells_ != header_.size()) fail(text("it has ", row_cells_, " cells, the header ", header_.size()));
+std::size_t CsvReader::read(char* to, std::size_t most) {
+  if (!content_) return file_->read(std::as_writable_bytes(std::span(to, most)));
+  const std::size_t count = std::min(most, content_->size() - content_at_);
+  std::memcpy(to, content_->data() + content_at_, count);
+  content_at_ += count;
+  return count;
+}
+
+void CsvReader::restart(const CsvFormat& format) {
+  format_ = format;
+  ends_plain_.fill(false);
+  for (const char c : {format.delimiter, '\n', '\r'}) ends_plain_[static_cast<unsigned char>(c)] = true;
+  if (format.delimiter == ' ') ends_plain_['\t'] = true;
+  rewind();
+  window_.clear();
+  begin_ = 0;
+  at_end_ = false;
+  refill();
+  if (window_.starts_with(byte_order_mark)) begin_ = byte_order_mark.size();
+  for (Index i = 0; i < format.preamble; ++i) next_row();
+}
+
+/// Moves what has not been read to the window's beginning and reads on behind it; false at the end.
+bool CsvReader::refill() {
+  if (at_end_) return false;
+  window_.erase(0, begin_);
+  begin_ = 0;
+  const std::size_t kept = window_.size(), more = std::max(window_size, kept);
+  if (kept > longest_row) fail(text("a row of more than ", longest_row >> 20, " MB: is a quote missing?"));
+  window_.resize(kept + more);
+  const std::size_t got = read(window_.data() + kept, more);
+  window_.resize(kept + got);
+  at_end_ = got < more;
+  if (windows_1252_ && !is_ascii(std::string_view(window_).substr(kept))) {
+    const std::string bytes = window_.substr(kept);
+    window_.resize(kept);
+    for (const char c : bytes) append_utf8(window_, static_cast<unsigned char>(c));
+  }
   return true;
 }
 
-double CsvReader::number(Index column) const {
-  const Number number = parse_number(cell(column));
-  if (!number.problem.empty()) fail(text(in_quotes(cell(column)), " ", number.problem), column);
-  return number.value;
+std::string CsvReader::sample() {
+  restart({});
+  std::string_view start = std::string_view(window_).substr(begin_);
+  if (!at_end_) start = start.substr(0, start.find_last_of("\r\n") + 1);
+  return std::string(start);
 }
 
-void CsvReader::fail(std::string_view what, Index column) const {
-  const std::string where = column < 0 ? "" : ", column " + in_quotes(header_[static_cast<std::size_t>(column)]);
+void CsvReader::fail(std::string_view what, std::string_view column) const {
+  const std::string where = column.empty() ? "" : ", column " + in_quotes(column);
   throw FileError(text("cannot read ", in_quotes(path_.string()), " as CSV: line ", row_line_, where, ": ", what));
 }
 
+bool CsvReader::next_row() {
+  comment_.clear();
+  while (true) {
+    // Empty lines and comments.
+    std::size_t at = skip_blanks(begin_);
+    if (at == window_.size()) {
+      if (!refill()) return cells_.clear(), false;
+      continue;
+    }
+    if (window_[at] == '\n' || window_[at] == '\r') {
+      if (window_[at] == '\r' && at + 1 == window_.size() && refill()) continue;
+      at += window_[at] == '\r' && window_.compare(at + 1, 1, "\n") == 0 ? 2 : 1;
+      begin_ = at;
+      ++line_;
+      continue;
+    }
+    row_line_ = line_;
+    if (format_.comment != 0 && window_[at] == format_.comment) {
+      const std::size_t end = window_.find_first_of("\r\n", at);
+      if (end == std::string::npos && refill()) continue;
+      comment_ = window_.substr(at + 1, std::min(end, window_.size()) - at - 1);
+      begin_ = std::min(end, window_.size());
+      continue;
+    }
+    if (read_record()) return true;
+    line_ = row_line_;
+    refill();
+  }
+}
+
+std::size_t CsvReader::skip_blanks(std::size_t at) const {
+  while (at < window_.size() && is_blank(window_[at])) ++at;
+  return at;
+}
+
+/// The end of a quoted cell that begins at `at`, behind the closing quote; npos if the window ends before it.
+std::size_t CsvReader::quoted_cell(std::size_t at) {
+  const std::size_t begin = ++at;
+  bool doubled = false;
+  while (true) {
+    at = window_.find(format_.quote, at);
+    if (at == std::string::npos || (at + 1 == window_.size() && !at_end_)) {
+      if (at_end_) fail("a quote that opens in this row is never closed");
+      return std::string::npos;
+    }
+    if (window_.compare(at + 1, 1, &format_.quote, 1) != 0) break;
+    doubled = true;
+    at += 2;
+  }
+  if (doubled) doubled_.push_back(cells_.size());
+  cells_.push_back(std::string_view(window_).substr(begin, at - begin));
+  line_ += std::count(window_.begin() + static_cast<Index>(begin), window_.begin() + static_cast<Index>(at), '\n');
+  return at + 1;
+}
+
+/// Reads the record that begins at begin_; false if the window ends before it.
 bool CsvReader::read_record() {
-  const std::size_t most = header_.empty() ? most_columns : header_.size();
-  do {
-    skip_blanks();
-  } while (skip_line_end());
   cells_.clear();
-  row_cells_ = 0;
-  row_line_ = line_;
-  if (at_ == content_.size()) return false;
+  doubled_.clear();
+  std::size_t at = begin_;
+  const char* text_begin = window_.data();
+  const std::size_t size = window_.size();
   while (true) {
-    skip_blanks();
-    const std::string_view cell = at_ < content_.size() && content_[at_] == '"' ? read_quoted() : read_plain();
-    if (++row_cells_ <= most) cells_.push_back(cell);
-    if (at_ == content_.size() || skip_line_end()) return true;
-    if (content_[at_] != ',') fail("a quoted cell must be followed by a comma or the end of the line");
-    ++at_;
+    at = skip_blanks(at);
+    if (at < size && window_[at] == format_.quote) {
+      at = quoted_cell(at);
+      if (at == std::string::npos) return false;
+      if (format_.delimiter != ' ') at = skip_blanks(at);
+      if (at < size && !ends_plain_[static_cast<unsigned char>(window_[at])]) {
+        fail(text("a quoted cell must be followed by ", in_quotes({&format_.delimiter, 1}), " or the end of the line"));
+      }
+    } else {
+      const std::size_t begin = at;
+      while (at < size && !ends_plain_[static_cast<unsigned char>(text_begin[at])]) ++at;
+      std::size_t end = at;
+      while (end > begin && is_blank(text_begin[end - 1])) --end;
+      cells_.emplace_back(text_begin + begin, end - begin);
+    }
+    if (cells_.size() > most_columns) fail(text("it has more than ", most_columns, " columns"));
+    if (format_.delimiter == ' ') at = skip_blanks(at);
+    if (at == size || (text_begin[at] == '\r' && at + 1 == size)) {
+      if (!at_end_) return false;
+      begin_ = size;
+      break;
+    }
+    if (text_begin[at] == '\n' || text_begin[at] == '\r') {
+      begin_ = at + (text_begin[at] == '\r' && text_begin[at + 1] == '\n' ? 2 : 1);
+      ++line_;
+      break;
+    }
+    if (format_.delimiter != ' ') ++at;
   }
-}
-
-/// Doubled quotes become one in place: the text only gets shorter.
-std::string_view CsvReader::read_quoted() {
-  const std::size_t begin = ++at_;
-  std::size_t end = begin;
-  while (true) {
-    if (at_ == content_.size()) fail("a quote that opens in this row is never closed");
-    if (content_[at_] == '"' && (++at_ == content_.size() || content_[at_] != '"')) break;
-    line_ += content_[at_] == '\n';
-    content_[end++] = content_[at_++];
+  // Doubled quotes become one in place: the text only gets shorter.
+  for (const std::size_t i : doubled_) {
+    char* const first = window_.data() + (cells_[i].data() - window_.data());
+    char* end = first;
+    for (std::size_t k = 0; k < cells_[i].size(); ++k) {
+      *end++ = first[k];
+      k += first[k] == format_.quote;
+    }
+    cells_[i] = {first, static_cast<std::size_t>(end - first)};
   }
-  skip_blanks();
-  return std::string_view(content_).substr(begin, end - begin);
-}
-
-std::string_view CsvReader::read_plain() {
-  const std::size_t begin = at_;
-  at_ = std::min(content_.find_first_of(",\n\r\"", begin), content_.size());
-  if (at_ < content_.size() && content_[at_] == '"') fail("a quote inside a cell that does not begin with one");
-  if (content_.compare(at_, 1, "\r") == 0 && content_.compare(at_, 2, "\r\n") != 0)
-    fail("a carriage return without LF");
-  const std::string_view cell = std::string_view(content_).substr(begin, at_ - begin);
-  return cell.substr(0, cell.find_last_not_of(" \t") + 1);
-}
-
-void CsvReader::skip_blanks() { at_ = std::min(content_.find_first_not_of(" \t", at_), content_.size()); }
-
-bool CsvReader::skip_line_end() {
-  const std::size_t length = content_.compare(at_, 1, "\n") == 0 ? 1 : content_.compare(at_, 2, "\r\n") == 0 ? 2 : 0;
-  at_ += length;
-  line_ += length > 0;
-  return length > 0;
+  return true;
 }
 
 namespace {
 
-Index label_column(const CsvReader& reader, const CsvOptions& options) {
-  const std::vector<std::string>& header = reader.header();
-  const auto is_feature = [&](const std::string& name) {
-    return std::find(options.features.begin(), options.features.end(), name) != options.features.end();
-  };
-  if (!options.target.empty()) {
-    if (is_feature(options.target)) {
-      throw UsageError(
-          text("column ", in_quotes(options.target), " is a feature of the model: it cannot be the label"));
+struct Fit {
+  std::size_t cells = 0;  // of most rows
+  double share = 0;       // of the rows that have as many
+  Index first = 0;        // row, from 0
+  double score = 0;
+};
+
+// How well a format suits the beginning of a file.
+Fit fit(const std::string& sample, CsvFormat format) {
+  constexpr std::size_t most_rows = 500;
+  std::vector<std::size_t> counts;
+  std::size_t cells = 0, foreign = 0;
+  CsvReader reader("sample", sample);
+  try {
+    reader.restart(format);
+    while (counts.size() < most_rows && reader.next_row()) {
+      counts.push_back(reader.cells().size());
+      for (const std::string_view cell : reader.cells()) {
+        ++cells;
+        foreign += cell.find_first_of(";|\t") != cell.npos;
+      }
     }
-    return reader.column(options.target);
+  } catch (const FileError&) {
+    // A quote that does not close in this format: what came before counts.
   }
-  if (!is_feature(header.back())) return static_cast<Index>(header.size()) - 1;
-  const auto others = std::count_if(header.begin(), header.end(), std::not_fn(is_feature));
-  if (others == 0) reader.fail("every column is a feature of the model: there is no label");
-  if (others > 1) {
-    throw UsageError(text("the last column, ", in_quotes(header.back()),
-                          ", is a feature of the model: name the label's column with --target"));
+  if (counts.empty()) return {};
+  std::map<std::size_t, std::size_t> rows_of;
+  for (const std::size_t count : counts) ++rows_of[count];
+  Fit result;
+  for (const auto& [count, rows] : rows_of) {
+    const double share = static_cast<double>(rows) / static_cast<double>(counts.size());
+    if (share >= result.share) result = {count, share, 0, 0};
   }
-  return std::find_if_not(header.begin(), header.end(), is_feature) - header.begin();
+  while (counts[static_cast<std::size_t>(result.first)] != result.cells) ++result.first;
+  result.score = result.cells < 2 ? 0 : result.share - static_cast<double>(foreign) / static_cast<double>(cells);
+  return result;
+}
+
+// Whether the cells of a file are in single quotes.
+bool single_quoted(std::string_view sample) {
+  constexpr std::string_view before = ",;|\t\n";
+  std::size_t opened = 0;
+  for (std::size_t at = sample.find('\''); at != sample.npos; at = sample.find('\'', at + 1)) {
+    const bool opens = at == 0 || before.find(sample[at - 1]) != before.npos;
+    const std::size_t close = sample.find_first_of("'\n", at + 1);
+    if (!opens || close == sample.npos || sample[close] != '\'') continue;
+    if (close + 1 == sample.size() || before.find(sample[close + 1]) != before.npos || sample[close + 1] == '\r') {
+      ++opened;
+      at = close;
+    }
+  }
+  return opened > 0 && sample.find('"') == sample.npos;
 }
 
 }  // namespace
 
-CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options) {
-  return parse_csv(path, read_file(path), options);
-}
+CsvFormat detect_csv_format(std::string_view sample, std::optional<char> delimiter) {
+  CsvFormat format;
+  const std::size_t start = std::min(sample.find_first_not_of(" \t\r\n"), sample.size());
+  for (const char mark : {'#', '%'}) {
+    if (sample.compare(start, 1, &mark, 1) == 0) format.comment = mark;
+  }
+  if (single_quoted(sample)) format.quote = '\'';
+  std::string_view first_line = sample.substr(start, sample.find_first_of("\r\n", start) - start);
+  if (first_line.size() >= 2 && first_line.front() == '"' && first_line.back() == '"') {
+    first_line = first_line.substr(1, first_line.size() - 2);
+  }
+  const bool named = first_line.size() == 5 && (first_line.starts_with("sep=") || first_line.starts_with("SEP="));
+  if (named && !delimiter) delimiter = first_line[4];
+  format.preamble = named ? 1 : 0;
 
-CsvDataset parse_csv(const std::filesystem::path& path, std::string content, const CsvOptions& options) {
-  CsvReader reader(path, std::move(content));
-  const Index columns = static_cast<Index>(reader.header().size());
-  if (columns < 2) reader.fail("there is only one column; expected features and a label, separated by commas");
-  const Index target = label_column(reader, options);
-  const std::string target_name = in_quotes(reader.header()[static_cast<std::size_t>(target)]);
-
-  Dataset<double> data{.name = path.string(), .feature_names = options.features};
-  std::vector<Index> feature_columns;
-  std::vector<std::string> unused;
-  for (const std::string& name : options.features) feature_columns.push_back(reader.column(name));
-  for (Index column = 0; column < columns; ++column) {
-    if (column == target) continue;
-    const std::string& name = reader.header()[static_cast<std::size_t>(column)];
-    if (options.features.empty()) {
-      feature_columns.push_back(column);
-      data.feature_names.push_back(name);
-    } else if (std::find(feature_columns.begin(), feature_columns.end(), column) == feature_columns.end()) {
-      unused.push_back(name);
+  const std::string held(sample);
+  Fit best, second;
+  if (delimiter) {
+    format.delimiter = *delimiter;
+    best = fit(held, format);
+  } else {
+    char runner_up = 0;
+    for (const char candidate : {',', ';', '\t', '|'}) {
+      CsvFormat trial = format;
+      trial.delimiter = candidate;
+      const Fit found = fit(held, trial);
+      if (found.score > best.score) {
+        second = best;
+        runner_up = format.delimiter;
+        best = found;
+        format.delimiter = candidate;
+      } else if (found.score > second.score) {
+        second = found;
+        runner_up = candidate;
+      }
+    }
+    if (best.share > 0.9 && second.share > 0.9 && second.score > best.score - 0.02) {
+      throw UsageError(text("its cells may be separated by ", in_quotes({&format.delimiter, 1}), " or by ",
+                            in_quotes({&runner_up, 1}), ": say which with --delimiter"));
+    }
+    CsvFormat blanks = format;
+    blanks.delimiter = ' ';
+    if (const Fit found = fit(held, blanks); best.score <= 0.5 && found.score > best.score) {
+      best = found;
+      format = blanks;
     }
   }
-  const std::string left_out = unused.empty() ? "" : "; columns that the model does not use: " + in_quotes(unused);
-  std::deque<double> features;  // which grows without a second copy
-  std::deque<std::string_view> labels;
-  bool numeric = true, whole = true;
-  while (reader.next_row()) {
-    for (const Index column : feature_columns) features.push_back(reader.number(column));
-    labels.push_back(reader.cell(target));
-    const Number number = parse_number(labels.back());
-    const bool text_label = number.problem == not_a_number;
-    if (!number.problem.empty() && (!text_label || options.task == Task::regression)) reader.number(target);  // throws
-    numeric &= !text_label;
-    whole &= number.value == std::floor(number.value);
+  // Lines above the table that are no rows of it, such as a title. A header may lack the name of the first column.
+  constexpr Index longest_preamble = 20;
+  if (best.cells >= 2 && best.share > 0.5 && best.first <= longest_preamble) {
+    CsvReader reader("sample", held);
+    reader.restart(format);
+    Index title_rows = 0;
+    for (Index row = 0; row < best.first && reader.next_row(); ++row) {
+      if (row + 1 < best.first || reader.cells().size() + 1 < best.cells) title_rows = row + 1;
+    }
+    format.preamble += title_rows;
   }
-  if (labels.empty()) reader.fail("there is no row below the header");
-  const Index rows = static_cast<Index>(labels.size());
-  data.inputs.resize(rows, std::ssize(feature_columns));
-  std::copy(features.begin(), features.end(), data.inputs.data());
-  features.clear();
-
-  std::vector<double> numbers;
-  if (numeric) {
-    numbers.reserve(labels.size());
-    for (const std::string_view label : labels) numbers.push_back(parse_number(label).value);
-  }
-  const auto [values, value_labels] = enumerate(numbers);
-  const bool few = whole && values.size() <= most_inferred_classes && 2 * values.size() <= labels.size();
-  data.task = options.task.value_or(!numeric || few ? Task::classification : Task::regression);
-  const std::string said = options.features.empty() ? ", as --task says" : ", as in the model's training";
-  if (data.task == Task::regression) {
-    data.targets = Eigen::Map<const Matrix<double>>(numbers.data(), rows, 1);
-    const std::string why = options.task ? said : ": its values are numbers, not a few integers";
-    return {std::move(data), text("regression of column ", target_name, why, left_out)};
-  }
-  if (numeric) {
-    data.labels = value_labels;
-    for (const double value : values) data.class_names.push_back(number_text(value));
-  } else {
-    const auto [names, name_labels] = enumerate(labels);
-    data.labels = name_labels;
-    data.class_names.assign(names.begin(), names.end());
-  }
-  data.classes = static_cast<Index>(data.class_names.size());
-  if (data.classes < 2 && !options.one_class) {
-    throw FileError(text("cannot learn from ", in_quotes(path.string()), ": all labels in column ", target_name,
-                         " are ", in_quotes(data.class_names.front())));
-  }
-  const std::string why = options.task ? said : numeric ? ": its values are a few integers" : ": its values are names";
-  const std::string note =
-      text("classification by column ", target_name, " into ", data.classes, " classes", why, left_out);
-  return {std::move(data), note};
+  return format;
 }
 
 std::string csv_cell(std::string_view text) {

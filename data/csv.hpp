@@ -1,9 +1,10 @@
-// CSV files (RFC 4180) with a header: read row by row, or as a dataset.
+// Comma-separated values and their relatives: the cells of a file, row by row, in constant memory.
 #pragma once
 
-#include <evengrad/data/dataset.hpp>
+#include <evengrad/core/file.hpp>
+#include <evengrad/core/types.hpp>
 
-#include <filesystem>
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,10 +12,18 @@
 
 namespace evengrad {
 
-/// Walks through the rows of a CSV file: UTF-8 with or without a byte-order mark, commas, lines that end in LF or CRLF,
-/// quoted cells. Blanks around a cell and empty lines do not count. What is broken throws FileError with path and line:
-/// ragged rows, stray or unclosed quotes, NUL bytes, invalid UTF-8, a header that is missing, numeric, or has an empty
-/// or doubled name. The file is held in memory, and of a row no more cells than there are columns.
+/// How a file separates and quotes its cells.
+struct CsvFormat {
+  char delimiter = ',';  ///< ' ' stands for any run of blanks
+  char quote = '"';
+  char comment = 0;    ///< lines that begin with it are no rows; 0: there are none
+  Index preamble = 0;  ///< rows above the table: a title, "sep=;"
+};
+
+/// Walks through the rows of a CSV file: lines that end in LF, CRLF or CR, cells in quotes or not. Blanks around a cell
+/// and empty lines do not count, a quote in a cell is doubled. UTF-8 with or without a byte-order mark; a file that is
+/// not UTF-8 is read as Windows-1252. What cannot be a table (NUL bytes, a quote that never closes, over 100,000
+/// columns, or another kind of file) throws FileError with path and line. Of the file only a window is held.
 class CsvReader {
  public:
   explicit CsvReader(const std::filesystem::path& path);
@@ -23,59 +32,53 @@ class CsvReader {
   CsvReader(const CsvReader&) = delete;
   CsvReader& operator=(const CsvReader&) = delete;
 
-  /// The names of the columns.
-  const std::vector<std::string>& header() const { return header_; }
-  /// The column of this name. Throws UsageError with the nearest one.
-  Index column(std::string_view name) const;
-
-  /// Goes to the next row, from the header to the first one; false at the end.
+  /// Starts again before the first row, with this format.
+  void restart(const CsvFormat& format);
+  /// Goes to the next row; false at the end.
   bool next_row();
-  /// The text of a cell of this row, valid as long as the reader.
-  std::string_view cell(Index column) const { return cells_[static_cast<std::size_t>(column)]; }
-  /// The finite number in a cell, whatever the locale. Throws FileError with line and column for anything else.
-  double number(Index column) const;
-  /// Throws FileError about this row, and about this column unless it is negative.
-  [[noreturn]] void fail(std::string_view what, Index column = -1) const;
+  /// The cells of this row, valid until the next one is read.
+  const std::vector<std::string_view>& cells() const { return cells_; }
+  /// The line this row begins in, from 1.
+  Index line() const { return row_line_; }
+  /// The last line above this row that is a comment, without its mark, since the row before.
+  const std::string& comment() const { return comment_; }
+  /// Whether the file is not UTF-8 and was read as Windows-1252.
+  bool is_windows_1252() const { return windows_1252_; }
+  /// The beginning of the file up to the end of a line, about 256 KB.
+  std::string sample();
+  const std::filesystem::path& path() const { return path_; }
+  /// Throws FileError about this row, and about this column unless it is empty.
+  [[noreturn]] void fail(std::string_view what, std::string_view column = {}) const;
 
  private:
+  void inspect();
+  void rewind();
+  std::size_t read(char* to, std::size_t most);
+  bool refill();
   bool read_record();
-  std::string_view read_quoted();
-  std::string_view read_plain();
-  void skip_blanks();
-  /// Steps over the end of a line; false where there is none.
-  bool skip_line_end();
+  std::size_t quoted_cell(std::size_t at);
+  bool is_blank(char c) const { return c == ' ' || (c == '\t' && format_.delimiter != '\t'); }
+  std::size_t skip_blanks(std::size_t at) const;
 
   std::filesystem::path path_;
-  std::string content_;
-  std::size_t at_ = 0;
-  Index line_ = 1, row_line_ = 1;  // where reading stands, and where the row began
-  std::vector<std::string> header_;
+  std::optional<std::string> content_;  // instead of a file
+  std::optional<FileReader> file_;
+  std::size_t content_at_ = 0;
+  bool windows_1252_ = false;
+  CsvFormat format_;
+  std::array<bool, 256> ends_plain_{};  // what ends a cell without quotes
+  std::string window_;
+  std::size_t begin_ = 0;  // of what has not been read
+  bool at_end_ = false;    // the window holds the last byte
+  Index line_ = 1, row_line_ = 1;
+  std::string comment_;
   std::vector<std::string_view> cells_;
-  std::size_t row_cells_ = 0;  // of which cells_ holds no more than there are columns
+  std::vector<std::size_t> doubled_;  // cells of this row that hold doubled quotes
 };
 
-struct CsvOptions {
-  std::string target = {};                 ///< the label's column; empty: the last one
-  std::optional<Task> task = {};           ///< empty: inferred
-  std::vector<std::string> features = {};  ///< these columns in this order; empty: all but the label's
-  bool one_class = false;  ///< takes labels that are all the same too, which nothing can be learned from
-};
-
-/// A dataset, and a sentence that says which column is the label and why this is the task.
-struct CsvDataset {
-  Dataset<double> data;
-  std::string note;
-};
-
-/// Reads a file whose columns are numbers, but for the label. Unless the options say it, the task is classification if
-/// some label is not a number, or if all are integers, with at most 20 different ones, each twice on average; else
-/// regression. Where features are named, other columns are left alone, and a last column that is a feature is not the
-/// label: the only column left is. Classes are sorted, numbers by value. Holds the file, 16 bytes a number and 40 bytes
-/// a row. Throws FileError for a broken file, UsageError for a target it does not have.
-CsvDataset load_csv(const std::filesystem::path& path, const CsvOptions& options = {});
-
-/// The same of what a file of this name would hold.
-CsvDataset parse_csv(const std::filesystem::path& name, std::string content, const CsvOptions& options = {});
+/// The format of a file that begins like this. The delimiter, unless given, is the one of comma, semicolon, tab, bar
+/// and blanks that gives most rows the same number of cells. Throws UsageError where two do equally well.
+CsvFormat detect_csv_format(std::string_view sample, std::optional<char> delimiter = {});
 
 /// The text as a cell of a CSV file: in quotes if it needs them.
 std::string csv_cell(std::string_view text);

@@ -76,6 +76,7 @@ Dataset<To> convert(const Dataset<From>& data) {
                         .classes = data.classes,
                         .feature_names = data.feature_names,
                         .class_names = data.class_names,
+                        .target_units = data.target_units,
                         .strata = data.strata};
   check_finite(data.name, "inputs", converted.inputs, data.feature_names);
   check_finite(data.name, "targets", converted.targets, {});
@@ -104,50 +105,37 @@ Dataset<S> select_rows(const Dataset<S>& data, const std::vector<Index>& rows) {
                       .classes = data.classes,
                       .feature_names = data.feature_names,
                       .class_names = data.class_names,
+                      .target_units = data.target_units,
                       .strata = select(data.strata)};
   if (data.task == Task::regression) selected.targets = data.targets(rows, Eigen::all);
   return selected;
 }
 
-template <Real S>
-void Normalization::apply(Matrix<S>& inputs) const {
-  if (mean.empty()) return;
-  check_count("normalization", "means", mean.size(), mean.size() == 1 ? 1 : inputs.cols());
-  for (Index row = 0; row < inputs.rows(); ++row) {
-    for (Index column = 0; column < inputs.cols(); ++column) {
-      const std::size_t k = mean.size() == 1 ? 0 : static_cast<std::size_t>(column);
-      inputs(row, column) = static_cast<S>((inputs(row, column) - mean[k]) / scale[k]);
+namespace {
+
+template <Real S, class Change>
+void for_each_number(Matrix<S>& numbers, const Normalization& by, Change change) {
+  if (by.mean.empty()) return;
+  check_count("normalization", "means", by.mean.size(), by.mean.size() == 1 ? 1 : numbers.cols());
+  for (Index row = 0; row < numbers.rows(); ++row) {
+    for (Index column = 0; column < numbers.cols(); ++column) {
+      const std::size_t k = by.mean.size() == 1 ? 0 : static_cast<std::size_t>(column);
+      numbers(row, column) = static_cast<S>(change(numbers(row, column), k));
     }
   }
 }
 
+// Mean and deviation of columns, or of all of them as one.
 template <Real S>
-void renumber_classes(Dataset<S>& data, const std::vector<std::string>& names) {
-  std::vector<std::int32_t> numbers;
-  for (const std::string& name : data.class_names) {
-    const auto at = std::find(names.begin(), names.end(), name);
-    if (at == names.end()) {
-      throw Error(text("data ", in_quotes(data.name), ": class ", in_quotes(name), " is none of the model's classes ",
-                       in_quotes(names)));
-    }
-    numbers.push_back(static_cast<std::int32_t>(at - names.begin()));
-  }
-  for (std::int32_t& label : data.labels) label = numbers.at(static_cast<std::size_t>(label));
-  data.classes = static_cast<Index>(names.size());
-  data.class_names = names;
-}
-
-template <Real S>
-Normalization measure_normalization(const Dataset<S>& data, Statistics statistics) {
-  const Index columns = statistics == Statistics::shared ? 1 : data.features();
-  const double count = static_cast<double>(data.inputs.size() / columns);
+Normalization measure(const Matrix<S>& numbers, Index columns, std::string_view name, std::string_view what) {
+  const double count = static_cast<double>(numbers.size() / columns);
   Eigen::ArrayXd sum = Eigen::ArrayXd::Zero(columns), squares = sum;
   Eigen::ArrayXd low = sum + HUGE_VAL, high = sum - HUGE_VAL;
   // Two passes in a fixed order; a shared pair folds all features into one column.
   const auto for_each_value = [&](auto visit) {
-    for (Index row = 0; row < data.size(); ++row) {
-      for (Index column = 0; column < data.features(); ++column) {
-        visit(columns == 1 ? 0 : column, static_cast<double>(data.inputs(row, column)));
+    for (Index row = 0; row < numbers.rows(); ++row) {
+      for (Index column = 0; column < numbers.cols(); ++column) {
+        visit(columns == 1 ? 0 : column, static_cast<double>(numbers(row, column)));
       }
     }
   };
@@ -166,38 +154,111 @@ Normalization measure_normalization(const Dataset<S>& data, Statistics statistic
     normalization.mean.push_back(constant ? low[k] : mean[k]);
     normalization.scale.push_back(constant ? 1 : std::sqrt(squares[k] / count));
     if (!std::isfinite(normalization.scale.back()) || normalization.scale.back() == 0) {
-      throw Error(text("data ", in_quotes(data.name), ": the inputs of feature ", k + 1, " lie between ", low[k],
-                       " and ", high[k],
+      throw Error(text("data ", in_quotes(name), ": the ", what, " ", k + 1, " lie between ", low[k], " and ", high[k],
                        ", which is too much or too little to standardize; rescale them or use --normalize none"));
     }
   }
   return normalization;
 }
 
+}  // namespace
+
 template <Real S>
-Split<S> split_rows(const Dataset<S>& data, double test_fraction, const Rng& rng) {
-  if (!(test_fraction >= 0 && test_fraction < 1)) {
-    throw UsageError(text("the test fraction is ", test_fraction, ", expected 0 <= fraction < 1"));
+void renumber_classes(Dataset<S>& data, const std::vector<std::string>& names) {
+  std::vector<std::int32_t> numbers;
+  for (const std::string& name : data.class_names) {
+    const auto at = std::find(names.begin(), names.end(), name);
+    if (at == names.end()) {
+      throw Error(text("data ", in_quotes(data.name), ": class ", in_quotes(name), " is none of the model's classes ",
+                       in_quotes(names)));
+    }
+    numbers.push_back(static_cast<std::int32_t>(at - names.begin()));
   }
-  check(data);
-  const Index n = data.size();
-  const Index held_out = std::min(static_cast<Index>(std::llround(test_fraction * static_cast<double>(n))), n - 1);
-  std::vector<Index> order = Rng(rng).permutation(n);
+  for (std::int32_t& label : data.labels) label = numbers.at(static_cast<std::size_t>(label));
+  data.classes = static_cast<Index>(names.size());
+  data.class_names = names;
+}
+
+template <Real S>
+void Normalization::apply(Matrix<S>& numbers) const {
+  for_each_number(numbers, *this, [&](double x, std::size_t k) { return (x - mean[k]) / scale[k]; });
+}
+
+template <Real S>
+void Normalization::undo(Matrix<S>& numbers) const {
+  for_each_number(numbers, *this, [&](double x, std::size_t k) { return mean[k] + scale[k] * x; });
+}
+
+template <Real S>
+Normalization measure_normalization(const Dataset<S>& data, Statistics statistics) {
+  const Index columns = statistics == Statistics::shared ? 1 : data.features();
+  return measure(data.inputs, columns, data.name, "inputs of feature");
+}
+
+template <Real S>
+Normalization measure_target_units(const Dataset<S>& data) {
+  return measure(data.targets, data.targets.cols(), data.name, "values of target");
+}
+
+namespace {
+
+// The rows in random order, those of a stratum together.
+template <Real S>
+std::vector<Index> order_by_strata(const Dataset<S>& data, const Rng& rng) {
+  std::vector<Index> order = Rng(rng).permutation(data.size());
   const auto& strata = data.strata.empty() ? data.labels : data.strata;
   if (!strata.empty()) {
     std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) {
       return strata[static_cast<std::size_t>(a)] < strata[static_cast<std::size_t>(b)];
     });
   }
-  // Every (n / held_out)-th row of that order: from each stratum its share, to within one row.
+  return order;
+}
+
+}  // namespace
+
+template <Real S>
+Split<S> split_where(const Dataset<S>& data, const std::vector<bool>& is_test) {
   std::vector<Index> train, test;
+  for (Index row = 0; row < data.size(); ++row) (is_test[static_cast<std::size_t>(row)] ? test : train).push_back(row);
+  return {.train = select_rows(data, train), .test = select_rows(data, test)};
+}
+
+template <Real S>
+std::vector<bool> draw_rows(const Dataset<S>& data, double test_fraction, const Rng& rng) {
+  if (!(test_fraction >= 0 && test_fraction < 1)) {
+    throw UsageError(text("the test fraction is ", test_fraction, ", expected 0 <= fraction < 1"));
+  }
+  const Index n = data.size();
+  const Index held_out = std::min(static_cast<Index>(std::llround(test_fraction * static_cast<double>(n))), n - 1);
+  const std::vector<Index> order = order_by_strata(data, rng);
+  // Every (n / held_out)-th row of that order: from each stratum its share, to within one row.
+  std::vector<bool> is_test(static_cast<std::size_t>(n));
   for (Index i = 0; i < n; ++i) {
     const bool held = (i + 1) * held_out / n > i * held_out / n;
-    (held ? test : train).push_back(order[static_cast<std::size_t>(i)]);
+    is_test[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = held;
   }
-  std::sort(train.begin(), train.end());
-  std::sort(test.begin(), test.end());
-  return {.train = select_rows(data, train), .test = select_rows(data, test)};
+  return is_test;
+}
+
+template <Real S>
+Split<S> split_rows(const Dataset<S>& data, double test_fraction, const Rng& rng) {
+  check(data);
+  return split_where(data, draw_rows(data, test_fraction, rng));
+}
+
+template <Real S>
+std::vector<bool> rows_of_fold(const Dataset<S>& data, Index fold, Index folds, const Rng& rng) {
+  if (folds < 2 || folds > data.size() || fold < 0 || fold >= folds) {
+    throw UsageError(
+        text("fold ", fold + 1, " of ", folds, ": ", data.size(), " rows make 2 to ", data.size(), " folds"));
+  }
+  const std::vector<Index> order = order_by_strata(data, rng);
+  std::vector<bool> is_test(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    is_test[static_cast<std::size_t>(order[i])] = static_cast<Index>(i) % folds == fold;
+  }
+  return is_test;
 }
 
 template <Real S>
@@ -207,15 +268,29 @@ void standardize(Split<S>& split, Statistics statistics) {
   split.normalization.apply(split.test.inputs);
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                  \
-  template void check(const Dataset<S>&);                                        \
-  template Dataset<float> convert(const Dataset<S>&);                            \
-  template Dataset<double> convert(const Dataset<S>&);                           \
-  template Dataset<S> select_rows(const Dataset<S>&, const std::vector<Index>&); \
-  template void Normalization::apply(Matrix<S>&) const;                          \
-  template void renumber_classes(Dataset<S>&, const std::vector<std::string>&);  \
-  template Normalization measure_normalization(const Dataset<S>&, Statistics);   \
-  template Split<S> split_rows(const Dataset<S>&, double, const Rng&);           \
+template <Real S>
+void standardize_targets(Split<S>& split) {
+  const Normalization units = measure_target_units(split.train);
+  for (Dataset<S>* part : {&split.train, &split.test}) {
+    units.apply(part->targets);
+    part->target_units = units;
+  }
+}
+
+#define EVENGRAD_INSTANTIATE(S)                                                         \
+  template void check(const Dataset<S>&);                                               \
+  template Dataset<float> convert(const Dataset<S>&);                                   \
+  template Dataset<double> convert(const Dataset<S>&);                                  \
+  template Dataset<S> select_rows(const Dataset<S>&, const std::vector<Index>&);        \
+  template void Normalization::apply(Matrix<S>&) const;                                 \
+  template void renumber_classes(Dataset<S>&, const std::vector<std::string>&);         \
+  template void Normalization::undo(Matrix<S>&) const;                                  \
+  template Normalization measure_normalization(const Dataset<S>&, Statistics);          \
+  template Normalization measure_target_units(const Dataset<S>&);                       \
+  template void standardize_targets(Split<S>&);                                         \
+  template Split<S> split_rows(const Dataset<S>&, double, const Rng&);                  \
+  template std::vector<bool> rows_of_fold(const Dataset<S>&, Index, Index, const Rng&); \
+  template Split<S> split_where(const Dataset<S>&, const std::vector<bool>&);           \
   template void standardize(Split<S>&, Statistics);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

@@ -12,6 +12,18 @@ namespace evengrad {
 
 enum class Task { classification, regression };
 
+/// What was taken from and divided out of the inputs or targets: x -> (x - mean) / scale. One number for all columns,
+/// one a column, or none where nothing was done.
+struct Normalization {
+  std::vector<double> mean = {}, scale = {};
+
+  template <Real S>
+  void apply(Matrix<S>& numbers) const;
+  /// The way back: x -> mean + scale x.
+  template <Real S>
+  void undo(Matrix<S>& numbers) const;
+};
+
 /// What a net learns from. Fill one in to train on your own matrices; whatever takes one checks it first.
 template <Real S>
 struct Dataset {
@@ -23,12 +35,18 @@ struct Dataset {
   Index classes = 0;
   std::vector<std::string> feature_names = {};  ///< one a feature, or empty
   std::vector<std::string> class_names = {};    ///< one a class, or empty
+  Normalization target_units = {};              ///< what was done to the targets; metrics are given without it
   std::vector<std::int32_t> strata = {};        ///< splits keep the proportions of these groups; empty: of the labels
 
   Index size() const { return inputs.rows(); }
   Index features() const { return inputs.cols(); }
   /// How many outputs a net for it has.
   Index outputs() const { return task == Task::classification ? classes : targets.cols(); }
+  /// What a squared error of the net is in squares of the target's unit. Several targets, which may have several units,
+  /// stay as they are: 1.
+  double squared_unit() const {
+    return target_units.scale.size() == 1 ? target_units.scale[0] * target_units.scale[0] : 1;
+  }
 };
 
 /// Throws ShapeError where sizes disagree, NonFiniteError where an input or target is NaN or infinite, and Error where
@@ -44,24 +62,6 @@ Dataset<To> convert(const Dataset<From>& dataset);
 template <Real S>
 Dataset<S> select_rows(const Dataset<S>& dataset, const std::vector<Index>& rows);
 
-/// What was taken from and divided out of the inputs: x -> (x - mean) / scale. One number for all features, one a
-/// feature, or none where nothing was done.
-struct Normalization {
-  std::vector<double> mean = {}, scale = {};
-
-  template <Real S>
-  void apply(Matrix<S>& inputs) const;
-};
-
-/// What a trained model knows of its data: what its file keeps, and what further data are read to fit.
-struct ModelData {
-  std::string name;  ///< of the data
-  Task task = Task::classification;
-  std::vector<std::string> feature_names = {};
-  std::vector<std::string> class_names = {};
-  Normalization normalization = {};
-};
-
 /// Numbers the classes as in `names`, which become the class names. Throws Error for a class that is not among them.
 template <Real S>
 void renumber_classes(Dataset<S>& dataset, const std::vector<std::string>& names);
@@ -73,11 +73,47 @@ enum class Statistics { shared, per_feature };
 template <Real S>
 Normalization measure_normalization(const Dataset<S>& dataset, Statistics statistics);
 
+/// The same of the targets, a pair for each.
+template <Real S>
+Normalization measure_target_units(const Dataset<S>& dataset);
+
+/// What becomes of a column: itself, days since 1970, or a feature for each of its values; two values share one.
+struct ColumnEncoding {
+  std::string name;
+  enum Kind { number, date, category } kind = number;
+  std::vector<std::string> values = {};  ///< of a category, sorted
+  Index features() const { return kind != category ? 1 : values.size() == 2 ? 1 : static_cast<Index>(values.size()); }
+};
+
+/// All that turns a row of the raw file into a net's inputs. Saved with the model.
+struct TableEncoding {
+  std::vector<ColumnEncoding> columns = {};  ///< in the order of the features
+  std::vector<std::string> targets = {};     ///< columns: one, several of a regression, or one for each class
+  std::vector<double> fill = {};             ///< one a feature, for a missing or unknown value: the training mean
+  std::string missing_values = {};           ///< as in TableOptions
+  std::string dates = {};                    ///< as in TableOptions
+
+  Index features() const;
+  std::vector<std::string> feature_names() const;
+};
+
+/// What a trained model knows of its data: what its file keeps, and what further data are read to fit.
+struct ModelData {
+  std::string name;  ///< of the data
+  Task task = Task::classification;
+  std::vector<std::string> feature_names = {};
+  std::vector<std::string> class_names = {};
+  Normalization normalization = {};  ///< of the inputs
+  Normalization target_units = {};   ///< of the targets of a regression
+  TableEncoding encoding = {};       ///< of a CSV file
+};
+
 /// A training set, and a test set that may be empty.
 template <Real S>
 struct Split {
   Dataset<S> train, test;
-  Normalization normalization = {};     ///< what was done to both
+  Normalization normalization = {};     ///< what was done to the inputs of both
+  TableEncoding encoding = {};          ///< of a CSV file
   std::vector<std::string> notes = {};  ///< what was decided on the way, a sentence each, for the user to read
 };
 
@@ -87,8 +123,25 @@ struct Split {
 template <Real S>
 Split<S> split_rows(const Dataset<S>& dataset, double test_fraction, const Rng& rng);
 
-/// Normalizes both parts with the training part's statistics.
+/// Which rows split_rows() holds out.
+template <Real S>
+std::vector<bool> draw_rows(const Dataset<S>& dataset, double test_fraction, const Rng& rng);
+
+/// The rows of one of `folds` parts of equal size to within a row, drawn as above. Throws UsageError unless
+/// 0 <= fold < folds <= rows and there are at least two.
+template <Real S>
+std::vector<bool> rows_of_fold(const Dataset<S>& dataset, Index fold, Index folds, const Rng& rng);
+
+/// Splits the rows by these flags, one a row.
+template <Real S>
+Split<S> split_where(const Dataset<S>& dataset, const std::vector<bool>& is_test);
+
+/// Normalizes the inputs of both parts with the training part's statistics.
 template <Real S>
 void standardize(Split<S>& split, Statistics statistics);
+
+/// Normalizes the targets of both parts with the training part's statistics, kept as their target_units.
+template <Real S>
+void standardize_targets(Split<S>& split);
 
 }  // namespace evengrad

@@ -2,12 +2,15 @@
 #include <evengrad/core/file.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/data/idx.hpp>
+#include <evengrad/data/idx_folder.hpp>
 
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 
 namespace evengrad {
@@ -99,7 +102,15 @@ class Unpacked {
 
 }  // namespace
 
-IdxArray read_idx(const fs::path& path) {
+namespace {
+
+// Big-endian integers of `width` bytes, as bytes.
+struct IdxBytes {
+  IdxArray array;
+  std::size_t width = 1;
+};
+
+IdxBytes read_idx_bytes(const fs::path& path, bool any_integer) {
   constexpr int most_dimensions = 4;
   constexpr std::uint64_t most_values = std::uint64_t{1} << 32;
   Unpacked source(path);
@@ -114,7 +125,16 @@ IdxArray read_idx(const fs::path& path) {
     source.fail(
         text("the bytes at offset 0 are ", int{word[0]}, " and ", int{word[1]}, ", expected 0 and 0: no IDX file"));
   }
-  if (word[2] != 8) source.fail(text("the type at offset 2 is ", int{word[2]}, ", expected 8 (unsigned bytes)"));
+  const std::size_t width = word[2] == 8    ? 1
+                            : !any_integer  ? 0
+                            : word[2] == 9  ? 1
+                            : word[2] == 11 ? 2
+                            : word[2] == 12 ? 4
+                                            : 0;
+  if (width == 0) {
+    source.fail(text("the type at offset 2 is ", int{word[2]}, ", expected 8 (unsigned bytes)",
+                     any_integer ? ", 9, 11 or 12 (integers)" : ""));
+  }
   if (word[3] < 1 || word[3] > most_dimensions) {
     source.fail(text("the number of dimensions at offset 3 is ", int{word[3]}, ", expected 1 to ", most_dimensions));
   }
@@ -131,6 +151,7 @@ IdxArray read_idx(const fs::path& path) {
     array.shape.push_back(static_cast<Index>(size));
   }
 
+  count *= width;
   const std::uint64_t header = source.offset();
   if (!source.gzipped() && source.file_size() != header + count) {
     source.fail(text("the header promises ", header + count, " bytes, the file has ", source.file_size()));
@@ -148,8 +169,12 @@ IdxArray read_idx(const fs::path& path) {
   std::uint8_t extra;
   if (source.read({&extra, 1}) != 0)
     source.fail(text("there are more data than the ", header + count, " bytes promised"));
-  return array;
+  return {std::move(array), width};
 }
+
+}  // namespace
+
+IdxArray read_idx(const fs::path& path) { return read_idx_bytes(path, false).array; }
 
 namespace {
 
@@ -210,6 +235,7 @@ Split<S> load_images(const ImageSet& set, const std::vector<fs::path>& roots, In
       continue;
     }
     Split<S> split{.train = load_part<S>(set, folder, "train", samples), .test = load_part<S>(set, folder, "t10k", 0)};
+    split.train.name = split.test.name = folder.string();
     if (split.train.features() != split.test.features()) {
       throw FileError(text("the images in ", in_quotes(folder.string()), " have ", split.train.features(),
                            " pixels for training, but ", split.test.features(), " for testing"));
@@ -217,8 +243,122 @@ Split<S> load_images(const ImageSet& set, const std::vector<fs::path>& roots, In
     return split;
   }
   throw FileError(text("the data set ", set.folder, " is not there; looked for train-images-idx3-ubyte in ", tried,
-                       "; run scripts/setup, or name the folder that has ", set.folder, "/ in EVENGRAD_DATA"));
+                       "; run scripts/setup, or name the folder that has ", set.folder,
+                       "/ in EVENGRAD_DATA, beside which no other place is looked at"));
 }
+
+namespace {
+
+struct IdxFiles {
+  fs::path train_images, train_labels, test_images, test_labels;
+};
+
+// Sets by what stands before "train" or "test" in their names.
+std::map<std::string, IdxFiles> idx_files(const fs::path& folder) {
+  std::map<std::string, IdxFiles> sets;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool images = name.find("images") != name.npos, labels = name.find("labels") != name.npos;
+    if (name.find("idx") == name.npos || images == labels) continue;
+    const std::size_t train = name.find("train"), test = std::min(name.find("test"), name.find("t10k"));
+    if (train == name.npos && test == name.npos) continue;
+    IdxFiles& files = sets[name.substr(0, std::min(train, test))];
+    fs::path& file = train != name.npos ? (images ? files.train_images : files.train_labels)
+                                        : (images ? files.test_images : files.test_labels);
+    if (file.empty() || file.extension() == ".gz") file = entry.path();  // of both forms the plain one
+  }
+  std::erase_if(sets, [](const auto& set) { return set.second.train_images.empty(); });
+  return sets;
+}
+
+std::vector<std::int32_t> read_labels(const fs::path& path) {
+  const auto [array, width] = read_idx_bytes(path, true);
+  if (array.shape.size() > 2) throw FileError(text(in_quotes(path.string()), ": labels have 1 or 2 dimensions"));
+  const auto stride = width * static_cast<std::size_t>(array.shape.size() == 2 ? array.shape[1] : 1);
+  std::vector<std::int32_t> labels;
+  for (std::size_t at = 0; at < array.values.size(); at += stride) {
+    std::uint32_t value = 0;
+    for (std::size_t k = 0; k < width; ++k) value = value << 8 | array.values[at + k];
+    labels.push_back(width == 2 ? static_cast<std::int16_t>(value) : static_cast<std::int32_t>(value));
+  }
+  return labels;
+}
+
+template <Real S>
+Dataset<S> read_part(const fs::path& images_path, const fs::path& labels_path, Index samples) {
+  const IdxArray images = read_idx(images_path);
+  Dataset<S> data{.labels = read_labels(labels_path)};
+  if (images.shape.size() < 2 || images.shape[0] != static_cast<Index>(data.labels.size())) {
+    throw FileError(text(in_quotes(labels_path.string()), " has ", data.labels.size(), " labels, ",
+                         in_quotes(images_path.string()), " ", images.shape[0], " images"));
+  }
+  const Index count = samples == 0 ? images.shape[0] : std::min(samples, images.shape[0]);
+  data.inputs.resize(count, static_cast<Index>(images.values.size()) / images.shape[0]);
+  std::transform(images.values.begin(), images.values.begin() + data.inputs.size(), data.inputs.data(),
+                 [](std::uint8_t level) { return static_cast<S>(level) / S{255}; });
+  data.labels.resize(static_cast<std::size_t>(count));
+  return data;
+}
+
+}  // namespace
+
+template <Real S>
+Split<S> load_idx_folder(const fs::path& path, Index samples) {
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(path, ignored);
+  const fs::path folder = is_folder ? path : path.parent_path();
+  const std::string wanted = is_folder ? "" : path.filename().string();
+  std::map<std::string, IdxFiles> sets;
+  fs::path found;
+  for (const char* below : {"", "raw", "MNIST/raw", "EMNIST/raw", "KMNIST/raw", "QMNIST/raw", "FashionMNIST/raw"}) {
+    found = *below ? folder / below : folder;
+    sets = idx_files(found);
+    std::erase_if(sets, [&](const auto& set) { return !set.first.starts_with(wanted); });
+    if (!sets.empty()) break;
+  }
+  if (sets.empty()) {
+    throw FileError(text(in_quotes(path.string()),
+                         " has no IDX files whose names contain train and images; a folder as ",
+                         "MNIST's has train-images-idx3-ubyte and three more, plain or .gz"));
+  }
+  if (sets.size() > 1) {
+    std::string names;
+    for (const auto& [name, files] : sets) names += (names.empty() ? "" : ", ") + in_quotes(name);
+    throw UsageError(text(in_quotes(found.string()), " has several sets, ", names,
+                          ": name one, as in --data idx:", (found / sets.begin()->first).string()));
+  }
+  const IdxFiles& files = sets.begin()->second;
+  if (files.train_labels.empty() || files.test_images.empty() != files.test_labels.empty()) {
+    throw FileError(text(in_quotes(found.string()), " has images without labels, or labels without images"));
+  }
+  Split<S> split{.train = read_part<S>(files.train_images, files.train_labels, samples), .test = {}};
+  if (!files.test_images.empty()) split.test = read_part<S>(files.test_images, files.test_labels, 0);
+  std::set<std::int32_t> values(split.train.labels.begin(), split.train.labels.end());
+  values.insert(split.test.labels.begin(), split.test.labels.end());
+  const std::vector<std::int32_t> classes(values.begin(), values.end());
+  for (Dataset<S>* part : {&split.train, &split.test}) {
+    part->name = path.string();
+    part->classes = static_cast<Index>(classes.size());
+    for (const std::int32_t value : classes) part->class_names.push_back(std::to_string(value));
+    for (std::int32_t& label : part->labels) {
+      label = static_cast<std::int32_t>(std::lower_bound(classes.begin(), classes.end(), label) - classes.begin());
+    }
+  }
+  if (classes.size() < 2)
+    throw FileError(text(in_quotes(files.train_labels.string()), ": all labels are ", classes[0]));
+  if (split.test.size() > 0 && split.train.features() != split.test.features()) {
+    throw FileError(text("the images in ", in_quotes(found.string()), " have ", split.train.features(),
+                         " pixels for training, but ", split.test.features(), " for testing"));
+  }
+  if (split.test.size() == 0) split.test.inputs.resize(0, split.train.features());
+  split.notes.push_back(text("read ", in_quotes(files.train_images.string()), " and what belongs to it: ",
+                             classes.size(), " classes, labels ", classes.front(), " to ", classes.back()));
+  return split;
+}
+
+template Split<float> load_idx_folder(const fs::path&, Index);
+template Split<double> load_idx_folder(const fs::path&, Index);
 
 template Split<float> load_images(const ImageSet&, const std::vector<fs::path>&, Index);
 template Split<double> load_images(const ImageSet&, const std::vector<fs::path>&, Index);

@@ -1,11 +1,14 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/core/utf8.hpp>
-#include <evengrad/data/csv.hpp>
 #include <evengrad/data/generators.hpp>
+#include <evengrad/data/idx_folder.hpp>
 #include <evengrad/data/registry.hpp>
+#include <evengrad/data/table.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 namespace evengrad {
 
@@ -24,9 +27,93 @@ void check_samples(const DataOptions& options, Index fewest) {
   }
 }
 
+// Refuses every option of CSV files that is given.
+struct CsvOnly {
+  const DataOptions& options;
+
+  template <class T>
+  void operator()(const OptionInfo& info, const T& value) {
+    refuse(value != T{}, text("--", info.name), options, "it is for CSV files");
+  }
+};
+
 void refuse_csv_options(const DataOptions& options) {
-  refuse(!options.target.empty(), "--target", options, "it is for CSV files");
-  refuse(options.task.has_value(), "--task", options, "it is for CSV files");
+  CsvOnly refuse_given{options};
+  TableOptions(options.table).fields(refuse_given);
+}
+
+double test_fraction(const DataOptions& options) {
+  refuse(options.folds != 0 && options.test_fraction.has_value(), "--test-fraction", options, "--folds decides");
+  return options.test_fraction.value_or(default_test_fraction);
+}
+
+template <Real S>
+std::vector<bool> random_rows(const Dataset<S>& data, const DataOptions& options) {
+  const double fraction = test_fraction(options);
+  const Rng rng = Rng(options.seed).split("data").split("test rows");
+  return options.folds != 0 ? rows_of_fold(data, options.fold, options.folds, rng) : draw_rows(data, fraction, rng);
+}
+
+// The last rows of the file, or by the times that are the keys.
+std::vector<bool> last_rows(const CsvDataset& csv, const DataOptions& options) {
+  refuse(options.folds != 0, "--folds", options, "with --split time the future would train for the past");
+  std::vector<std::size_t> order(static_cast<std::size_t>(csv.data.size()));
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (!csv.keys.empty()) {
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return csv.keys[a] < csv.keys[b]; });
+  }
+  const double rows = static_cast<double>(order.size());
+  const auto held = std::min(static_cast<std::size_t>(std::llround(test_fraction(options) * rows)), order.size() - 1);
+  std::vector<bool> is_test(order.size());
+  for (std::size_t i = order.size() - held; i < order.size(); ++i) is_test[order[i]] = true;
+  return is_test;
+}
+
+// Whole groups in random order: to the smallest fold each, or to the test set while that brings it nearer its share.
+std::vector<bool> groups_of_rows(const CsvDataset& csv, const DataOptions& options) {
+  std::vector<Index> sizes;
+  for (const double group : csv.keys) {
+    sizes.resize(std::max(sizes.size(), static_cast<std::size_t>(group) + 1));
+    ++sizes[static_cast<std::size_t>(group)];
+  }
+  const auto groups = static_cast<Index>(sizes.size());
+  if (groups < std::max<Index>(2, options.folds)) {
+    throw UsageError(text("--split ", options.table.split, ": there are only ", groups, " groups"));
+  }
+  const Rng rng = Rng(options.seed).split("data").split("test rows");
+  std::vector<Index> fold_of(sizes.size()), fold_size(static_cast<std::size_t>(std::max<Index>(1, options.folds)));
+  double left = test_fraction(options) * static_cast<double>(csv.data.size());
+  for (const Index at : Rng(rng).permutation(groups)) {
+    const auto group = static_cast<std::size_t>(at);
+    if (options.folds != 0) {
+      const auto smallest = std::min_element(fold_size.begin(), fold_size.end());
+      fold_of[group] = smallest - fold_size.begin() == options.fold;
+      *smallest += sizes[group];
+    } else if (const auto size = static_cast<double>(sizes[group]); size <= 2 * left) {
+      fold_of[group] = 1;
+      left -= size;
+    }
+  }
+  std::vector<bool> is_test;
+  for (const double group : csv.keys) is_test.push_back(fold_of[static_cast<std::size_t>(group)] == 1);
+  return is_test;
+}
+
+Split<double> split_csv(CsvDataset& csv, const DataOptions& options) {
+  const std::string& how = options.table.split;
+  if (!options.table.test.empty()) {
+    refuse(options.folds != 0, "--folds", options, "--test says what to test on");
+    refuse(options.test_fraction.has_value(), "--test-fraction", options, "--test says what to test on");
+    refuse(!how.empty(), "--split", options, "--test says what to test on");
+    measure_fill(csv.data, csv.encoding);
+    Dataset<double> test = load_csv_like(options.table.test, csv.encoding, csv.data, options.table);
+    csv.note += text("; ", test.size(), " test rows from ", in_quotes(options.table.test));
+    return {.train = std::move(csv.data), .test = std::move(test)};
+  }
+  if (how.starts_with("time")) return split_where(csv.data, last_rows(csv, options));
+  if (how.starts_with("group")) return split_where(csv.data, groups_of_rows(csv, options));
+  return split_where(csv.data, random_rows(csv.data, options));
 }
 
 // Makes the data those that a model was trained on, in all but the rows.
@@ -47,13 +134,17 @@ void adopt(Dataset<S>& data, const ModelData& model) {
   }
   if (!model.class_names.empty() && !data.class_names.empty()) renumber_classes(data, model.class_names);
   model.normalization.apply(data.inputs);
+  if (data.task == Task::regression && !model.target_units.mean.empty()) {
+    model.target_units.apply(data.targets);
+    data.target_units = model.target_units;
+  }
 }
 
 template <Real S>
 Split<S> split_and_normalize(Dataset<double> data, const DataOptions& options) {
   if (options.trained_on) adopt(data, *options.trained_on);
-  const Rng rng = Rng(options.seed).split("data").split("test rows");
-  Split<S> split = split_rows(convert<S>(data), options.test_fraction.value_or(default_test_fraction), rng);
+  check(data);
+  Split<S> split = split_where(convert<S>(data), random_rows(data, options));
   if (options.trained_on) {
     split.normalization = options.trained_on->normalization;
   } else if (options.normalize == Normalize::standard) {
@@ -74,13 +165,30 @@ Split<S> load(const Generator& generator, const DataOptions& options) {
   return split_and_normalize<S>(std::move(data), options);
 }
 
-template <Real S>
-Split<S> load(const ImageSet& set, const DataOptions& options) {
+void refuse_for_images(const DataOptions& options) {
   refuse_csv_options(options);
   refuse(options.noise.has_value(), "--noise", options, "it is for generators");
   refuse(options.test_fraction.has_value(), "--test-fraction", options, "it has a test set of its own");
+  refuse(options.folds != 0, "--folds", options, "it has a test set of its own");
   check_samples(options, 1);
+}
+
+template <Real S>
+Split<S> load(const ImageSet& set, const DataOptions& options) {
+  refuse_for_images(options);
   Split<S> split = load_images<S>(set, options.roots, options.samples.value_or(0));
+  split.notes.push_back(text("read ", options.name, " from ", in_quotes(split.train.name)));
+  split.train.name = split.test.name = options.name;
+  if (options.normalize == Normalize::standard) standardize(split, Statistics::shared);
+  return split;
+}
+
+constexpr std::string_view idx_prefix = "idx:";
+
+template <Real S>
+Split<S> load_idx_files(const DataOptions& options) {
+  refuse_for_images(options);
+  Split<S> split = load_idx_folder<S>(options.name.substr(idx_prefix.size()), options.samples.value_or(0));
   split.train.name = split.test.name = options.name;
   if (options.trained_on) {
     for (Dataset<S>* part : {&split.train, &split.test}) adopt(*part, *options.trained_on);
@@ -95,16 +203,37 @@ template <Real S>
 Split<S> load_csv_file(const DataOptions& options) {
   refuse(options.noise.has_value(), "--noise", options, "it is for generators");
   refuse(options.samples.has_value(), "--samples", options, "a CSV file is used whole");
-  CsvOptions how{.target = options.target, .task = options.task};
   if (options.trained_on) {
-    how.features = options.trained_on->feature_names;
-    how.one_class = true;
-    if (!how.task) how.task = options.trained_on->task;
+    CsvDataset csv = load_csv_for(*options.trained_on, options.name, options.table);
+    Split<S> split = split_and_normalize<S>(std::move(csv.data), options);
+    split.encoding = std::move(csv.encoding);
+    split.notes.push_back(std::move(csv.note));
+    return split;
   }
-  CsvDataset csv = options.csv ? parse_csv(options.name, *options.csv, how) : load_csv(options.name, how);
-  Split<S> split = split_and_normalize<S>(std::move(csv.data), options);
-  split.notes.push_back(csv.note);
+  CsvDataset csv =
+      options.csv ? parse_csv(options.name, *options.csv, options.table) : load_csv(options.name, options.table);
+  Split<double> wide = split_csv(csv, options);
+  csv.data = {};
+  measure_fill(wide.train, csv.encoding);
+  fill_missing(wide.train.inputs, csv.encoding);
+  fill_missing(wide.test.inputs, csv.encoding);
+  // In double: a column of times or prices has its information beyond the digits of a float.
+  if (options.normalize == Normalize::standard) {
+    standardize(wide, Statistics::per_feature);
+    if (wide.train.task == Task::regression) standardize_targets(wide);
+  }
+  Split<S> split{.train = convert<S>(wide.train),
+                 .test = convert<S>(wide.test),
+                 .normalization = std::move(wide.normalization),
+                 .encoding = std::move(csv.encoding),
+                 .notes = {std::move(csv.note)}};
   return split;
+}
+
+// In any case, with - for _.
+std::string dataset_name(std::string name) {
+  for (char& c : name) c = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return name;
 }
 
 bool is_path(const std::string& name) {
@@ -137,15 +266,20 @@ const std::vector<DatasetInfo>& datasets() {
 template <Real S>
 Split<S> load_data(const DataOptions& options) {
   if (options.csv) return load_csv_file<S>(options);
-  const auto entry = std::find_if(datasets().begin(), datasets().end(),
-                                  [&](const DatasetInfo& info) { return info.name == options.name; });
+  if (options.name.starts_with(idx_prefix)) return load_idx_files<S>(options);
+  const std::string same = dataset_name(options.name);
+  const auto entry =
+      std::find_if(datasets().begin(), datasets().end(), [&](const DatasetInfo& info) { return info.name == same; });
   if (entry != datasets().end()) {
-    return std::visit([&](const auto& source) { return load<S>(source, options); }, entry->source);
+    DataOptions named = options;
+    named.name = same;
+    return std::visit([&](const auto& source) { return load<S>(source, named); }, entry->source);
   }
   if (is_path(options.name)) return load_csv_file<S>(options);
   std::vector<std::string> known;
   for (const DatasetInfo& info : datasets()) known.emplace_back(info.name);
-  throw UsageError(unknown_name("data", options.name, known) + "; a CSV file is named by its path");
+  throw UsageError(unknown_name("data", options.name, known) +
+                   "; a CSV file is named by its path, a folder of IDX files idx:FOLDER");
 }
 
 template Split<float> load_data(const DataOptions&);

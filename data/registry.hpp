@@ -1,9 +1,9 @@
 // The one list of datasets, and how a name on the command line becomes training and test data.
 #pragma once
 
-#include <evengrad/core/option.hpp>
 #include <evengrad/data/dataset.hpp>
 #include <evengrad/data/idx.hpp>
+#include <evengrad/data/table_options.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -38,24 +38,18 @@ struct Choices<Normalize> {
                                                                      {"none", Normalize::none}};
 };
 
-template <>
-struct Choices<Task> {
-  static constexpr std::pair<std::string_view, Task> words[] = {{"classification", Task::classification},
-                                                                {"regression", Task::regression}};
-};
-
 struct DataOptions {
   std::string name;                           ///< one of datasets(), or the path of a CSV file
   std::optional<std::string> csv = {};        ///< what that file holds, where it is no file
   std::optional<Index> samples = {};          ///< generators: how many; images: only the first of the training set
   std::optional<double> noise = {};           ///< generators: the standard deviation
   std::optional<double> test_fraction = {};   ///< generators and CSV: 0.2 unless told, 0 trains on all rows
-  std::string target = {};                    ///< CSV: the label's column, the last one unless told
-  std::optional<Task> task = {};              ///< CSV: inferred unless told
-  Normalize normalize = Normalize::standard;  ///< one pair for images, else one a column
+  TableOptions table = {};                    ///< CSV
+  Normalize normalize = Normalize::standard;  ///< one pair for images, else one a column; CSV: the target too
   /// Data for a model that is trained: its features in its order, its numbering of the classes and its normalization,
   /// which takes the place of `normalize`; its task is that of CSV files unless told.
   std::optional<ModelData> trained_on = {};
+  Index folds = 0, fold = 0;  ///< instead of a test fraction, part `fold` of as many is the test set
   std::uint64_t seed = 1;
   std::vector<std::filesystem::path> roots = {"/usr/share/datasets"};  ///< where to look for images, in this order
 
@@ -67,8 +61,7 @@ struct DataOptions {
     f({.name = "samples", .help = "Generators: how many samples; images: only the first of the training set"}, samples);
     f({.name = "noise", .help = "Generators: standard deviation of the noise"}, noise);
     f({.name = "test-fraction", .help = "Generators and CSV: share held out for testing [0.2]"}, test_fraction);
-    f({.name = "target", .help = "CSV: the column to predict [the last]", .show_default = false}, target);
-    f({.name = "task", .help = "CSV: classification or regression [inferred from the target]"}, task);
+    table.fields(f);
     f({.name = "normalize", .help = "standard (the training set's mean and standard deviation) or none"}, normalize);
   }
 };

@@ -109,6 +109,15 @@ Findings input_center(const TrainingRecord& record, double threshold) {
            "--normalize standard"}};
 }
 
+Findings target_scale(const TrainingRecord& record, double threshold) {
+  const TrainingFacts& facts = record.facts;
+  if (!(facts.target_size > threshold)) return {};
+  return {{"target_scale", "warning", "targets", 0,
+           text("the targets are of size ", rounded(facts.target_size),
+                ", and a net starts with outputs of size 1: most steps go into growing to that scale"),
+           "--normalize standard"}};
+}
+
 Findings labels(const TrainingRecord& record, double threshold) {
   const TrainingFacts& facts = record.facts;
   if (record.epochs.empty() || !record.epochs.back().test) return {};
@@ -430,6 +439,8 @@ const std::vector<HealthRule>& health_rules() {
       {"input_center", "more than T of the inputs' mean square is the square of their mean", 0.9,
        "LeCun et al. 1998, Efficient BackProp, section 4.3 (centre inputs); the number is ours", "--normalize standard",
        input_center},
+      {"target_scale", "the root mean square of a regression's targets, as the net sees them, is above T", 10, "ours",
+       "--normalize standard", target_scale},
       {"labels",
        "training samples are learned by heart (accuracy 0.1 above the most frequent class, or a loss below "
        "guessing), and test accuracy is within T standard deviations of the most frequent class",

@@ -3,7 +3,7 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/utf8.hpp>
-#include <evengrad/training/safetensors.hpp>
+#include <evengrad/training/tensor_names.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -20,12 +20,6 @@ using Json = nlohmann::json;
 std::vector<Index> saved_shape(const auto& parameter) {
   if (parameter.rank == 1) return {parameter.value.size()};
   return {parameter.value.rows(), parameter.value.cols()};
-}
-
-std::string shape_text(const std::vector<Index>& shape) {
-  std::string all;
-  for (const Index size : shape) all += (all.empty() ? "" : ", ") + std::to_string(size);
-  return "(" + all + ")";
 }
 
 template <Real S>
@@ -53,15 +47,60 @@ Json architecture(const MlpOptions& options) {
           {"residual", options.residual}};
 }
 
+Json to_json(const Normalization& normalization) {
+  return {{"mean", normalization.mean}, {"scale", normalization.scale}};
+}
+
+Normalization read_normalization(const Json& json) {
+  Normalization read;
+  read.mean = json.at("mean").get<std::vector<double>>();
+  read.scale = json.at("scale").get<std::vector<double>>();
+  return read;
+}
+
+constexpr std::string_view column_kinds[] = {"number", "date", "category"};
+
+Json to_json(const TableEncoding& encoding) {
+  Json columns = Json::array();
+  for (const ColumnEncoding& column : encoding.columns) {
+    columns.push_back({{"name", column.name}, {"kind", column_kinds[column.kind]}, {"values", column.values}});
+  }
+  return {{"columns", columns},
+          {"targets", encoding.targets},
+          {"fill", encoding.fill},
+          {"missing_values", encoding.missing_values},
+          {"dates", encoding.dates}};
+}
+
+TableEncoding read_encoding(const Json& json) {
+  TableEncoding read;
+  for (const Json& column : json.at("columns")) {
+    const auto kind = std::find(std::begin(column_kinds), std::end(column_kinds), column.at("kind").get<std::string>());
+    if (kind == std::end(column_kinds)) throw Error(text("a column's kind is ", column.at("kind").dump()));
+    read.columns.push_back({column.at("name").get<std::string>(),
+                            static_cast<ColumnEncoding::Kind>(kind - std::begin(column_kinds)),
+                            column.at("values").get<std::vector<std::string>>()});
+  }
+  read.targets = json.at("targets").get<std::vector<std::string>>();
+  read.fill = json.at("fill").get<std::vector<double>>();
+  read.missing_values = json.at("missing_values").get<std::string>();
+  read.dates = json.at("dates").get<std::string>();
+  return read;
+}
+
 // A file's metadata.
 std::map<std::string, std::string> description(const MlpOptions& options, const ModelData& data) {
-  return {{"schema_version", "1"},
-          {"architecture", architecture(options).dump()},
-          {"data", data.name},
-          {"task", data.task == Task::classification ? "classification" : "regression"},
-          {"feature_names", Json(data.feature_names).dump()},
-          {"class_names", Json(data.class_names).dump()},
-          {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}};
+  std::map<std::string, std::string> all = {
+      {"schema_version", "1"},
+      {"architecture", architecture(options).dump()},
+      {"data", data.name},
+      {"task", data.task == Task::classification ? "classification" : "regression"},
+      {"feature_names", Json(data.feature_names).dump()},
+      {"class_names", Json(data.class_names).dump()},
+      {"normalization", to_json(data.normalization).dump()}};
+  if (!data.target_units.mean.empty()) all["target_units"] = to_json(data.target_units).dump();
+  if (!data.encoding.columns.empty()) all["encoding"] = to_json(data.encoding).dump();
+  return all;
 }
 
 // What a file's tensors confirm of its description, which is believed no further.
@@ -138,11 +177,17 @@ void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensor
   model.visit(Path(), [&](const Path& where, Parameter<S>& parameter) {
     const std::string name = where.str();
     const auto found = by_name.find(name);
-    if (found == by_name.end()) fail(text("has no tensor '", name, "' ", shape_text(saved_shape(parameter))));
+    if (found == by_name.end()) {
+      fail(text("has no tensor '", name, "' ", shape_text(saved_shape(parameter)), "; it has ", tensors_text(tensors)));
+    }
     const Tensor& tensor = *found->second;
     if (tensor.shape != saved_shape(parameter)) {
+      std::vector<Index> turned = tensor.shape;
+      std::reverse(turned.begin(), turned.end());
       fail(text("tensor '", name, "' is ", shape_text(tensor.shape), ", the model's is ",
-                shape_text(saved_shape(parameter))));
+                shape_text(saved_shape(parameter)),
+                turned == saved_shape(parameter) ? ": transposed, as kernels of Keras are; save it as (outputs, inputs)"
+                                                 : ""));
     }
     Index i = 0;
     std::visit(
@@ -158,7 +203,8 @@ void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensor
   // PyTorch counts batches beside its running statistics; nothing here needs the count.
   std::erase_if(by_name, [](const auto& entry) { return entry.first.ends_with(".num_batches_tracked"); });
   if (!by_name.empty())
-    fail(text("tensor ", in_quotes(by_name.begin()->first), " belongs to no parameter of the model"));
+    fail(text("tensor ", in_quotes(by_name.begin()->first), " belongs to no parameter of the model; it has ",
+              tensors_text(tensors)));
 }
 
 }  // namespace
@@ -182,8 +228,15 @@ void save_parameters(const std::filesystem::path& path, Layer<S>& model) {
 }
 
 template <Real S>
-void load_parameters(const std::filesystem::path& path, Layer<S>& model) {
-  assign<S>(path, load_safetensors(path).tensors, model);
+void load_parameters(const std::filesystem::path& path, Layer<S>& model, std::string_view rename) {
+  std::vector<Tensor> tensors = load_safetensors(path).tensors;
+  rename_tensors(tensors, rename);
+  std::vector<ParameterShape> parameters;
+  model.visit(Path(), [&](const Path& where, Parameter<S>& parameter) {
+    parameters.push_back({where.str(), saved_shape(parameter)});
+  });
+  adopt_names(tensors, parameters);
+  assign<S>(path, tensors, model);
 }
 
 namespace {
@@ -197,12 +250,17 @@ void check_model_data(const ModelData& data, const MlpOptions& shape) {
   expect("feature names", data.feature_names.size(), {0, shape.inputs});
   const Index classes = shape.outputs == 1 ? 2 : shape.outputs;  // two classes may share one logit
   if (data.task == Task::classification) expect("class names", data.class_names.size(), {0, shape.outputs, classes});
-  const Normalization& made = data.normalization;
-  expect("means", made.mean.size(), {0, 1, shape.inputs});
-  expect("scales", made.scale.size(), {std::ssize(made.mean)});
-  for (const double scale : made.scale) {
-    if (!(scale > 0)) throw Error(text("a scale of its normalization is ", scale, ", expected a positive number"));
+  expect("means", data.normalization.mean.size(), {0, 1, shape.inputs});
+  expect("means of targets", data.target_units.mean.size(), {0, shape.outputs});
+  for (const Normalization* made : {&data.normalization, &data.target_units}) {
+    expect("scales", made->scale.size(), {std::ssize(made->mean)});
+    for (const double scale : made->scale) {
+      if (!(scale > 0)) throw Error(text("a scale of its normalization is ", scale, ", expected a positive number"));
+    }
   }
+  if (data.encoding.columns.empty()) return;
+  expect("features in its encoding", static_cast<std::size_t>(data.encoding.features()), {shape.inputs});
+  expect("values to fill in", data.encoding.fill.size(), {shape.inputs});
 }
 
 template <Real S>
@@ -227,9 +285,9 @@ SavedModel<S> read_model(const std::filesystem::path& path, const Safetensors& f
     saved.data.task = entry("task") == "regression" ? Task::regression : Task::classification;
     saved.data.feature_names = json("feature_names").template get<std::vector<std::string>>();
     saved.data.class_names = json("class_names").template get<std::vector<std::string>>();
-    const Json normalization = json("normalization");
-    saved.data.normalization.mean = normalization.at("mean").template get<std::vector<double>>();
-    saved.data.normalization.scale = normalization.at("scale").template get<std::vector<double>>();
+    saved.data.normalization = read_normalization(json("normalization"));
+    if (file.metadata.contains("target_units")) saved.data.target_units = read_normalization(json("target_units"));
+    if (file.metadata.contains("encoding")) saved.data.encoding = read_encoding(json("encoding"));
     check_model_data(saved.data, options);
     assign<S>(path, file.tensors, saved.model);
     return saved;
@@ -261,12 +319,12 @@ std::string widths(const MlpOptions& options) {
   return all + "-" + std::to_string(options.outputs);
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                      \
-  template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&); \
-  template std::string model_bytes(Mlp<S>&, const ModelData&);                       \
-  template void save_parameters(const std::filesystem::path&, Layer<S>&);            \
-  template void load_parameters(const std::filesystem::path&, Layer<S>&);            \
-  template SavedModel<S> load_model(const std::filesystem::path&);                   \
+#define EVENGRAD_INSTANTIATE(S)                                                             \
+  template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&);        \
+  template std::string model_bytes(Mlp<S>&, const ModelData&);                              \
+  template void save_parameters(const std::filesystem::path&, Layer<S>&);                   \
+  template void load_parameters(const std::filesystem::path&, Layer<S>&, std::string_view); \
+  template SavedModel<S> load_model(const std::filesystem::path&);                          \
   template std::optional<SavedModel<S>> find_model(const std::filesystem::path&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

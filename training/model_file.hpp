@@ -22,10 +22,12 @@ std::string model_bytes(Mlp<S>& model, const ModelData& data);
 template <Real S>
 void save_parameters(const std::filesystem::path& path, Layer<S>& model);
 
-/// Reads every parameter of the model from a file; float32 and float64 files fit either model.
-/// \throws FileError naming the parameter if one is missing, has another shape, is not finite, or is one too many.
+/// Reads every parameter of the model from a file of whatever floating type, also one of another program
+/// (training/tensor_names.hpp), after changing its names as `rename` says.
+/// \throws FileError naming the parameter if one is missing, has another shape, is not finite, or is one too many;
+/// UsageError for a wrong `rename`.
 template <Real S>
-void load_parameters(const std::filesystem::path& path, Layer<S>& model);
+void load_parameters(const std::filesystem::path& path, Layer<S>& model, std::string_view rename = {});
 
 template <Real S>
 struct SavedModel {

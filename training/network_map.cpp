@@ -433,8 +433,17 @@ class CommandLine {
   CommandLine& add(const DataOptions& data) {
     add("--data", data.name).add("--samples", data.samples).add("--noise", data.noise);
     add("--test-fraction", data.test_fraction);
-    if (!data.target.empty()) add("--target", data.target);
-    if (data.task) add("--task", *data.task == Task::classification ? "classification" : "regression");
+    const auto add_text = [&](const OptionInfo& info, const auto& value) {
+      using T = std::decay_t<decltype(value)>;
+      if (value == T{}) return;
+      const std::string option = evengrad::text("--", info.name);
+      if constexpr (std::is_same_v<T, std::string>) {
+        add(option.c_str(), value);
+      } else {
+        add(option.c_str(), std::string(choice_word(*value)));
+      }
+    };
+    TableOptions(data.table).fields(add_text);
     return *this;
   }
   CommandLine& add(const TrainerOptions& trainer, bool wide) {

@@ -120,7 +120,8 @@ void guess(const Dataset<S>& data, const std::string& loss, TrainingFacts& facts
   for (Index r = 0; r < targets.rows(); ++r) {
     for (Index c = 0; c < targets.cols(); ++c) facts.guess_loss += one(targets(r, c), mean(0, c));
   }
-  facts.guess_loss /= static_cast<double>(targets.size());
+  facts.guess_loss *= data.squared_unit() / static_cast<double>(targets.size());
+  if (data.task == Task::regression) facts.target_size = std::sqrt(targets.array().square().mean());
 }
 
 template <Real S>

@@ -86,6 +86,7 @@ struct TrainingFacts {
   double input_center = 0;               ///< share of the inputs' mean square that is the square of their mean
   double input_deviation = 0;            ///< largest standard deviation of a feature
   std::string input_feature = {};        ///< which one
+  double target_size = 0;                ///< root of the mean square of a regression's targets, as the net sees them
   std::vector<std::string> layers = {};  ///< names of all layers, "layers.0", …
   std::optional<NetOptions> theory = {};
 };

@@ -283,11 +283,25 @@ class Loader {
     return {entry.name, entry.shape, std::move(values)};
   }
 
+  /// Halves and bfloat16 become the same numbers as floats.
+  Tensor read_halves(const Entry& entry) {
+    std::vector<std::uint16_t> halves((entry.end - entry.begin) / sizeof(std::uint16_t));
+    read(std::span(halves));
+    std::vector<float> values;
+    values.reserve(halves.size());
+    for (const std::uint16_t half : halves) {
+      values.push_back(entry.dtype == "F16" ? static_cast<float>(std::bit_cast<Eigen::half>(half))
+                                            : std::bit_cast<float>(std::uint32_t{half} << 16));
+    }
+    return {entry.name, entry.shape, std::move(values)};
+  }
+
   Tensor read_tensor(const Entry& entry) {
     if (entry.dtype == "F32") return read_values<float>(entry);
     if (entry.dtype == "F64") return read_values<double>(entry);
     if (entry.dtype == "I64") return read_values<std::int64_t>(entry);
-    fail(entry.name, text("has dtype ", entry.dtype, "; F32, F64 and I64 can be read: convert it"));
+    if (entry.dtype == "F16" || entry.dtype == "BF16") return read_halves(entry);
+    fail(entry.name, text("has dtype ", entry.dtype, "; F16, BF16, F32, F64 and I64 can be read: convert it"));
   }
 
   FileReader file_;

@@ -50,7 +50,9 @@ std::optional<NetOptions> theory_net(const TrainingSetup& setup, const MlpOption
 /// What a saved model keeps of its data.
 template <Real S>
 ModelData model_data(const Split<S>& data) {
-  return {data.train.name, data.train.task, data.train.feature_names, data.train.class_names, data.normalization};
+  return {data.train.name,        data.train.task,    data.train.feature_names,
+          data.train.class_names, data.normalization, data.train.target_units,
+          data.encoding};
 }
 
 }  // namespace evengrad

@@ -233,7 +233,7 @@ void Trainer<S>::count_step(const Seen& seen, Index samples, double learning_rat
   progress_.loss += seen.loss * static_cast<double>(samples);
   progress_.right += seen.right;
   progress_.samples += samples;
-  const StepReport done{progress_.step, epoch() + 1, seen.loss, learning_rate};
+  const StepReport done{progress_.step, epoch() + 1, train_.squared_unit() * seen.loss, learning_rate};
   if (observer_) observer_->after_step(done);
   if (on_loss) on_loss(done);
   if (on_step) on_step(done);
@@ -243,7 +243,7 @@ void Trainer<S>::count_step(const Seen& seen, Index samples, double learning_rat
 template <Real S>
 bool Trainer<S>::end_epoch(double seconds) {
   const double samples = static_cast<double>(progress_.samples);
-  EpochReport report{.epoch = epoch() + 1, .train = {progress_.loss / samples, {}}, .test = {}};
+  EpochReport report{.epoch = epoch() + 1, .train = {train_.squared_unit() * progress_.loss / samples, {}}, .test = {}};
   if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(progress_.right) / samples;
   report.seconds = seconds;
   if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
@@ -305,7 +305,7 @@ Metrics Trainer<S>::measure(const Dataset<S>& data, FunctionRef<void()> before_b
     right += count_right(output, batch);
   }
   const double samples = static_cast<double>(data.size());
-  Metrics metrics{.loss = loss / samples, .accuracy = {}};
+  Metrics metrics{.loss = data.squared_unit() * loss / samples, .accuracy = {}};
   if (data.task == Task::classification) metrics.accuracy = static_cast<double>(right) / samples;
   return metrics;
 }
@@ -374,7 +374,7 @@ double constant_answer_loss(const Dataset<S>& data) {
   check(data);
   if (data.task == Task::regression) {
     const Matrix<double> y = data.targets.template cast<double>();
-    return (y.rowwise() - y.colwise().mean()).array().square().mean();
+    return data.squared_unit() * (y.rowwise() - y.colwise().mean()).array().square().mean();
   }
   std::vector<double> count(static_cast<std::size_t>(data.classes), 0);
   for (const std::int32_t label : data.labels) ++count[static_cast<std::size_t>(label)];

@@ -49,7 +49,7 @@ struct TrainerOptions {
   friend bool operator==(const TrainerOptions&, const TrainerOptions&) = default;
 };
 
-/// A loss and, for classification, the share of right answers.
+/// A loss, of one target in the squares of its unit, and, for classification, the share of right answers.
 struct Metrics {
   double loss = 0;
   std::optional<double> accuracy;

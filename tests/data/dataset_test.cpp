@@ -71,7 +71,9 @@ TEST(Dataset, WhatIsWrongIsNamed) {
 TEST(Dataset, RowsAreSelectedOnlyWhereTheyAre) {
   for (Dataset<double> data : {numbered(5), regression(5)}) {
     for (const Index row : {Index{-1}, Index{5}}) {
-      EXPECT_EQ(error_of<ShapeError>([&] { select_rows(data, {0, row}); }),
+      EXPECT_EQ(error_of<ShapeError>([&] {
+                  select_rows(data, {0, row});
+                }),
                 text("data 'numbered': there is no row ", row, " among 5"));
     }
     data.labels.resize(data.labels.empty() ? 0 : 3);

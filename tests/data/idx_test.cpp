@@ -1,5 +1,6 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/data/idx.hpp>
+#include <evengrad/data/idx_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -194,7 +195,8 @@ TEST_F(Images, AMissingSetSaysWhereItWasSoughtAndHowToGetIt) {
   const std::string text = error_of<FileError>([] { load_images<float>(tiny, {"/nowhere", "/void"}, 0); });
   EXPECT_EQ(text,
             "the data set tiny is not there; looked for train-images-idx3-ubyte in '/nowhere/tiny', '/void/tiny'; run "
-            "scripts/setup, or name the folder that has tiny/ in EVENGRAD_DATA");
+            "scripts/setup, or name the folder that has tiny/ in EVENGRAD_DATA, beside which no other place is looked "
+            "at");
   fs::remove(folder.path() / "tiny" / "t10k-labels-idx1-ubyte");
   EXPECT_EQ(message(),
             "the folder '" + (folder.path() / "tiny").string() + "' has no t10k-labels-idx1-ubyte, plain or .gz");
@@ -215,6 +217,60 @@ TEST_F(Images, FilesThatDoNotFitTogetherAreRefused) {
   write("train-labels-idx1-ubyte", idx({3}, std::string("\2\1\0", 3)));
   write("t10k-images-idx3-ubyte", idx({1, 1, 3}, "abc"));
   EXPECT_NE(message().find("have 2 pixels for training, but 3 for testing"), std::string::npos);
+}
+
+class IdxFolder : public testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& bytes) {
+    fs::create_directories((folder.path() / name).parent_path());
+    folder.write(name, bytes);
+  }
+  Split<double> load(const std::string& below = "") { return load_idx_folder<double>(folder.path() / below, 0); }
+
+  TempFolder folder;
+};
+
+const std::string two_images = idx({2, 1, 2}, std::string_view("\0\xff\xff\0", 4));
+
+TEST_F(IdxFolder, LabelsMayBeginWithOneAndFilesMayHaveAPrefix) {
+  // EMNIST: several sets in a folder, gzipped, "test" and labels from 1.
+  for (const char* set : {"emnist-letters-", "emnist-digits-"}) {
+    write(text("gzip/", set, "train-images-idx3-ubyte.gz"), gzip(two_images));
+    write(text("gzip/", set, "train-labels-idx1-ubyte.gz"), gzip(idx({2}, "\x1\x1a")));
+    write(text("gzip/", set, "test-images-idx3-ubyte.gz"), gzip(two_images));
+    write(text("gzip/", set, "test-labels-idx1-ubyte.gz"), gzip(idx({2}, "\x1a\x1a")));
+  }
+  const Split<double> split = load("gzip/emnist-letters");
+  EXPECT_EQ(split.train.inputs, (Matrix<double>{{0, 1}, {1, 0}}));
+  EXPECT_EQ(split.train.class_names, (std::vector<std::string>{"1", "26"}));
+  EXPECT_EQ(split.train.labels, (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(split.test.labels, (std::vector<std::int32_t>{1, 1}));
+  const std::string message = error_of<UsageError>([&] { load("gzip"); });
+  EXPECT_NE(message.find("'emnist-digits-', 'emnist-letters-'"), std::string::npos) << message;
+}
+
+TEST_F(IdxFolder, TorchvisionsFolderAndAnyTypeOfLabels) {
+  // QMNIST's labels are rows of eight 32-bit integers, of which the first is the class.
+  const std::string labels =
+      word(0x0c02) + word(2) + word(8) + word(7) + std::string(28, 'x') + word(3) + std::string(28, 'x');
+  write("MNIST/raw/qmnist-train-images-idx3-ubyte", two_images);
+  write("MNIST/raw/qmnist-train-labels-idx2-int", labels);
+  const Split<double> split = load();
+  EXPECT_EQ(split.train.class_names, (std::vector<std::string>{"3", "7"}));
+  EXPECT_EQ(split.train.labels, (std::vector<std::int32_t>{1, 0}));
+  EXPECT_EQ(split.test.size(), 0);
+  EXPECT_NE(split.notes.front().find("MNIST/raw"), std::string::npos) << split.notes.front();
+}
+
+TEST_F(IdxFolder, WhatIsMissingIsSaid) {
+  EXPECT_NE(error_of<FileError>([&] { load(); }), "");
+  EXPECT_NE(error_of<FileError>([&] { load("nowhere"); }), "");
+  write("train-images-idx3-ubyte", two_images);
+  EXPECT_NE(error_of<FileError>([&] { load(); }), "");
+  write("train-labels-idx1-ubyte", idx({3}, "abc"));
+  EXPECT_NE(error_of<FileError>([&] { load(); }).find("has 3 labels"), std::string::npos);
+  write("train-labels-idx1-ubyte", idx({2}, "aa"));
+  EXPECT_NE(error_of<FileError>([&] { load(); }).find("all labels are 97"), std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
 
 #include "../temp_folder.hpp"
 
@@ -64,12 +65,12 @@ TEST(Registry, WrongOptionsAreRefused) {
 }
 
 TEST(Registry, OptionsOfAnotherKindOfDataAreRefused) {
-  EXPECT_EQ(usage_error({.name = "moons", .target = "y"}),
+  EXPECT_EQ(usage_error({.name = "moons", .table = {.target = "y"}}),
             "--target does not go with the data 'moons': it is for CSV files");
-  EXPECT_NE(usage_error({.name = "moons", .task = Task::regression}), "");
+  EXPECT_NE(usage_error({.name = "moons", .table = {.task = Task::regression}}), "");
   EXPECT_NE(usage_error({.name = "mnist", .noise = 0.1}), "");
   EXPECT_NE(usage_error({.name = "mnist", .test_fraction = 0.1}), "");
-  EXPECT_NE(usage_error({.name = "mnist", .task = Task::classification}), "");
+  EXPECT_NE(usage_error({.name = "mnist", .table = {.header = "no"}}), "");
   EXPECT_NE(usage_error({.name = "a.csv", .noise = 0.1}), "");
   EXPECT_NE(usage_error({.name = "a.csv", .samples = 10}), "");
 }
@@ -82,13 +83,144 @@ TEST(Registry, APathIsACsvFile) {
   EXPECT_EQ(split.test.size(), 2);
   EXPECT_EQ(split.train.class_names, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(split.notes,
-            std::vector<std::string>{"classification by column 'kind' into 2 classes: its values are names"});
+            std::vector<std::string>{"read '" + path.string() +
+                                     "' separated by ',', with a header; 5 rows; classification by 'kind', the last "
+                                     "column (--target takes another), into 2 classes"});
   EXPECT_EQ(split.normalization.mean.size(), 2u);
   EXPECT_NE(error_of<FileError>([] { load_data<float>({.name = "missing.csv"}); }), "");
   EXPECT_NE(error_of<FileError>([] { load_data<float>({.name = "missing/moons"}); }), "");
 
+  // Beyond floats before it is standardized, and within them after.
   const auto huge = folder.write("huge.csv", "x,y\n1e39,1.5\n2,2.5\n");
-  EXPECT_NE(error_of<NonFiniteError>([&] { load_data<float>({.name = huge.string()}); }), "");
+  EXPECT_NO_THROW(load_data<float>({.name = huge.string()}));
+  EXPECT_NE(error_of<NonFiniteError>([&] { load_data<float>({.name = huge.string(), .normalize = Normalize::none}); }),
+            "");
+}
+
+TEST(Registry, CsvColumnsAreStandardizedInDouble) {
+  // Whole seconds near 1.7e9, which floats know to 128 s: mean 150 s after the first, deviation sqrt(12500) s.
+  const std::string csv = "time,y\n1700000000,0\n1700000100,1\n1700000200,0\n1700000300,1\n";
+  const Split<float> split = load_data<float>({.name = "t", .csv = csv, .test_fraction = 0});
+  const Split<double> wide = load_data<double>({.name = "t", .csv = csv, .test_fraction = 0});
+  for (Index row = 0; row < 4; ++row) {
+    const double expected = (100.0 * static_cast<double>(row) - 150) / std::sqrt(12500.0);
+    EXPECT_DOUBLE_EQ(wide.train.inputs(row, 0), expected);
+    EXPECT_EQ(split.train.inputs(row, 0), static_cast<float>(wide.train.inputs(row, 0)));
+  }
+}
+
+TEST(Registry, CsvTargetsAreStandardizedUnlessToldOtherwise) {
+  const std::string csv = "x,price\n1,100000.5\n2,300000.5\n3,100000.5\n4,300000.5\n";
+  Split<double> split = load_data<double>({.name = "t", .csv = csv, .test_fraction = 0});
+  EXPECT_EQ(split.train.targets, (Matrix<double>{{-1}, {1}, {-1}, {1}}));
+  EXPECT_EQ(split.train.target_units.mean, std::vector<double>{200000.5});
+  EXPECT_EQ(split.train.target_units.scale, std::vector<double>{100000});
+  EXPECT_EQ(split.train.squared_unit(), 1e10);
+  split.train.target_units.undo(split.train.targets);
+  EXPECT_EQ(split.train.targets, (Matrix<double>{{100000.5}, {300000.5}, {100000.5}, {300000.5}}));
+  const Split<double> plain =
+      load_data<double>({.name = "t", .csv = csv, .test_fraction = 0, .normalize = Normalize::none});
+  EXPECT_EQ(plain.train.targets(0, 0), 100000.5);
+  EXPECT_EQ(plain.train.squared_unit(), 1);
+  EXPECT_EQ(load_data<double>({.name = "sine"}).train.squared_unit(), 1);
+}
+
+TEST(Registry, MissingValuesAreTheTrainingRowsMean) {
+  const Split<double> split = load_data<double>({.name = "t",
+                                                 .csv = "x,y\n1,0\n,1\n4,0\n4,1\n,0\n1,1\n7,0\n7,1\n,0\n4,1\n",
+                                                 .test_fraction = 0.5,
+                                                 .normalize = Normalize::none});
+  double sum = 0, count = 0;
+  for (const double x : split.train.inputs.reshaped()) {
+    if (x == 1 || x == 4 || x == 7) sum += x, ++count;
+  }
+  ASSERT_LT(count, 10);
+  for (const Dataset<double>* part : {&split.train, &split.test}) {
+    for (const double x : part->inputs.reshaped()) EXPECT_TRUE(x == 1 || x == 4 || x == 7 || x == sum / count) << x;
+  }
+}
+
+TEST(Registry, GroupsAreNeverTornApart) {
+  std::string csv = "who,x,y\n";
+  for (int i = 0; i < 60; ++i) csv += text("patient ", i % 12, ",", 100 * (i % 12) + i / 12, ",", i % 2, "\n");
+  const auto who = [](double x) { return static_cast<int>(x) / 100; };
+  const auto groups = [&](const Dataset<double>& data) {
+    std::set<int> all;
+    for (const double x : data.inputs.reshaped()) all.insert(who(x));
+    return all;
+  };
+  DataOptions options{
+      .name = "t", .csv = csv, .test_fraction = 0.25, .table = {.split = "group:who"}, .normalize = Normalize::none};
+  const Split<double> split = load_data<double>(options);
+  EXPECT_EQ(split.train.feature_names, std::vector<std::string>{"x"});
+  EXPECT_EQ(split.test.size(), 15);  // three groups of five
+  EXPECT_EQ(groups(split.train).size(), 9u);
+  EXPECT_EQ(groups(split.test).size(), 3u);
+  // Each group is in the test set of one fold.
+  options.test_fraction.reset();
+  options.folds = 4;
+  std::multiset<int> seen;
+  for (; options.fold < options.folds; ++options.fold) {
+    const Split<double> part = load_data<double>(options);
+    EXPECT_EQ(part.test.size(), 15);
+    for (const int group : groups(part.test)) seen.insert(group);
+  }
+  EXPECT_EQ(seen.size(), 12u);
+  EXPECT_EQ(std::set<int>(seen.begin(), seen.end()).size(), 12u);
+}
+
+TEST(Registry, TheFutureIsTheTestSet) {
+  const std::string csv = "when,x,y\n2024-03-01,3,30.5\n2024-01-01,1,10.5\n2024-04-01,4,40.5\n2024-02-01,2,20.5\n";
+  const auto test_inputs = [&](const std::string& split) {
+    return load_data<double>(
+               {.name = "t", .csv = csv, .test_fraction = 0.5, .table = {.split = split}, .normalize = Normalize::none})
+        .test.inputs;
+  };
+  EXPECT_EQ(test_inputs("time"), (Matrix<double>{{4}, {2}}));
+  EXPECT_EQ(test_inputs("time:when"), (Matrix<double>{{3}, {4}}));
+  EXPECT_EQ(test_inputs("time:x"), (Matrix<double>{{3}, {4}}));
+  EXPECT_NE(error_of<UsageError>([&] { test_inputs("tme"); }), "");
+  EXPECT_NE(error_of<UsageError>([&] { test_inputs("group"); }), "");
+  EXPECT_NE(error_of<UsageError>([&] { test_inputs("time:y?"); }), "");
+}
+
+TEST(Registry, FoldsPartTheRows) {
+  DataOptions options{.name = "blobs", .samples = 31, .normalize = Normalize::none, .folds = 4};
+  std::multiset<double> seen;
+  for (; options.fold < 4; ++options.fold) {
+    const Split<double> split = load_data<double>(options);
+    EXPECT_EQ(split.train.size() + split.test.size(), 31);
+    EXPECT_TRUE(split.test.size() == 7 || split.test.size() == 8);
+    for (const double x : split.test.inputs.col(0)) seen.insert(x);
+  }
+  const Split<double> whole =
+      load_data<double>({.name = "blobs", .samples = 31, .test_fraction = 0, .normalize = Normalize::none});
+  const auto all = whole.train.inputs.col(0);
+  EXPECT_EQ(seen, std::multiset<double>(all.begin(), all.end()));
+  EXPECT_NE(usage_error({.name = "blobs", .samples = 31, .folds = 32}), "");
+  EXPECT_NE(usage_error({.name = "blobs", .test_fraction = 0.2, .folds = 3}), "");
+}
+
+TEST(Registry, ATestFileIsReadLikeTheTrainingFile) {
+  const TempFolder folder;
+  const auto train = folder.write("train.csv", "c,x,y\nred,1,no\nblue,3,yes\nred,,yes\ngreen,5,no\n");
+  const auto test = folder.write("test.csv", "y;x;c\nyes;2,5;blue\nno;;pink\n");
+  const Split<double> split =
+      load_data<double>({.name = train.string(), .table = {.test = test.string()}, .normalize = Normalize::none});
+  EXPECT_EQ(split.train.inputs, (Matrix<double>{{0, 0, 1, 1}, {1, 0, 0, 3}, {0, 0, 1, 3}, {0, 1, 0, 5}}));
+  EXPECT_EQ(split.test.inputs, (Matrix<double>{{1, 0, 0, 2.5}, {0.25, 0.25, 0.5, 3}}));
+  EXPECT_EQ(split.test.labels, (std::vector<std::int32_t>{1, 0}));
+  const auto strange = folder.write("strange.csv", "c,x,y\nred,1,maybe\nred,2,no\n");
+  EXPECT_NE(error_of<FileError>([&] {
+              load_data<double>({.name = train.string(), .table = {.test = strange.string()}});
+            }).find("'maybe' is not among those of the training data, 'no', 'yes'"),
+            std::string::npos);
+}
+
+TEST(Registry, NamesIgnoreCaseAndDashes) {
+  EXPECT_EQ(load_data<double>({.name = "Moons"}).train.inputs, load_data<double>({.name = "moons"}).train.inputs);
+  EXPECT_NE(error_of<FileError>([] { load_data<float>({.name = "Fashion-MNIST", .roots = {"/nowhere"}}); }), "");
+  EXPECT_NE(error_of<FileError>([] { load_data<float>({.name = "idx:/nowhere"}); }), "");
 }
 
 TEST(Registry, MissingImagesAreAFileError) {
@@ -120,7 +252,7 @@ TEST(Registry, ACsvFileMayBeText) {
   EXPECT_EQ(given.test.labels, read.test.labels);
   EXPECT_EQ(given.train.name, "pasted");
   try {
-    load_data<double>({.name = "moons", .csv = "a,b\n1,\n"});
+    load_data<double>({.name = "moons", .csv = "a,b\n1,2,3,4\n1\n"});
     FAIL();
   } catch (const FileError& error) {
     EXPECT_NE(std::string(error.what()).find("'moons' as CSV: line 2"), std::string::npos) << error.what();

@@ -70,6 +70,16 @@ TEST(HealthRules, InputScale) {
   EXPECT_NE(findings(record)[0].message.find("age has standard deviation 10.5"), std::string::npos);
 }
 
+TEST(HealthRules, TargetScale) {
+  TrainingRecord record = healthy();
+  record.facts.target_size = 10;
+  EXPECT_TRUE(findings(record).empty());
+  record.facts.target_size = 214'000;
+  expect_only(record, "target_scale", "targets", 0);
+  EXPECT_NE(findings(record)[0].message.find("of size 2.14e+05"), std::string::npos) << findings(record)[0].message;
+  EXPECT_EQ(findings(record)[0].remedy, "--normalize standard");
+}
+
 TEST(HealthRules, InputCenter) {
   TrainingRecord record = healthy();
   record.facts.input_center = 0.9;
