@@ -1085,6 +1085,10 @@ CsvDataset load_csv_for(const ModelData& model, const std::filesystem::path& pat
     if (std::none_of(csv.encoding.columns.begin(), csv.encoding.columns.end(), is_it)) others.push_back(name);
   }
   std::vector<std::string>& targets = csv.encoding.targets;
+  const auto absent = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) == names.end();
+  };
+  if (std::any_of(targets.begin(), targets.end(), absent)) targets.clear();
   if (!options.target.empty()) {
     targets.clear();
     for (const std::size_t column : table.columns(options.target)) targets.push_back(names[column]);
@@ -1097,10 +1101,9 @@ CsvDataset load_csv_for(const ModelData& model, const std::filesystem::path& pat
     targets = {others.back()};
   }
   for (const std::string& target : targets) {
-    table.column(target);
     if (std::find(others.begin(), others.end(), target) != others.end()) {
       std::erase(others, target);
-    } else if (table.column(target) < names.size()) {
+    } else {
       throw UsageError(text("column ", in_quotes(target), " is a feature of the model: it cannot be the label"));
     }
   }
