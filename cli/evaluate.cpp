@@ -5,7 +5,7 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/core/utf8.hpp>
-#include <evengrad/training/predict.hpp>
+#include <evengrad/training/evaluation.hpp>
 
 #include <spdlog/spdlog.h>
 
@@ -33,30 +33,11 @@ struct EvaluateArguments {
   }
 };
 
-using Counts = Eigen::Matrix<Index, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-// What a model gets right: rows by true class and by answer, (classes, classes).
-Counts confusion(const Matrix<double>& probabilities, const std::vector<std::int32_t>& labels) {
-  Counts counts = Counts::Zero(probabilities.cols(), probabilities.cols());
-  for (Index r = 0; r < probabilities.rows(); ++r) {
-    Index answer = 0;
-    probabilities.row(r).maxCoeff(&answer);
-    ++counts(labels[static_cast<std::size_t>(r)], answer);
-  }
-  return counts;
-}
-
-// 1 - (squared error) / (squared distance from the mean), over all targets; none where the targets are constant.
-std::optional<double> r_squared(const Matrix<double>& predictions, const Matrix<double>& targets) {
-  const double spread = (targets.rowwise() - targets.colwise().mean()).squaredNorm();
-  if (!(spread > 0)) return std::nullopt;
-  return 1 - (predictions - targets).squaredNorm() / spread;
-}
-
 std::string percent(double share) { return text(significant(100 * share), " %"); }
 
-void print_classes(const Counts& counts, const std::vector<std::string>& names) {
+void print_classes(const Evaluation& found, const std::vector<std::string>& names) {
   constexpr Index most = 30;
+  const Evaluation::Counts& counts = found.confusion;
   if (counts.rows() > most) return;
   std::cout << "\nclass                 rows   correct\n";
   for (Index c = 0; c < counts.rows(); ++c) {
@@ -99,10 +80,7 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   const Dataset<double> none;
   Trainer<double> trainer(saved.model, data, none, how);
   const double loss = trainer.evaluate(data).loss;
-  Matrix<double> answers = predict<double>(saved.model, data.inputs, data.task), targets = data.targets;
-  if (data.task == Task::regression) {
-    for (Matrix<double>* numbers : {&answers, &targets}) data.target_units.undo(*numbers);
-  }
+  const Evaluation found = judge_answers<double>(saved.model, data);
 
   const std::string part = images ? "the test set" : held_out ? "the rows held out" : "all rows";
   Json document = document_header();
@@ -116,10 +94,9 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   document["loss"] = loss;
   std::string line = text("loss ", significant(loss), " (", trainer.options().loss, ")");
   std::vector<std::string> names = data.class_names;
-  Counts counts;
+  const Evaluation::Counts& counts = found.confusion;
   if (data.task == Task::classification) {
-    for (auto c = std::ssize(names); c < answers.cols(); ++c) names.push_back(std::to_string(c));
-    counts = confusion(answers, data.labels);
+    for (auto c = std::ssize(names); c < counts.cols(); ++c) names.push_back(std::to_string(c));
     const double accuracy = static_cast<double>(counts.trace()) / static_cast<double>(data.size());
     line += ", accuracy " + percent(accuracy);
     document["accuracy"] = accuracy;
@@ -128,14 +105,12 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
     for (const auto& row : counts.rowwise())
       document["confusion"].push_back(std::vector<Index>(row.begin(), row.end()));
   } else {
-    const Matrix<double> error = answers - targets;
-    const std::optional<double> r2 = r_squared(answers, targets);
-    const double mae = error.cwiseAbs().mean(), rmse = std::sqrt(error.cwiseAbs2().mean());
-    line += text(", R² ", r2 ? significant(*r2) : "undefined (the targets are constant)", ", mean absolute error ",
-                 significant(mae), ", root mean square error ", significant(rmse));
-    document["r2"] = r2 ? Json(*r2) : Json(nullptr);
-    document["mae"] = mae;
-    document["rmse"] = rmse;
+    line +=
+        text(", R² ", found.r2 ? significant(*found.r2) : "undefined (the targets are constant)",
+             ", mean absolute error ", significant(*found.mae), ", root mean square error ", significant(*found.rmse));
+    document["r2"] = found.r2 ? Json(*found.r2) : Json(nullptr);
+    document["mae"] = *found.mae;
+    document["rmse"] = *found.rmse;
   }
   if (global.json) {
     print_json(document);
@@ -144,7 +119,7 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   std::cout << "model  " << widths(saved.model.options()) << ", trained on " << on_one_line(saved.data.name) << '\n'
             << "data   " << on_one_line(data.name) << ": " << part << ", " << grouped(data.size()) << '\n'
             << line << '\n';
-  if (data.task == Task::classification) print_classes(counts, names);
+  if (data.task == Task::classification) print_classes(found, names);
   return 0;
 }
 

@@ -9,10 +9,12 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/experiments/html_writer.hpp>
+#include <evengrad/experiments/statistics.hpp>
 #include <evengrad/experiments/training_report.hpp>
 #include <evengrad/init/recommend.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/digest.hpp>
+#include <evengrad/training/evaluation.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/setup.hpp>
 #include <evengrad/training/silent_units.hpp>
@@ -40,11 +42,20 @@ struct TrainArguments : TrainingSetup {
   std::string out;
   bool reinit_dead = false;
   std::string report;
+  std::int64_t early_stopping = 0;
 
   template <class F>
   void fields(F& f) {
     TrainingSetup::fields(f);
     f({.name = "dtype", .help = "float32 or float64"}, dtype);
+    f({.name = "early-stopping",
+       .help = "End after so many epochs without a better loss on a tenth of the training rows, with the best weights",
+       .show_default = false},
+      early_stopping);
+    f({.name = "folds",
+       .help = "Cross-validate: train as many nets, each tested on another part of the rows, and report the mean",
+       .show_default = false},
+      data.folds);
     f({.name = "reinit-dead", .help = "Reinitialize silent units after each epoch"}, reinit_dead);
     f({.name = "threads", .help = "Number of threads; results do not depend on it", .affects_result = false},
       trainer.threads);
@@ -107,6 +118,21 @@ std::string metrics_text(const Metrics& metrics) {
   return "loss " + significant(metrics.loss) + (metrics.accuracy ? ", accuracy " + percent(metrics.accuracy) : "");
 }
 
+// What a model gets right, beside its loss.
+template <Real S>
+Json to_json(const Evaluation& found, const Dataset<S>& data) {
+  if (data.task == Task::regression) {
+    return {{"r2", or_null(found.r2)}, {"mae", or_null(found.mae)}, {"rmse", or_null(found.rmse)}};
+  }
+  Json document{{"classes", data.class_names}, {"class_accuracy", Json::array()}, {"confusion", Json::array()}};
+  for (Index c = 0; c < found.confusion.rows(); ++c) {
+    const auto row = found.confusion.row(c);
+    document["class_accuracy"].push_back(or_null(found.class_accuracy(c)));
+    document["confusion"].push_back(std::vector<Index>(row.begin(), row.end()));
+  }
+  return document;
+}
+
 // What the page of --report says of how the run was asked for.
 struct Asked {
   std::string command;
@@ -122,6 +148,7 @@ struct TrainRun {
   TrainStore& store;
   TrainHealth health;
   Split<S> data;
+  Dataset<S> validation;  // of early stopping
   Mlp<S> model;
 
   TrainRun(const TrainArguments& given, const Global& options, const Asked& how, TrainFiles& run_files,
@@ -133,12 +160,25 @@ struct TrainRun {
         store(run_store),
         health(given.health, options),
         data(load(given)),
+        validation(hold_out()),
         model(make_model()) {}
 
   static Split<S> load(const TrainArguments& arguments) {
     Split<S> split = load_data<S>(arguments.data);
     for (const std::string& note : split.notes) spdlog::info("{}", note);
     return split;
+  }
+
+  // Takes the rows from the training set that early stopping looks at: the test set must not choose the weights.
+  Dataset<S> hold_out() {
+    if (arguments.early_stopping == 0) return {};
+    constexpr double share = 0.1;
+    Split<S> parts = split_rows(data.train, share, Rng(global.seed).split("early stopping"));
+    if (parts.test.size() == 0) {
+      throw UsageError(text("--early-stopping: a tenth of ", data.train.size(), " training rows is none to look at"));
+    }
+    data.train = std::move(parts.train);
+    return std::move(parts.test);
   }
 
   Mlp<S> make_model() {
@@ -245,6 +285,7 @@ struct TrainRun {
     advise();
     if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data(data));
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
+    if (validation.size() > 0) trainer.stop_early(validation, arguments.early_stopping);
     files.begin(trainer, data);
     Probe<S> probe(
         trainer, model, data.train,
@@ -375,6 +416,8 @@ struct TrainRun {
         std::cout << "final  train " << metrics_text(result->train);
         if (result->test) std::cout << "; test " << metrics_text(*result->test);
         std::cout << "  (" << grouped(steps) << " steps, " << significant(result->seconds, 3) << " s)\n";
+        if (validation.size() > 0) say(text("best   the weights of epoch ", trainer.best_epoch()));
+        if (const std::string line = judged_text(); !line.empty()) say(line);
         say(text("digest of the weights  ", weights_digest<S>(model).hex()));
         if (!arguments.save.empty()) say(text("saved  ", arguments.save));
       }
@@ -383,7 +426,37 @@ struct TrainRun {
     }
     Json document = outcome(result, steps, record);
     document["arena_bytes"] = trainer.arena_bytes();
+    if (result && validation.size() > 0) document["best_epoch"] = trainer.best_epoch();
+    if (result && data.test.size() > 0) document["test"] = to_json(judge_answers<S>(model, data.test), data.test);
     print_json(document);
+  }
+
+  // What the loss does not say of the test set.
+  std::string judged_text() {
+    if (data.test.size() == 0) return "";
+    const Evaluation found = judge_answers<S>(model, data.test);
+    if (data.test.task == Task::regression) {
+      return text("test   R² ", found.r2 ? significant(*found.r2) : "undefined", ", mean absolute error ",
+                  significant(*found.mae));
+    }
+    constexpr Index most = 10;
+    if (data.test.classes > most) return "";
+    std::string line = "test   accuracy by class:";
+    for (Index c = 0; c < data.test.classes; ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      const std::string name = data.test.class_names.empty() ? std::to_string(c) : data.test.class_names[k];
+      line += text(c > 0 ? ", " : " ", on_one_line(name, 40), " ", percent(found.class_accuracy(c)));
+    }
+    return line;
+  }
+
+  // One fold of a cross-validation, without a word: its loss and accuracy on the test rows, or nothing if interrupted.
+  std::optional<Metrics> run_fold() {
+    Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
+    if (validation.size() > 0) trainer.stop_early(validation, arguments.early_stopping);
+    trainer.stop = [] { return interrupted() != 0; };
+    const TrainResult result = trainer.run();
+    return result.stopped ? std::nullopt : result.test;
   }
 
   Json outcome(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
@@ -439,6 +512,54 @@ ResultOptions result_options(const CLI::App& app, const Global& global) {
   return options;
 }
 
+Json interval_json(const Measurement& found) {
+  return {{"mean", found.value}, {"low", or_null(found.low)}, {"high", or_null(found.high)}};
+}
+
+// Trains and tests on each part of the rows in turn.
+template <Real S>
+int cross_validate(TrainArguments& arguments, const Global& global, const Asked& asked, TrainFiles& files,
+                   TrainStore& store) {
+  Json document = document_header();
+  document["data"] = arguments.data.name;
+  document["seed"] = global.seed;
+  document["folds"] = Json::array();
+  std::vector<double> losses, accuracies, r2s;
+  Progress progress(global, arguments.data.folds, "folds");
+  for (arguments.data.fold = 0; arguments.data.fold < arguments.data.folds; ++arguments.data.fold) {
+    TrainRun<S> run(arguments, global, asked, files, store);
+    if (arguments.data.fold == 0) run.describe();
+    const std::optional<Metrics> test = run.run_fold();
+    if (!test) return 128 + interrupted();
+    losses.push_back(test->loss);
+    if (test->accuracy) accuracies.push_back(*test->accuracy);
+    const Evaluation found = judge_answers<S>(run.model, run.data.test);
+    if (found.r2) r2s.push_back(*found.r2);
+    document["folds"].push_back({{"test_loss", test->loss}, {"test_accuracy", or_null(test->accuracy)}});
+    document["folds"].back()["test"] = to_json(found, run.data.test);
+    progress.update(arguments.data.fold + 1);
+  }
+  progress.clear();
+  std::string line = text("folds  ", arguments.data.folds, ": test ");
+  const auto add = [&](const char* key, const char* name, const std::vector<double>& samples, auto shown) {
+    if (samples.size() != losses.size()) return;
+    const Measurement found = mean_interval(samples);
+    document[key] = interval_json(found);
+    line += text(line.ends_with("test ") ? "" : ", ", name, " ", shown(found.value), " [",
+                 shown(found.low.value_or(found.value)), ", ", shown(found.high.value_or(found.value)), "]");
+  };
+  const auto number = [](double value) { return significant(value); };
+  add("test_loss", "loss", losses, number);
+  add("test_accuracy", "accuracy", accuracies, [](double value) { return percent(std::clamp(value, 0.0, 1.0)); });
+  add("r2", "R²", r2s, number);
+  if (global.json) {
+    print_json(document);
+  } else {
+    std::cout << line << " (mean and 95 % interval over the folds)\n";
+  }
+  return 0;
+}
+
 // Before hours of training: that what comes of it can be written, each to a file of its own.
 void check_outputs(const TrainArguments& arguments) {
   namespace fs = std::filesystem;
@@ -475,6 +596,7 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   if (arguments.reinit_dead && arguments.residual) {
     throw UsageError("--reinit-dead: in a residual net a unit's outgoing weights serve others too");
   }
+  if (arguments.early_stopping < 0) throw UsageError("--early-stopping: the epochs to wait are at least 1");
   check_outputs(arguments);
   const Asked asked{rerun_command(app, global), result_options(app, global)};
   TrainFiles files(arguments.dry_run ? TrainFileOptions{} : arguments.files, asked.options);
@@ -483,6 +605,14 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   TrainStore store({arguments.dry_run ? "" : arguments.out, arguments.files.resume, arguments.files.overwrite},
                    {{"command", "train"}, {"data", arguments.data.name}, {"seed", std::to_string(global.seed)}},
                    Json(stored).dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (arguments.data.folds != 0) {
+    for (const char* option :
+         {"--save", "--save-init", "--log", "--report", "--probe-log", "--checkpoint", "--out", "--dry-run"}) {
+      if (app.count(option) > 0) throw UsageError(text("--folds trains several nets: ", option, " is for one"));
+    }
+    return arguments.dtype == Dtype::float64 ? cross_validate<double>(arguments, global, asked, files, store)
+                                             : cross_validate<float>(arguments, global, asked, files, store);
+  }
   if (arguments.dtype == Dtype::float64) return TrainRun<double>(arguments, global, asked, files, store).run();
   return TrainRun<float>(arguments, global, asked, files, store).run();
 }

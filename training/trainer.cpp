@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -213,7 +214,7 @@ void Trainer<S>::train() {
   const std::int64_t total = total_steps(), batches = order_.batches();
   Batch<S> batch;
   bool go_on = true;
-  while (!finished() && go_on) {
+  while (!finished() && go_on && !waited_enough()) {
     const auto start = std::chrono::steady_clock::now();
     const std::int64_t now = epoch();
     order_.start_epoch(now);
@@ -225,6 +226,29 @@ void Trainer<S>::train() {
     }
     go_on = end_epoch(seconds_since(start));
   }
+  if (best_.empty()) return;
+  auto best = best_.begin();
+  model_.visit(Path(), [&](const Path&, Parameter<S>& parameter) { parameter.value = *++best; });
+}
+
+template <Real S>
+void Trainer<S>::stop_early(const Dataset<S>& validation, std::int64_t patience) {
+  if (patience < 1) throw UsageError(text("early stopping must wait for at least 1 epoch, got ", patience));
+  check(validation);
+  validation_ = &validation;
+  patience_ = patience;
+  best_.assign(1, Matrix<S>{{std::numeric_limits<S>::max(), S{0}}});
+  model_.visit(Path(), [&](const Path&, Parameter<S>& parameter) { best_.push_back(parameter.value); });
+}
+
+// After an epoch: the weights are kept if they are the best so far.
+template <Real S>
+void Trainer<S>::compare_with_best() {
+  const auto loss = static_cast<S>(measure(*validation_, [&] { check_stop(); }).loss);
+  if (!(loss < best_.front()(0, 0))) return;
+  best_.front() << loss, static_cast<S>(epoch() + 1);
+  auto best = best_.begin();
+  model_.visit(Path(), [&](const Path&, Parameter<S>& parameter) { *++best = parameter.value; });
 }
 
 template <Real S>
@@ -247,6 +271,7 @@ bool Trainer<S>::end_epoch(double seconds) {
   if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(progress_.right) / samples;
   report.seconds = seconds;
   if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
+  if (validation_) compare_with_best();
   progress_ = {.step = progress_.step};
   if (observer_) observer_->after_epoch(report);
   return !on_epoch || on_epoch(report);
@@ -316,6 +341,7 @@ void Trainer<S>::visit_state(FunctionRef<void(const std::string&, Matrix<S>&)> v
                [&](const Path& path, Parameter<S>& parameter) { visitor("model." + path.str(), parameter.value); });
   optimizer_.visit_state(model_,
                          [&](const Path& path, Matrix<S>& state) { visitor("optimizer." + path.str(), state); });
+  for (std::size_t i = 0; i < best_.size(); ++i) visitor("best." + std::to_string(i), best_[i]);
 }
 
 template <Real S>

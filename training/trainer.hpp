@@ -145,6 +145,13 @@ class Trainer {
   /// Who looks on beside these hooks, or null; called before them. It must outlive the training.
   void observe(TrainingObserver<S>* observer) { observer_ = observer; }
 
+  /// Ends the training after the epoch that is the `patience`-th without a smaller loss on these data, which must outlive
+  /// the trainer, and gives the model the weights that had the smallest. To be called before run() and restore().
+  /// \throws UsageError unless patience > 0, and what check() throws.
+  void stop_early(const Dataset<S>& validation, std::int64_t patience);
+  /// The epoch, from 1, whose weights were best on those data; 0: those before the first.
+  std::int64_t best_epoch() const { return best_.empty() ? 0 : static_cast<std::int64_t>(best_.front()(0, 1)); }
+
   /// Trains to the end. \throws NonFiniteError at the first NaN or infinity, with layer, op, direction and step.
   TrainResult run();
 
@@ -187,6 +194,8 @@ class Trainer {
   void check_weights(std::int64_t step, FunctionRef<double(const Parameter<S>&, Index begin)> largest_gradient);
   void train();
   bool finished() const { return progress_.step >= total_steps() && progress_.samples == 0; }
+  bool waited_enough() const { return !best_.empty() && epoch() - best_epoch() >= patience_; }
+  void compare_with_best();
   std::int64_t epoch() const;
   void count_step(const Seen& seen, Index samples, double learning_rate);
   bool end_epoch(double seconds);
@@ -212,6 +221,9 @@ class Trainer {
   double base_rate_;
   TrainingObserver<S>* observer_ = nullptr;
   TrainingProgress progress_;
+  const Dataset<S>* validation_ = nullptr;
+  std::int64_t patience_ = 0;
+  std::vector<Matrix<S>> best_;  // its loss and its epoch, and the parameters of then; empty without stop_early()
 };
 
 }  // namespace evengrad

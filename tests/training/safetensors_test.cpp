@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include "../golden.hpp"
@@ -146,7 +147,8 @@ TEST_F(SafetensorsFile, PytorchsFilesAreRead) {
 TEST_F(SafetensorsFile, PublishedExamplesAreJudgedAsPublished) {
   EXPECT_TRUE(load(length(8) + "{}      ").tensors.empty());
   EXPECT_EQ(published.size(), 0x3cu);
-  EXPECT_EQ(refusal(file(published, 16)), "tensor 'test' has dtype I32; F32, F64 and I64 can be read: convert it");
+  EXPECT_EQ(refusal(file(published, 16)),
+            "tensor 'test' has dtype I32; F16, BF16, F32, F64 and I64 can be read: convert it");
   EXPECT_EQ(refusal(file(published, 21)), "the header describes 16 bytes of data, the file has 21: something follows");
   EXPECT_EQ(refusal(file(published, 14)), "the header describes 16 bytes of data, the file has 14: it was cut off");
   std::string huge = file(published, 16);
@@ -278,6 +280,18 @@ TEST_F(SafetensorsFile, EveryTruncationIsRefused) {
 TEST_F(SafetensorsFile, WhatIsNotAFileIsRefused) {
   EXPECT_NE(error_of<FileError>([&] { load_safetensors(folder.path()); }), "");
   EXPECT_NE(error_of<FileError>([&] { load_safetensors(folder.path() / "missing"); }), "");
+}
+
+TEST_F(SafetensorsFile, HalvesAreWidenedExactly) {
+  // 1, -2, the largest half, the smallest subnormal one; as bfloat16 1, -2, 3.140625, 2^-133.
+  const std::string half("\x00\x3c\x00\xc0\xff\x7b\x01\x00", 8), brain("\x80\x3f\x00\xc0\x49\x40\x01\x00", 8);
+  const std::string header = R"({"b":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]},)"
+                             R"("h":{"dtype":"F16","shape":[2,2],"data_offsets":[8,16]}})";
+  const Safetensors loaded = load(length(header.size()) + header + brain + half);
+  EXPECT_EQ(std::get<std::vector<float>>(loaded.tensors[0].values),
+            (std::vector<float>{1, -2, 3.140625f, std::ldexp(1.0f, -133)}));
+  EXPECT_EQ(std::get<std::vector<float>>(loaded.tensors[1].values),
+            (std::vector<float>{1, -2, 65504, std::ldexp(1.0f, -24)}));
 }
 
 }  // namespace
