@@ -292,7 +292,7 @@ Fit fit(const std::string& sample, CsvFormat format) {
       counts.push_back(reader.cells().size());
       for (const std::string_view cell : reader.cells()) {
         ++cells;
-        foreign += cell.find_first_of(";|\t") != cell.npos;
+        foreign += cell.find_first_of(";|\t") != cell.npos || cell.find("  ") != cell.npos;
       }
     }
   } catch (const FileError&) {

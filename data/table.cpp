@@ -140,7 +140,40 @@ std::string listed(const std::vector<std::string>& names, std::size_t most = 5) 
 
 }  // namespace
 
-std::optional<double> parse_date(std::string_view cell, DateOrder order) {
+namespace {
+
+// "Jan 31 2000", "31-Jan-2000", "January 31, 2000" with the month as a number: "2000-1-31"; other texts as they are.
+std::string with_month_number(std::string_view cell) {
+  static constexpr std::string_view months[] = {"jan", "feb", "mar", "apr", "may", "jun",
+                                                "jul", "aug", "sep", "oct", "nov", "dec"};
+  const std::string word = lower(cell);
+  const std::size_t begin = word.find_first_of("abcdefghijklmnopqrstuvwxyz");
+  if (begin == word.npos || word.size() - begin < 3) return std::string(cell);
+  const std::size_t end = std::min(word.find_first_not_of("abcdefghijklmnopqrstuvwxyz", begin), word.size());
+  const auto month = std::find(std::begin(months), std::end(months), std::string_view(word).substr(begin, 3));
+  if (month == std::end(months) || end - begin > 9) return std::string(cell);
+  std::vector<std::string> numbers(1);
+  for (const char c : word.substr(0, begin) + " " + word.substr(end)) {
+    if (is_digit(c)) {
+      numbers.back() += c;
+    } else if (c != ' ' && c != '-' && c != ',' && c != '/' && c != '.') {
+      return std::string(cell);
+    } else if (!numbers.back().empty()) {
+      numbers.emplace_back();
+    }
+  }
+  if (numbers.back().empty()) numbers.pop_back();
+  if (numbers.empty() || numbers.size() > 2 || numbers.back().size() != 4) return std::string(cell);
+  const std::string day = numbers.size() == 2 ? numbers[0] : "1";
+  return text(numbers.back(), "-", month - std::begin(months) + 1, "-", day);
+}
+
+}  // namespace
+
+std::optional<double> parse_date(std::string_view given, DateOrder order) {
+  // Most texts are none.
+  if (given.size() < 6 || given.size() > 40 || given.find_first_of("0123456789") == given.npos) return std::nullopt;
+  const std::string cell = with_month_number(given);
   std::size_t at = 0;
   const auto number = [&](std::size_t most_digits) -> int {
     int value = 0;
@@ -148,7 +181,6 @@ std::optional<double> parse_date(std::string_view cell, DateOrder order) {
     while (at < cell.size() && is_digit(cell[at]) && at - begin < most_digits) value = 10 * value + (cell[at++] - '0');
     return at == begin ? -1 : value;
   };
-  if (cell.size() < 6) return std::nullopt;
   const int first = number(4);
   const bool year_first = at == 4;
   const char mark = at < cell.size() ? cell[at] : 0;
@@ -182,13 +214,13 @@ std::optional<double> parse_date(std::string_view cell, DateOrder order) {
     const int minute = number(2);
     double second_of = 0;
     if (at < cell.size() && cell[at] == ':') {
-      const NumberRead read = read_number(cell.substr(++at));
+      const NumberRead read = read_number(std::string_view(cell).substr(++at));
       if (read.length == 0) return std::nullopt;
       second_of = read.value;
       at += read.length;
     }
     if (minute < 0 || minute > 59) return std::nullopt;
-    const std::string_view rest = cell.substr(at);
+    const std::string_view rest = std::string_view(cell).substr(at);
     if (!rest.empty() && rest != "Z" && rest[0] != '+' && rest[0] != '-') return std::nullopt;
     time = (3600.0 * hour + 60.0 * minute + second_of) / 86400;
   }
@@ -219,7 +251,10 @@ void CsvTable::open(const TableOptions& options) {
   reader_.restart(format_);
   Rows rows;
   std::string commented;
-  while (rows.size() < rows_looked_at && reader_.next_row()) {
+  constexpr std::size_t cells_looked_at = 100'000;
+  for (std::size_t seen = 0; rows.size() < rows_looked_at && (rows.size() < 3 || seen < cells_looked_at);) {
+    if (!reader_.next_row()) break;
+    seen += reader_.cells().size();
     if (rows.empty()) commented = reader_.comment();
     rows.emplace_back(reader_.cells().begin(), reader_.cells().end());
   }
@@ -358,11 +393,10 @@ void CsvTable::find_decimal(const std::string& given, const Rows& rows) {
 // The first row is a header if it does not look like the rows below it.
 bool CsvTable::looks_like_header(const Rows& rows) const {
   Index yes = 0, no = 0, text_yes = 0, text_no = 0;
-  const auto counts = [&](std::size_t row) {
-    return rows[row][0] == std::to_string(row - 1) || rows[row][0] == std::to_string(row);
-  };
-  if (rows[0][0].empty() && rows.size() > 2 && counts(1) && counts(2))
-    return true;  // the index that R and pandas write
+  // The index that R and pandas write has no name.
+  const bool indexed = rows[0][0].empty() && rows.size() > 2 &&
+                       std::none_of(rows.begin() + 1, rows.end(), [](const auto& row) { return row[0].empty(); });
+  if (indexed) return true;
   std::vector<double> numbers;
   for (std::size_t column = 0; column < rows[0].size(); ++column) {
     const std::string& name = rows[0][column];
@@ -590,8 +624,10 @@ struct Inference {
 
   void look() {
     for (const std::string* list : {&options.target, &options.features, &options.exclude}) table.columns(*list);
-    profiles.resize(table.names().size());
     table.restart();
+    if (!table.next_row()) table.fail("there is no row below the header");
+    table.restart();
+    profiles.resize(table.names().size());
     bool one_hot = options.target.empty();
     std::vector<std::size_t> runs;
     for (std::size_t k = 2; k < profiles.size(); ++k) runs.push_back(k);
@@ -600,7 +636,6 @@ struct Inference {
       for (std::size_t column = 0; column < profiles.size(); ++column) profiles[column].add(table, column);
       if (one_hot) one_hot = narrow(runs);
     }
-    if (rows == 0) table.fail("there is no row below the header");
     if (one_hot) one_hot_labels(runs.front());
   }
 
@@ -795,7 +830,7 @@ struct Inference {
       }
       code.kind = ColumnEncoding::date;
     } else if (p.texts == 0) {
-      if (!asked && is_index(column)) return "numbers the rows";
+      if (!asked && is_index(column)) return "numbers the rows; --features takes it";
     } else {
       const std::size_t different = p.values.size() + p.words.size();
       if (p.numbers > 0 && (p.many_numbers || p.numbers >= 9 * p.texts)) {

@@ -113,8 +113,8 @@ CsvDataset load_csv_for(const ModelData& model, const std::filesystem::path& pat
 void measure_fill(const Dataset<double>& train, TableEncoding& encoding);
 void fill_missing(Matrix<double>& inputs, const TableEncoding& encoding);
 
-/// The days since 1970-01-01 of "2024-01-31", "2024/1/31", "2024-01", "31.01.2024", with or without a time, and if the
-/// order is given of "1/31/2024" and the like; nothing for another text.
+/// The days since 1970-01-01 of "2024-01-31", "2024/1/31", "2024-01", "31.01.2024", with or without a time, of
+/// "Jan 31, 2024" and "31-Jan-2024", and if the order is given of "1/31/2024" and the like; nothing for another text.
 std::optional<double> parse_date(std::string_view text, DateOrder order = DateOrder::unknown);
 
 }  // namespace evengrad

@@ -140,6 +140,7 @@ TEST(CsvFormat, IsDetected) {
   EXPECT_EQ(detected("a\tb\n1,5\t2\n"), "t\"-0");
   EXPECT_EQ(detected("a|b|c\n1|2|3\n"), "|\"-0");
   EXPECT_EQ(detected(" 0.00632  18.00   2.310  0\n 0.02731   0.00   7.070  0\n"), " \"-0");
+  EXPECT_EQ(detected("18.0   8   307.0\t\"chevrolet malibu\"\n25.0   4   98.00\t\"ford pinto\"\n"), " \"-0");
   EXPECT_EQ(detected("sep=;\na;b\n1;2\n"), ";\"-1");
   EXPECT_EQ(detected("\"sep=,\"\na,b\n1,2\n"), ",\"-1");
   EXPECT_EQ(detected("# from numpy\na,b\n1,2\n"), ",\"#0");

@@ -54,7 +54,7 @@ TEST(CsvTable, EveryUsualFormMeansWhatItSays) {
       {"a,b,y\n\"1,5\",2,0\n3,4,1\n", "a: 1.5 3; b: 2 4 | 0 1", "decimal commas"},
       {"# exported by numpy\na,b,y\n1,2,0\n3,4,1\n1,1,0\n2,2,1\n", "a: 1 3 1 2; b: 2 4 1 2 | 0 1 0 1"},
       {"# a,b,y\n1,2,0\n3,4,1\n1,1,0\n2,2,1\n", "a: 1 3 1 2; b: 2 4 1 2 | 0 1 0 1", "with a header"},
-      {",a,y\n0,1,0\n1,2,1\n2,3,0\n3,4,1\n", "a: 1 2 3 4 | 0 1 0 1", "left out: 'column 1' (numbers the rows)"},
+      {",a,y\n0,1,0\n1,2,1\n2,3,0\n3,4,1\n", "a: 1 2 3 4 | 0 1 0 1", "left out: 'column 1' (numbers the rows"},
       {"\"\",\"a\",\"y\"\n\"1\",5,0\n\"2\",6,1\n", "a: 5 6 | 0 1", "numbers the rows"},
       {"a,y\n\"Mazda RX4\",21,0\n\"Datsun 710\",22.8,1\n\"Fiat 128\",18,0\n", "a: 21 22.8 18 | 0 1 0",
        "left out: 'column 1'"},
@@ -154,6 +154,7 @@ TEST(CsvTable, TheFirstRowIsAHeaderIfItDiffersFromTheOthers) {
   EXPECT_TRUE(header("class,cap,odor\np,x,a\ne,x,a\np,y,b\ne,y,b\n"));
   EXPECT_FALSE(header("p,x,a\ne,x,a\np,y,b\ne,y,b\n"));
   EXPECT_TRUE(header(",0,1\n0,5,6\n1,7,8\n"));
+  EXPECT_TRUE(header("\"\",\"1940\",\"1945\"\n\"Food\",22.2,44.5\n\"Household\",10.5,15.5\n"));
   EXPECT_TRUE(header("0,1,2,3,4\n5,6,1,2,3\n1,1,7,8,9\n"));
   EXPECT_TRUE(header("Date,Close\n2020-01-01,5\n2020-01-02,6\n"));
   EXPECT_FALSE(header("2020-01-01,5\n2020-01-02,6\n2020-01-03,6\n"));
