@@ -63,7 +63,8 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   }
   const auto set = std::find_if(datasets().begin(), datasets().end(),
                                 [&](const DatasetInfo& info) { return info.name == options.name; });
-  const bool images = set != datasets().end() && std::holds_alternative<ImageSet>(set->source);
+  const bool images =
+      options.name.starts_with("idx:") || (set != datasets().end() && std::holds_alternative<ImageSet>(set->source));
   const bool held_out = options.test_fraction.has_value();
   if (images && !held_out) {
     options.samples = 1;  // of the training images, which are not looked at

@@ -174,21 +174,7 @@ void refuse_for_images(const DataOptions& options) {
 }
 
 template <Real S>
-Split<S> load(const ImageSet& set, const DataOptions& options) {
-  refuse_for_images(options);
-  Split<S> split = load_images<S>(set, options.roots, options.samples.value_or(0));
-  split.notes.push_back(text("read ", options.name, " from ", in_quotes(split.train.name)));
-  split.train.name = split.test.name = options.name;
-  if (options.normalize == Normalize::standard) standardize(split, Statistics::shared);
-  return split;
-}
-
-constexpr std::string_view idx_prefix = "idx:";
-
-template <Real S>
-Split<S> load_idx_files(const DataOptions& options) {
-  refuse_for_images(options);
-  Split<S> split = load_idx_folder<S>(options.name.substr(idx_prefix.size()), options.samples.value_or(0));
+Split<S> normalize_images(Split<S> split, const DataOptions& options) {
   split.train.name = split.test.name = options.name;
   if (options.trained_on) {
     for (Dataset<S>* part : {&split.train, &split.test}) adopt(*part, *options.trained_on);
@@ -197,6 +183,23 @@ Split<S> load_idx_files(const DataOptions& options) {
     standardize(split, Statistics::shared);
   }
   return split;
+}
+
+template <Real S>
+Split<S> load(const ImageSet& set, const DataOptions& options) {
+  refuse_for_images(options);
+  Split<S> split = load_images<S>(set, options.roots, options.samples.value_or(0));
+  split.notes.push_back(text("read ", options.name, " from ", in_quotes(split.train.name)));
+  return normalize_images(std::move(split), options);
+}
+
+constexpr std::string_view idx_prefix = "idx:";
+
+template <Real S>
+Split<S> load_idx_files(const DataOptions& options) {
+  refuse_for_images(options);
+  return normalize_images(load_idx_folder<S>(options.name.substr(idx_prefix.size()), options.samples.value_or(0)),
+                          options);
 }
 
 template <Real S>

@@ -66,7 +66,7 @@ TEST_F(Data, APriceIsLearnedAndPredictedInItsOwnUnit) {
 }
 
 TEST_F(Data, ColumnsThatFloatsCannotHoldAreLearnedAndPredictedAlike) {
-  // Seconds of one day in 2023: the label is which half of each 80 s; floats know such times to 128 s.
+  // Seconds near 1.7e9, the label whether they lie before or after the 100th; floats know such times to 128 s.
   std::string csv = "time,label\n", raw = "time\n";
   for (int i = 0; i < 400; ++i) {
     const int t = i * 37 % 200;
