@@ -4,6 +4,9 @@
 
 #include <evengrad/experiments/fit.hpp>
 
+#include <map>
+#include <optional>
+
 namespace evengrad {
 
 struct ComparisonOptions {
@@ -44,21 +47,26 @@ struct Forecast {
 
 /// The forecast for a net of this kind, without a rank: the more decades the gradient changes over the layers, the less
 /// it is expected to train. The two numbers of the logistic curve are the only ones here that come from data: a fit to
-/// 180 cells (ten activations, six initializers, depths 3, 10 and 30) on two moons with seed 11 and Adam, where its Brier
-/// score was 0.025. How much the signal changes added nothing there.
+/// 180 cells (ten activations, six initializers, depths 3, 10 and 30) on two moons with seed 11 and Adam, where its
+/// Brier score was 0.025. How much the signal changes added nothing there.
 Forecast forecast(const Activation& activation, const Initializer& initializer, Index depth, Index width);
 
 /// A net trained with one seed.
 struct ComparisonRecord : FitRecord {
   double silent_fraction = 0;  ///< of hidden units, exactly 0 for all of 512 training inputs, after training
-  double metric = 0;           ///< test accuracy, or test loss for regression
+  double metric = 0;           ///< test accuracy, or test loss for regression; NaN where the net has none, see ended()
+  std::vector<double> parts;   ///< the same of equal parts of the test rows, at most one a row; see TestScores
   bool trains = false;         ///< the training loss is below half of that of the best constant answer
+
+  /// It has a result: it neither diverged nor failed on the test rows.
+  bool ended() const { return outcome() != FitOutcome::diverged && outcome() != FitOutcome::failed_on_test; }
 
   template <class Fields>
   void fields(Fields& f) {
     FitRecord::fields(f);
     f("silent_fraction", silent_fraction);
     f("metric", metric);
+    f("parts", parts);
     f("trains", trains);
   }
 };
@@ -69,25 +77,31 @@ struct ComparisonCell {
   std::string refused;  ///< why this pairing cannot be built; empty otherwise
   Forecast forecast;
   double rate = 0;
-  std::vector<ComparisonRecord> records;  ///< one a seed
-  Measurement metric;                     ///< mean over seeds
-  Measurement gradient_ratio;             ///< measured at the start, geometric mean over nets
-  double silent_fraction = 0;             ///< mean over seeds
-  int diverged = 0;                       ///< seeds
+  std::vector<ComparisonRecord> records;    ///< one a seed
+  Measurement metric;                       ///< mean over the nets that ended; NaN where none did
+  std::optional<Measurement> r2;            ///< the same as a share of the test targets' variance; regression only
+  Measurement gradient_ratio;               ///< measured at the start, geometric mean over nets
+  double silent_fraction = 0;               ///< mean over seeds
+  std::map<FitOutcome, int> outcomes = {};  ///< how many nets ended in which way
 
-  /// Every net of it did: the metric then says nothing.
-  bool all_diverged() const { return diverged > 0 && diverged == static_cast<int>(records.size()); }
+  int count(FitOutcome outcome) const { return outcomes.contains(outcome) ? outcomes.at(outcome) : 0; }
 };
 
 /// An activation with an initializer over all depths and widths.
 struct ComparedPairing {
   std::string activation, initializer;
-  Measurement metric;  ///< mean over depths and widths of the means over seeds
-  /// That the best pairing beats this one in a random depth, width and pair of seeds; its interval is corrected for the
-  /// number of pairs that could be compared (Bonferroni). 1/2 for the best itself.
-  Measurement best_is_better;
-  bool worse = false;     ///< the whole interval is above 1/2
-  bool diverged = false;  ///< every net of it did
+  Measurement metric = {};  ///< mean over depths and widths, of the seeds that ended everywhere; NaN without one
+  std::optional<Measurement> r2 = {};  ///< regression only
+  /// What the best has before it, paired by seeds and test rows: the difference of accuracies, or this loss over the
+  /// best one's. Its interval is corrected for the number of pairs that could be compared (Bonferroni). Without
+  /// interval for the best itself and where not every net ended.
+  Measurement behind = {};
+  double best_is_better = 0.5;  ///< share of pairs of nets of one depth and width in which the best's is better
+  std::map<FitOutcome, int> outcomes = {};
+  /// The whole interval of `behind` is on the side of the best, or nets of it diverged, failed on test rows or did not
+  /// learn and those of the best did not.
+  bool worse = false;
+  std::string verdict = {};  ///< in words: "tied with the best", "did not learn", "2 of 6 nets diverged"
 };
 
 /// How good a forecaster of "trains" was.
@@ -107,6 +121,9 @@ struct Comparison {
   std::string data;
   std::string metric;  ///< "test_accuracy" or "test_loss"
   bool larger_is_better = true;
+  Index test_rows = 0;
+  /// What the best constant answer reaches on the test rows: the share of the largest class, or the variance.
+  double constant_metric = std::nan("");
   std::vector<ComparisonCell> cells;
   std::vector<ComparedPairing> pairings;  ///< the best first
   std::string conclusion;                 ///< one line
@@ -117,17 +134,22 @@ struct Comparison {
 };
 
 /// Forecasts every cell, then trains it: rates chosen on validation rows with two seeds, results on the test rows with
-/// others. \throws UsageError for a name, a size or a rate that is wrong.
+/// others. \throws UsageError for a name, a size or a rate that is wrong, and Error where all training targets are
+/// equal.
 Comparison compare(const ComparisonOptions& options, const Split<float>& data, const ExperimentSettings& settings);
 
-/// The pairings, best first, and the conclusion, from the records of the cells.
+/// The pairings and the conclusion, from the records of the cells: those whose nets all ended and learned come first,
+/// by their metric, then those of which some failed, those that did not learn, and those that failed with every net.
 void rank(Comparison& comparison, const Rng& rng);
 
 /// Scores the forecasts of the cells by what became of them.
 void score_forecasts(Comparison& comparison);
 
-/// Whether any net came to an end, so that there is something to compare.
+/// Whether any net has a result, so that there is something to compare.
 bool any_trained(const Comparison& comparison);
+
+/// "2 diverged, 1 learned"
+std::string to_string(const std::map<FitOutcome, int>& outcomes);
 
 /// The comparison for the writers: tables, heat maps, and what the oracle scored.
 Report comparison_report(const Comparison& comparison);

@@ -2,7 +2,16 @@
 
 #include <evengrad/core/error.hpp>
 
+#include <algorithm>
+#include <limits>
+
 namespace evengrad {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
 
 template <Real S>
 FitRecord fit_model(const Trials& trials, Layer<S>& model, TrainerOptions options, const Dataset<S>& train,
@@ -11,26 +20,40 @@ FitRecord fit_model(const Trials& trials, Layer<S>& model, TrainerOptions option
   const Dataset<S> none{.task = train.task};  // no evaluation after each epoch: only the end counts
   Trainer<S> trainer(model, train, none, options);
   if (prepare) prepare(trainer);
-  FitRecord record;
+  FitRecord record{.constant_loss = constant_answer_loss(train),
+                   .final_loss = infinity,
+                   .classifies = train.task == Task::classification};
   try {
     record.loss_before = trainer.evaluate(train).loss;
-    const TrainResult result = trials.train(trainer);
-    record.loss = result.train.loss;
-    record.accuracy = result.train.accuracy.value_or(0);
+    const Metrics trained = trials.train(trainer).train;
+    record.final_loss = trained.loss;
+    record.accuracy = trained.accuracy.value_or(0);
     if (test.size() > 0) {
+      record.final_test_loss = infinity;
       const Metrics metrics = trainer.evaluate(test);
-      record.test_loss = metrics.loss;
+      record.final_test_loss = metrics.loss;
       record.test_accuracy = metrics.accuracy.value_or(0);
     }
   } catch (const NonFiniteError&) {
-    record.diverged = true;
+    // Before the end, or at the test rows: what was not reached stays infinite.
   }
-  record.diverged = record.diverged || !(record.loss < diverged_loss);
-  if (record.diverged) {
-    record.loss = record.test_loss = diverged_loss;
-    record.accuracy = record.test_accuracy = 0;
-  }
+  const double bound = divergence_bound * record.constant_loss;
+  record.diverged =
+      !std::isfinite(record.final_loss) || (record.final_loss > bound && record.final_loss >= record.loss_before);
+  if (record.diverged) record.accuracy = record.test_accuracy = 0;
+  const auto counted = [&](double loss) { return record.constant_loss > 0 ? std::min(loss, bound) : loss; };
+  record.loss = record.diverged ? counted(infinity) : counted(record.final_loss);
+  if (test.size() > 0) record.test_loss = record.diverged ? counted(infinity) : counted(record.final_test_loss);
   return record;
+}
+
+FitOutcome FitRecord::outcome() const {
+  constexpr double gained = 0.99;
+  if (diverged) return FitOutcome::diverged;
+  const bool beyond = !classifies && final_test_loss > divergence_bound * constant_loss;
+  if (!std::isfinite(final_test_loss) || (beyond && !(final_loss > divergence_bound * constant_loss)))
+    return FitOutcome::failed_on_test;
+  return final_loss < gained * constant_loss ? FitOutcome::learned : FitOutcome::did_not_learn;
 }
 
 template <Real S>

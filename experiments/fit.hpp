@@ -6,6 +6,7 @@
 #include <evengrad/experiments/statistics.hpp>
 #include <evengrad/experiments/trials.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/training/network_map.hpp>
 #include <evengrad/training/trainer.hpp>
 
 #include <cmath>
@@ -16,8 +17,17 @@
 
 namespace evengrad {
 
-/// What a net whose training diverged counts as: so much above any class-prior entropy here that no mean hides it.
-constexpr double diverged_loss = 10;
+/// A net whose loss ends above this many times that of the best constant answer, and no lower than it started, has
+/// diverged: the bound of NetworkMap.
+constexpr double divergence_bound = NetworkMap<float>::bound;
+
+/// How a training ended.
+enum class FitOutcome {
+  learned,         ///< the training loss is at least 1 % below that of the best constant answer
+  did_not_learn,   ///< it is not, though it neither diverged nor failed
+  failed_on_test,  ///< not finite on test rows, or for regression beyond `divergence_bound` there
+  diverged,        ///< a NaN, an infinity, or beyond `divergence_bound` on the training rows
+};
 
 /// One net and its training. What the data say is filled in: inputs and outputs of the net, the seed of the trainer.
 struct FitOptions {
@@ -26,23 +36,34 @@ struct FitOptions {
   TrainerOptions trainer = {};
 };
 
-/// What came of it: losses and accuracies in evaluation mode.
+/// What came of it, in evaluation mode.
 struct FitRecord {
-  double loss_before = 0;  ///< over the training data
-  double loss = 0;      ///< of the training data after the last step; `diverged_loss` where it is larger or not finite
-  double accuracy = 0;  ///< of the training data; 0 for regression
-  double test_loss = 0, test_accuracy = 0;  ///< 0 where there are no test data
-  /// A NaN, an infinity, or a loss above diverged_loss: losses then are diverged_loss and accuracies 0.
+  double loss_before = 0;    ///< over the training data
+  double constant_loss = 0;  ///< of the best constant answer, over the training data
+  /// Of the training and of the test data after the last step, as evaluated; infinity where they are not finite. The
+  /// second is 0 where there are no test data.
+  double final_loss = 0, final_test_loss = 0;
+  /// The same for means over seeds: at most `divergence_bound` times `constant_loss`, which is what a net counts as
+  /// that diverged.
+  double loss = 0, test_loss = 0;
+  double accuracy = 0, test_accuracy = 0;  ///< 0 for regression, without test data, and for what is not finite
   bool diverged = false;
+  bool classifies = false;  ///< a classification
+
+  FitOutcome outcome() const;
 
   template <class Fields>
   void fields(Fields& f) {
     f("loss_before", loss_before);
+    f("constant_loss", constant_loss);
+    f("final_loss", final_loss);
+    f("final_test_loss", final_test_loss);
     f("loss", loss);
     f("accuracy", accuracy);
     f("test_loss", test_loss);
     f("test_accuracy", test_accuracy);
     f("diverged", diverged);
+    f("classifies", classifies);
   }
 };
 

@@ -108,7 +108,10 @@ Json cell_json(const ComparisonCell& cell, const std::string& metric) {
           {"low", optional(cell.metric.low)},
           {"high", optional(cell.metric.high)},
           {"values", std::move(trained)},
-          {"diverged", cell.diverged},
+          {"r2", cell.r2 ? measurement(*cell.r2) : Json(nullptr)},
+          {"diverged", cell.count(FitOutcome::diverged)},
+          {"failed_on_test", cell.count(FitOutcome::failed_on_test)},
+          {"did_not_learn", cell.count(FitOutcome::did_not_learn)},
           {"gradient_ratio", number(cell.gradient_ratio.value)},
           {"gradient_ratio_theory", number(cell.forecast.gradient_ratio)},
           {"signal_ratio_theory", number(cell.forecast.signal_ratio)},
@@ -178,6 +181,8 @@ std::string to_json(const Comparison& comparison, const std::string& command, st
   document["data"] = comparison.data;
   document["seed"] = seed;
   document["seconds"] = seconds;
+  document["test_rows"] = comparison.test_rows;
+  document["constant_metric"] = comparison.constant_metric;
   document["cells"] = Json::array();
   for (const ComparisonCell& cell : comparison.cells) document["cells"].push_back(cell_json(cell, comparison.metric));
   document["pairings"] = Json::array();
@@ -187,8 +192,11 @@ std::string to_json(const Comparison& comparison, const std::string& command, st
                                     {"mean", p.metric.value},
                                     {"low", optional(p.metric.low)},
                                     {"high", optional(p.metric.high)},
-                                    {"best_is_better", measurement(p.best_is_better)},
-                                    {"worse", p.worse}});
+                                    {"r2", p.r2 ? measurement(*p.r2) : Json(nullptr)},
+                                    {"behind", measurement(p.behind)},
+                                    {"best_is_better", measurement({p.best_is_better})},
+                                    {"worse", p.worse},
+                                    {"verdict", p.verdict}});
   }
   document["conclusion"] = comparison.conclusion;
   Json& oracle = document["oracle"];

@@ -4,11 +4,13 @@
 
 #include <boost/math/distributions/beta.hpp>
 #include <boost/math/distributions/chi_squared.hpp>
+#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace evengrad {
 
@@ -78,7 +80,156 @@ Moments moments(std::span<const double> samples) {
   return {mean, samples.size() > 1 ? squares / (n - 1) : 0};
 }
 
+// Where the mean is `limit`, the probability of one as large as this or larger: small says that it is above. 1 where
+// two samples are missing, or one is not finite.
+double above(std::span<const double> samples, double limit) {
+  if (samples.size() < 2) return 1;
+  const auto n = static_cast<double>(samples.size());
+  const auto [mean, variance] = moments(samples);
+  if (!std::isfinite(mean) || !std::isfinite(variance)) return 1;
+  if (variance == 0) return mean > limit ? 0 : 1;
+  const boost::math::students_t distribution(n - 1);
+  return boost::math::cdf(boost::math::complement(distribution, (mean - limit) / std::sqrt(variance / n)));
+}
+
+double below(std::span<const double> samples, double limit) {
+  std::vector<double> mirrored;
+  for (const double x : samples) mirrored.push_back(-x);
+  return above(mirrored, -limit);
+}
+
+// Independent parts of the variance of a mean, each with its degrees of freedom.
+class Variance {
+ public:
+  void add(double part, double freedom) {
+    total_ += part;
+    spread_ += part * part / freedom;
+  }
+  double total() const { return total_; }
+  // Half the width of an interval, in standard errors: the degrees of freedom are those of Satterthwaite (1946).
+  double t(double level) const {
+    if (!(spread_ > 0)) return 0;
+    const boost::math::students_t distribution(total_ * total_ / spread_);
+    return boost::math::quantile(boost::math::complement(distribution, (1 - level) / 2));
+  }
+  double half(double level) const { return t(level) * std::sqrt(total_); }
+
+ private:
+  double total_ = 0, spread_ = 0;
+};
+
+void require_scores(const TestScores& scores) {
+  require_samples("test scores", scores.means.size(), 1);
+  if (scores.parts.size() != scores.means.size() || scores.rows < 1) {
+    throw Error(text("test scores: expected ", scores.means.size(), " lists of at least one row, got ",
+                     scores.parts.size(), " of ", scores.rows, " rows"));
+  }
+  for (const auto& parts : scores.parts) {
+    if (parts.empty() || parts.size() != scores.parts.front().size())
+      throw Error(text("test scores: expected as many parts for every seed, got ", parts.size()));
+  }
+}
+
+void require_pairs(const TestScores& a, const TestScores& b) {
+  require_scores(a);
+  require_scores(b);
+  if (a.means.size() != b.means.size() || a.rows != b.rows || a.parts.front().size() != b.parts.front().size())
+    throw Error("paired test scores: expected the same seeds and rows of both");
+}
+
+// Of each part, the mean over seeds.
+std::vector<double> over_seeds(const TestScores& scores) {
+  std::vector<double> means(scores.parts.front().size(), 0);
+  for (const auto& parts : scores.parts) {
+    for (std::size_t i = 0; i < parts.size(); ++i) means[i] += parts[i] / static_cast<double>(scores.parts.size());
+  }
+  return means;
+}
+
+// a / over_a - b / over_b, seed by seed and part by part.
+TestScores difference(const TestScores& a, double over_a, const TestScores& b, double over_b) {
+  TestScores d = a;
+  for (std::size_t s = 0; s < d.means.size(); ++s) {
+    d.means[s] = a.means[s] / over_a - b.means[s] / over_b;
+    for (std::size_t i = 0; i < d.parts[s].size(); ++i) d.parts[s][i] = a.parts[s][i] / over_a - b.parts[s][i] / over_b;
+  }
+  return d;
+}
+
+void add_seeds(Variance& variance, const TestScores& scores) {
+  const auto n = static_cast<double>(scores.means.size());
+  if (n > 1) variance.add(moments(scores.means).variance / n, n - 1);
+}
+
+// One row alone has a spread that nobody knows: it adds nothing here, and whoever asks has to say that rows are few.
+void add_rows(Variance& variance, const TestScores& scores) {
+  const std::vector<double> means = over_seeds(scores);
+  const auto n = static_cast<double>(means.size());
+  if (n > 1) variance.add(moments(means).variance / n, n - 1);
+}
+
+// Of a mean whose logarithm has this variance.
+Measurement on_logarithm(double value, double half) { return {value, value * std::exp(-half), value * std::exp(half)}; }
+
 }  // namespace
+
+Measurement accuracy_interval(const TestScores& scores, double level) {
+  require_scores(scores);
+  const double p = moments(scores.means).mean;
+  if (scores.means.size() == 1) return {p, 0, 1};
+  Variance variance;
+  add_seeds(variance, scores);
+  add_rows(variance, scores);
+  double n = static_cast<double>(scores.rows);
+  if (variance.total() > 0 && p > 0 && p < 1) {
+    const boost::math::normal normal;
+    const double wider = variance.t(level) / boost::math::quantile(boost::math::complement(normal, (1 - level) / 2));
+    n = std::min(n, p * (1 - p) / (variance.total() * wider * wider));
+  }
+  using boost::math::beta_distribution;
+  const double hits = p * n, misses = (1 - p) * n, side = (1 - level) / 2;
+  return {p, hits > 0 ? boost::math::quantile(beta_distribution<>(hits, misses + 1), side) : 0,
+          misses > 0 ? boost::math::quantile(boost::math::complement(beta_distribution<>(hits + 1, misses), side)) : 1};
+}
+
+Measurement loss_interval(const TestScores& scores, double level) {
+  require_scores(scores);
+  const double mean = moments(scores.means).mean;
+  if (scores.means.size() == 1) return {mean, 0, infinity};
+  if (!(mean > 0)) return {mean, mean, mean};
+  Variance variance;
+  add_seeds(variance, scores);
+  add_rows(variance, scores);
+  return on_logarithm(mean, variance.half(level) / mean);
+}
+
+Measurement paired_accuracy_difference(const TestScores& a, const TestScores& b, double level) {
+  require_pairs(a, b);
+  const TestScores d = difference(a, 1, b, 1);
+  const double mean = moments(d.means).mean;
+  if (d.means.size() == 1) return {mean, -1, 1};
+  const auto rows = static_cast<double>(d.rows);
+  const std::vector<double> parts = over_seeds(d);
+  const auto count = static_cast<double>(parts.size());
+  const double square = moments(parts).variance * (rows / count) * (count - 1) / count + mean * mean;  // of one row
+  const double centre = mean * rows / (rows + 2);
+  Variance variance;
+  add_seeds(variance, d);
+  variance.add(((rows * square + 2) / (rows + 2) - centre * centre) / (rows + 2), count + 1);
+  const double half = variance.half(level);
+  return {mean, std::max(-1.0, std::min(mean, centre - half)), std::min(1.0, std::max(mean, centre + half))};
+}
+
+Measurement paired_loss_ratio(const TestScores& a, const TestScores& b, double floor, double level) {
+  require_pairs(a, b);
+  const double of_a = std::max(floor, moments(a.means).mean), of_b = std::max(floor, moments(b.means).mean);
+  if (a.means.size() == 1) return {of_a / of_b, 0, infinity};
+  const TestScores d = difference(a, of_a, b, of_b);
+  Variance variance;
+  add_seeds(variance, d);
+  add_rows(variance, d);
+  return on_logarithm(of_a / of_b, variance.half(level));
+}
 
 Measurement mean_interval(std::span<const double> samples) {
   require_samples("mean", samples.size(), 1);
@@ -103,6 +254,37 @@ Measurement geometric_mean_interval(std::span<const double> samples) {
   if (m.low) m.low = std::exp(*m.low);
   if (m.high) m.high = std::exp(*m.high);
   return m;
+}
+
+Measurement paired_ratio_interval(std::span<const double> a, std::span<const double> b, double floor) {
+  if (a.size() != b.size() || !(floor > 0))
+    throw Error(text("paired ratio: expected lists of one length and a positive floor, got ", a.size(), ", ", b.size(),
+                     " and ", floor));
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < a.size(); ++i) ratios.push_back(std::max(floor, a[i]) / std::max(floor, b[i]));
+  return geometric_mean_interval(ratios);
+}
+
+double t_test(std::span<const double> samples) {
+  return std::min(1.0, 2 * std::min(above(samples, 0), below(samples, 0)));
+}
+
+double equivalence_test(std::span<const double> samples, double margin) {
+  if (!(margin > 0)) throw Error(text("equivalence: expected a positive margin, got ", margin));
+  return std::max(above(samples, -margin), below(samples, margin));
+}
+
+std::vector<double> holm(std::span<const double> probabilities) {
+  std::vector<std::size_t> order(probabilities.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto i, auto j) { return probabilities[i] < probabilities[j]; });
+  std::vector<double> adjusted(probabilities.size());
+  double largest = 0;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    largest = std::max(largest, std::min(1.0, static_cast<double>(order.size() - k) * probabilities[order[k]]));
+    adjusted[order[k]] = largest;
+  }
+  return adjusted;
 }
 
 Measurement median_interval(std::span<const double> samples) {

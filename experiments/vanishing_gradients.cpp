@@ -840,9 +840,9 @@ Report Run::report() {
   claims.push_back(saturation_kills());
   tables_and_series();
   surprises();
-  report_.notes.push_back(
-      text("Training: two moons, 512 samples, batches of 64, rates chosen with one seed and results from ",
-           plan_.trained, " others; a loss above ", diverged_loss, " counts as ", diverged_loss, "."));
+  report_.notes.push_back(text(
+      "Training: two moons, 512 samples, batches of 64, rates chosen with one seed and results from ", plan_.trained,
+      " others; a loss above ", divergence_bound, " times that of the best constant answer counts as that."));
   report_.answer = answer();
   return std::move(report_);
 }

@@ -22,7 +22,7 @@ export function pairingChart(pairings: ComparedPairing[], metric: string): HTMLE
     title,
     file: "compare.pairings",
     legend: [],
-    note: "Bars are 95 % intervals over seeds. Hollow: worse than the best one, whose whole interval lies above 1/2.",
+    note: "Bars are 95 % intervals over seeds and test rows. Hollow: worse than the best one, or nets of it failed.",
     data: () => ({
       columns: ["pairing", metric, "probability that the best one beats it"],
       rows: rows.map(r => [r.name, {value: r.mean, low: r.low, high: r.high}, r.best_is_better])
