@@ -1366,6 +1366,7 @@ Report Run::report() {
            " seeds, of what the guide recommends for tanh, GELU and SELU from ", plan_.recommended, " and ",
            plan_.long_steps, " steps; rates chosen with other seeds; a loss above ", divergence_bound,
            " times that of the best constant answer counts as that."));
+  report_.tables.insert(report_.tables.begin(), best_initializers());
   report_.answer = answer();
   return std::move(report_);
 }
