@@ -184,11 +184,11 @@ int run_program(int argc, char** argv) {
   program.require_subcommand(0, 1);
   program.set_help_flag("-h,--help", "Print this help");
   program.formatter(std::make_shared<HelpFormatter>());
-  const std::vector<Command> commands = {add_train(program, global),     add_evaluate(program, global),
-                                         add_predict(program, global),   add_theory(program, global),
-                                         add_propagate(program, global), add_compare(program, global),
-                                         add_run(program, global),       add_report(program, global),
-                                         add_list(program, global),      add_playground(program, global)};
+  const std::vector<Command> commands = {
+      add_train(program, global),  add_evaluate(program, global),  add_predict(program, global),
+      add_theory(program, global), add_propagate(program, global), add_compare(program, global),
+      add_kernel(program, global), add_run(program, global),       add_report(program, global),
+      add_list(program, global),   add_playground(program, global)};
   program.footer(
       "To begin with:\n"
       "  evengrad train --data spirals --hidden 64,64 --activation gelu --lr 0.01 --epochs 50\n"

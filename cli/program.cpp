@@ -2,6 +2,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/training/provenance.hpp>
 
@@ -186,11 +187,6 @@ std::string grouped(std::int64_t number) {
   return digits;
 }
 
-std::string significant(double number, int digits) {
-  if (!std::isfinite(number)) return std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*g", digits, number);
-  return text;
-}
+std::string significant(double number, int digits) { return rounded_text(number, digits); }
 
 }  // namespace evengrad::cli

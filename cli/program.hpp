@@ -81,7 +81,7 @@ class Progress {
 
 /// "60,000"
 std::string grouped(std::int64_t number);
-/// The number with `digits` significant digits, "-" for none.
+/// rounded_text() with this default.
 std::string significant(double number, int digits = 4);
 
 /// Of the terminal that an output is; 0 where it is none.
@@ -99,6 +99,7 @@ struct Command {
 Command add_list(CLI::App& program, Global& global);
 Command add_theory(CLI::App& program, Global& global);
 Command add_propagate(CLI::App& program, Global& global);
+Command add_kernel(CLI::App& program, Global& global);
 Command add_predict(CLI::App& program, Global& global);
 Command add_evaluate(CLI::App& program, Global& global);
 Command add_train(CLI::App& program, Global& global);

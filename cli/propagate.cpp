@@ -8,6 +8,7 @@
 #include <evengrad/init/net_theory.hpp>
 #include <evengrad/training/propagation.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -41,6 +42,15 @@ struct PropagateArguments {
     f({.name = "dtype", .help = "float32 or float64"}, dtype);
   }
 };
+
+// What is no number stands as "-"; the notes below the table say why.
+std::string size(double x, int digits = 3) { return std::isfinite(x) ? significant(x, digits) : "-"; }
+
+std::string share(double x) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.3f", x);
+  return std::isfinite(x) ? digits : "-";
+}
 
 int propagate_net(const PropagateArguments& arguments, const Global& global) {
   for (const auto& [name, value] : {std::pair{"--width", arguments.width},
@@ -79,10 +89,14 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
     return 0;
   }
 
+  const auto dead = [](const LayerMeasurement& m) { return m.dead_nets > 0; };
+  const bool some_dead = std::any_of(measured.layers.begin(), measured.layers.end(), dead);
   std::cout << net.activation.name() << ", " << net.initializer.name() << ", width " << net.width << ", depth "
             << net.depth << ", " << net.nets << " nets, " << net.inputs << " inputs, seed " << global.seed << "\n\n"
-            << "      mean square z       gradient rms        correlation   zeros        silent units\n"
-            << "layer measured  theory    measured  theory    meas.  theory meas. theory meas. theory\n";
+            << "      mean square z       gradient rms        correlation   zeros        silent units"
+            << (some_dead ? " dead" : "") << '\n'
+            << "layer measured  theory    measured  theory    meas.  theory meas. theory meas. theory"
+            << (some_dead ? " nets" : "") << '\n';
   const std::size_t depth = measured.layers.size();
   for (std::size_t l = 0; l < depth; ++l) {
     // A deep net's middle is shown in steps; --json has every layer.
@@ -90,24 +104,25 @@ int propagate_net(const PropagateArguments& arguments, const Global& global) {
     const LayerMeasurement& m = measured.layers[l];
     const LayerTheory& t = expected.layers[l];
     char line[200];
-    std::snprintf(line, sizeof line, "%5zu %-9s %-9s %-9s %-9s %6.3f %6.3f %5.3f %5.3f  %5.3f %5.3f\n", l + 1,
-                  significant(m.q.value, 3).c_str(), significant(t.q.value, 3).c_str(),
-                  significant(m.gradient.value, 3).c_str(), significant(t.gradient.value, 3).c_str(),
-                  m.correlation.value, t.correlation.value, m.zero_fraction.value, t.zero_fraction,
-                  m.silent_fraction.value, t.silent_fraction);
-    std::cout << line;
+    std::snprintf(
+        line, sizeof line, "%5zu %-9s %-9s %-9s %-9s %6s %6s %5s %5s  %5s %5s", l + 1, size(m.q.value).c_str(),
+        size(t.q.value).c_str(), size(m.gradient.value).c_str(), size(t.gradient.value).c_str(),
+        share(m.correlation.value).c_str(), share(t.correlation.value).c_str(), share(m.zero_fraction.value).c_str(),
+        share(t.zero_fraction).c_str(), share(m.silent_fraction.value).c_str(), share(t.silent_fraction).c_str());
+    std::cout << line << (some_dead ? "  " + share(m.dead_nets) : "") << '\n';
   }
   const Prediction& ratio = expected.gradient_ratio;
-  std::cout << "\ngradient of layer 1 over that of layer " << depth << ": "
-            << significant(measured.gradient_ratio.value)
-            << (net.nets == 1 ? " (one net gives no interval)"
-                              : text(" [", significant(measured.gradient_ratio.low), ", ",
-                                     significant(measured.gradient_ratio.high), "]"))
-            << ", theory " << significant(ratio.value);
+  const Measured& met = measured.gradient_ratio;
+  std::cout << "\ngradient of layer 1 over that of layer " << depth << ": " << size(met.value, 4);
+  if (std::isfinite(met.low) && std::isfinite(met.high)) {
+    std::cout << " [" << significant(met.low) << ", " << significant(met.high) << "]";
+  }
+  std::cout << ", theory " << size(ratio.value, 4);
   if (ratio.low && ratio.high) {
     std::cout << " (at this width [" << significant(*ratio.low) << ", " << significant(*ratio.high) << "])";
   }
-  std::cout << '\n' << gradient_conclusion(measured.gradient_ratio.value) << '\n';
+  std::cout << '\n' << gradient_conclusion(met.value) << '\n';
+  for (const std::string& note : propagation_notes(net, measured, expected)) std::cout << note << '\n';
   return 0;
 }
 

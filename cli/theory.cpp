@@ -84,7 +84,7 @@ int theory(const std::string& given, const std::string& framework, const Global&
     print_json(document);
     return 0;
   }
-  const auto [f, named, formula, m, g, e, critical, repaired, recommended] = theory_of(given);
+  const auto [f, named, formula, m, g, e, critical, regimes, repaired, recommended] = theory_of(given);
   if (!framework.empty()) {
     std::cout << emit_code(framework, f, recommended.init, recommended.reason);
     return 0;
@@ -125,11 +125,9 @@ int theory(const std::string& given, const std::string& framework, const Global&
       std::cout << "; a line chi1 = 1 begins at q = " << significant(*edge, 6);
     std::cout << '\n';
   }
-  for (const double weight : {1.0, 2.0}) {
-    const Regime r = regime(f, {weight, 0});
-    std::cout << "  sigma_w2 = " << weight << (weight == 1 ? " (lecun)" : " (he)   ") << ": " << to_string(r.phase)
-              << ", squared gradient x " << significant(r.point.chi1) << " a layer, correlation length "
-              << significant(r.correlation_depth, 3) << " layers\n";
+  for (const auto& [scales, r] : regimes) {
+    std::cout << "  sigma_w2 = " << scales.weight << (scales.weight == 1 ? " (lecun)" : " (he)   ") << ": "
+              << describe(r) << '\n';
   }
   if (repaired) {
     std::cout << "  repaired: " << significant(repaired->a, 6) << " f(x) " << (repaired->b < 0 ? "- " : "+ ")

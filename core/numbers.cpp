@@ -93,4 +93,11 @@ std::string number_text(double value) { return portable::number_text(value); }
 
 #endif
 
+std::string rounded_text(double value, int digits) {
+  if (!std::isfinite(value)) return std::isnan(value) ? "undefined" : value < 0 ? "-infinite" : "infinite";
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  return text;
+}
+
 }  // namespace evengrad

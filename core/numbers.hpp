@@ -20,6 +20,9 @@ NumberRead read_number(std::string_view text);
 /// The shortest text that reads back as the same number: "0.2", "1e-05", "inf".
 std::string number_text(double value);
 
+/// For people: at most so many significant digits; "infinite", "-infinite" or "undefined" where it is no number.
+std::string rounded_text(double value, int digits);
+
 namespace portable {
 
 /// The same by means of C alone, in the locale "C".

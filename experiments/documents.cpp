@@ -1,6 +1,7 @@
 #include <evengrad/experiments/documents.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/initializer.hpp>
 #include <evengrad/layers/losses.hpp>
@@ -11,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -140,12 +142,13 @@ ActivationTheory theory_of(std::string_view given) {
           gains(f),
           extrema(f),
           critical_point(f),
+          {{{1, 0}, regime(f, {1, 0})}, {{2, 0}, regime(f, {2, 0})}},
           repair_of(f),
           recommend(f)};
 }
 
 std::string theory_json(std::string_view given) {
-  const auto [f, named, formula, m, g, e, critical, repaired, recommended] = theory_of(given);
+  const auto [f, named, formula, m, g, e, critical, regimes, repaired, recommended] = theory_of(given);
   Json document;
   document["activation"] = f.name();
   document["formula"] = formula;
@@ -167,10 +170,69 @@ std::string theory_json(std::string_view given) {
                             {"q_star", or_null(critical->q)},
                             {"class", to_string(critical->kind)}};
   }
+  document["regimes"] = Json::array();
+  for (const auto& [scales, r] : regimes) {
+    document["regimes"].push_back({{"sigma_w2", scales.weight},
+                                   {"sigma_b2", scales.bias},
+                                   {"phase", to_string(r.phase)},
+                                   {"q", r.point.q},
+                                   {"chi_par", r.point.chi_parallel},
+                                   {"chi1", r.point.chi1},
+                                   {"correlation", r.correlation},
+                                   {"correlation_depth", r.correlation_depth},
+                                   {"text", describe(r)}});
+  }
   document["normalized"] = nullptr;
   if (repaired) document["normalized"] = {{"a", repaired->a}, {"b", repaired->b}, {"chi_par", repaired->chi_parallel}};
   document["recommended"] = {{"init", recommended.init}, {"reason", recommended.reason}};
+  document["notes"] = Json::array();
+  for (const auto& [name, value] : {std::pair("E[f]", m.mean), std::pair("E[f^2]", m.second),
+                                    std::pair("Var f", m.variance), std::pair("E[f'^2]", m.derivative_second)}) {
+    if (!std::isfinite(value)) document["notes"].push_back(text(name, " at N(0, 1) is ", rounded_text(value, 4)));
+  }
   return dump(document);
+}
+
+std::vector<std::string> propagation_notes(const NetOptions& net, const Propagation& measured,
+                                           const NetTheory& expected) {
+  std::vector<std::string> notes;
+  // The first layer, from 1, of which this holds, or 0.
+  const auto first = [](const auto& layers, auto&& holds) {
+    const auto found = std::find_if(layers.begin(), layers.end(), holds);
+    return found == layers.end() ? 0 : found - layers.begin() + 1;
+  };
+  if (const auto l = first(measured.layers, [](const LayerMeasurement& m) { return m.dead_nets > 0; })) {
+    const double share = measured.layers.back().dead_nets;
+    notes.push_back(text("dead nets: from layer ", l,
+                         " on all pre-activations of some nets are 0, at the end those of ",
+                         std::lround(share * static_cast<double>(net.nets)), " of ", net.nets,
+                         "; they count in mean squares and zeros, not in correlations"));
+  }
+  if (measured.blocked_nets > 0) {
+    notes.push_back(text("in ", std::lround(measured.blocked_nets * static_cast<double>(net.nets)), " of ", net.nets,
+                         " nets no gradient reaches layer 1; gradients are those of the other nets"));
+  }
+  if (const auto l = first(measured.layers, [](const LayerMeasurement& m) { return !std::isfinite(m.q.value); })) {
+    notes.push_back(text("measured: pre-activations overflow from layer ", l, " on"));
+  } else if (!std::isfinite(measured.gradient_ratio.value)) {
+    notes.push_back("measured: gradients overflow");
+  }
+  if (const auto l = first(expected.layers, [](const LayerTheory& t) { return !std::isfinite(t.q.value); })) {
+    const double q = expected.layers[static_cast<std::size_t>(l - 1)].q.value;
+    notes.push_back(std::isnan(q) ? text("theory: unknown from layer ", l, " on, ",
+                                         l == 1 ? "since weights are not random or moments do not exist"
+                                                : "since moments do not exist or cannot be resolved")
+                                  : text("theory: the mean square is infinite or beyond double from layer ", l, " on"));
+  } else if (const auto zero = first(expected.layers, [](const LayerTheory& t) { return t.q.value == 0; })) {
+    notes.push_back(
+        text("theory: the signal is 0, or below double, from layer ", zero, " on: there are no correlations"));
+  } else if (!std::isfinite(expected.gradient_ratio.value)) {
+    notes.push_back(net.batch_norm && net.inputs < 4 ? "theory: unknown behind the normalization of a batch below 4"
+                                                     : "theory: the gradient is unknown or beyond double");
+  }
+  if (net.inputs == 1) notes.push_back("one input has no correlation");
+  if (net.nets == 1) notes.push_back("one net gives no interval");
+  return notes;
 }
 
 std::string propagation_json(const NetOptions& net, const Propagation& measured, const NetTheory& expected,
@@ -203,10 +265,13 @@ std::string propagation_json(const NetOptions& net, const Propagation& measured,
     add_measured(row, "saturated_fraction", m.saturated_fraction);
     add_measured(row, "silent_fraction", m.silent_fraction);
     row["silent_fraction_theory"] = t.silent_fraction;
+    row["dead_nets"] = m.dead_nets;
     document["layers"].push_back(row);
   }
   add_measured(document, "gradient_ratio", measured.gradient_ratio);
   add_theory_value(document, "gradient_ratio", expected.gradient_ratio);
+  document["blocked_nets"] = measured.blocked_nets;
+  document["notes"] = propagation_notes(net, measured, expected);
   return dump(document);
 }
 

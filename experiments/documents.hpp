@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace evengrad {
 
@@ -29,7 +31,8 @@ struct ActivationTheory {
   Gains gains;
   Extrema extrema;
   std::optional<CriticalPoint> critical;
-  std::optional<Repair> repaired;  ///< null where it cannot be
+  std::vector<std::pair<Scales, Regime>> regimes;  ///< of LeCun's and He's scales
+  std::optional<Repair> repaired;                  ///< null where it cannot be
   Recommendation recommended;
 };
 
@@ -38,7 +41,11 @@ ActivationTheory theory_of(std::string_view activation);
 
 std::string theory_json(std::string_view activation);
 
-/// A measurement beside its theory, layer by layer.
+/// Sentences about what is no number in a measurement or its theory, and why; empty where all are.
+std::vector<std::string> propagation_notes(const NetOptions& net, const Propagation& measured,
+                                           const NetTheory& expected);
+
+/// A measurement beside its theory, layer by layer, with these notes.
 std::string propagation_json(const NetOptions& net, const Propagation& measured, const NetTheory& expected,
                              std::uint64_t seed);
 

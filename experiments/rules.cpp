@@ -1,10 +1,10 @@
 #include <evengrad/experiments/rules.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace evengrad {
 
@@ -88,11 +88,7 @@ std::string missed(const Measurement& m, double predicted, double tolerance) {
   return text("predicted ", in_words(predicted), ", measured ", in_words(m));
 }
 
-std::string in_words(double number, int digits) {
-  char words[40];
-  std::snprintf(words, sizeof words, "%.*g", digits, number);
-  return words;
-}
+std::string in_words(double number, int digits) { return rounded_text(number, digits); }
 
 std::string in_words(const Measurement& m, int digits) {
   if (!m.low || !m.high || !std::isfinite(*m.low) || !std::isfinite(*m.high)) return in_words(m.value, digits);

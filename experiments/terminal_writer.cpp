@@ -1,6 +1,7 @@
 #include <evengrad/experiments/terminal_writer.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -54,12 +55,7 @@ std::string plain(std::string_view words) {
   return clean;
 }
 
-std::string number(double value) {
-  if (!std::isfinite(value)) return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.4g", value);
-  return digits;
-}
+std::string number(double value) { return rounded_text(value, 4); }
 
 std::string with_interval(const Measurement& m) {
   if (!m.low || !m.high || !std::isfinite(*m.low) || !std::isfinite(*m.high)) return number(m.value);

@@ -1,7 +1,8 @@
 #include <evengrad/init/extrema.hpp>
 
+#include <evengrad/init/root.hpp>
+
 #include <boost/math/tools/minima.hpp>
-#include <boost/math/tools/roots.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -53,6 +54,32 @@ Inner without_tails(const std::vector<Point>& points, double level) {
   return inner;
 }
 
+// Whether what was found at e is the side of a pole: ever higher towards it, and far lower a little away.
+bool is_pole(const Extremum& e, const std::function<double(double)>& height) {
+  const double scale = std::max(1.0, std::abs(e.at));
+  double nearest = -HUGE_VAL;
+  for (const double step : {1e-5, 1e-7, 1e-9, 1e-11, 1e-13}) {
+    nearest = -HUGE_VAL;
+    for (const double side : {-1, 1}) {
+      const double y = height(e.at + side * step * scale);
+      if (y > e.value + 1e-6 * std::abs(e.value) + 1e-12) return true;
+      if (!std::isnan(y)) nearest = std::max(nearest, y);
+    }
+  }
+  return nearest < e.value - 0.1 * std::abs(e.value) - 1e-12;
+}
+
+// Whether f climbs beyond `best` further out than the grid reaches: x cos x does, sin x does not.
+bool climbs_outside(const std::vector<Point>& points, double best, const std::function<double(double)>& height) {
+  const double end = std::max(std::abs(points.front().x), std::abs(points.back().x));
+  for (double x = end; x < 1e4 * end; x *= 1.0037) {
+    for (const double y : {height(-x), height(x)}) {
+      if (y > best + 1e-9 * std::abs(best) + 1e-12) return true;
+    }
+  }
+  return false;
+}
+
 // The largest height(x), found on the grid and refined between its points by `refine(low, high)`.
 std::optional<Extremum> maximum(std::vector<Point> points, const std::function<double(double)>& height,
                                 const std::function<Extremum(double low, double high)>& refine) {
@@ -77,6 +104,7 @@ std::optional<Extremum> maximum(std::vector<Point> points, const std::function<d
     if (e.value < level || e.at < inner.first || e.at > inner.last) continue;
     if (!nearest || std::abs(e.at) < std::abs(nearest->at)) nearest = e;
   }
+  if (nearest && (is_pole(*nearest, height) || climbs_outside(points, best, height))) return std::nullopt;
   return nearest;
 }
 
@@ -93,11 +121,8 @@ Extrema extrema(const Activation& f) {
       const auto slope = [&](double x) { return sign * f.derivative(x); };
       const double at_low = slope(low), at_high = slope(high);
       if (at_low > 0 && at_high < 0) {
-        std::uintmax_t steps = 100;
-        const auto root = boost::math::tools::toms748_solve(slope, low, high, at_low, at_high,
-                                                            boost::math::tools::eps_tolerance<double>(52), steps);
-        const double x = (root.first + root.second) / 2;
-        return {x, height(x)};
+        const double x = bracketed_root(slope, low, high, at_low, at_high);
+        if (std::isfinite(x)) return {x, height(x)};
       }
       const auto [x, y] = boost::math::tools::brent_find_minima([&](double t) { return -height(t); }, low, high, 50);
       return {x, -y};

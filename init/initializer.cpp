@@ -3,6 +3,7 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/init/mean_field.hpp>
 #include <evengrad/init/recommend.hpp>
 
@@ -19,10 +20,15 @@ namespace {
 // Standard deviation of a normal cut off at two standard deviations.
 constexpr double truncated_deviation = 0.8796256610342398;
 
-// The slope of a leaky or parametric ReLU below zero, else 0: all that `he` takes from an activation.
-double leaky_slope(const Activation* f) {
-  const bool leaky = f && (f->name().starts_with("leaky_relu") || f->name().starts_with("prelu"));
-  return leaky ? -f->value(-1) : 0;
+// What `he` takes from an activation: that ReLU of slopes a and b below and above 0 keeps 2 / (a^2 + b^2) of a signal,
+// whether it is named so or typed as a formula. 2 for all others.
+double he_scale(const Activation* f) {
+  if (!f) return 2;
+  const auto slopes = homogeneous_slopes(*f);
+  const bool named = f->name().starts_with("leaky_relu") || f->name().starts_with("prelu");
+  if (!slopes || (!named && (*slopes)[0] == (*slopes)[1])) return 2;
+  const auto [below, above] = *slopes;
+  return 2 / (above * above + below * below);
 }
 
 LayerDraws weight_only(const Draw& draw) { return {draw, {}}; }
@@ -101,8 +107,7 @@ Initializer::Rule scaled(const NamedCall& call) {
 template <Distribution distribution>
 Initializer::Rule he(const NamedCall& call) {
   return [scaling = parse_scaling(call, false)](const WeightRole& role) {
-    const double slope = leaky_slope(compensated(role));
-    const double gain = std::sqrt(2 / (1 + slope * slope)) * scaling(role);
+    const double gain = std::sqrt(he_scale(compensated(role))) * scaling(role);
     return weight_only(variance_scaling(gain, Fan::in, distribution, role));
   };
 }
@@ -135,8 +140,8 @@ Initializer::Rule matched(const NamedCall& call) {
     }
     const double second = moments(*role.input_activation).second;
     if (!(second > 0) || !std::isfinite(second)) {
-      throw UsageError(
-          text("matched: E[f^2] of ", role.input_activation->name(), " at N(0, 1) is ", second, "; use lecun"));
+      throw UsageError(text("matched: E[f^2] of ", role.input_activation->name(), " at N(0, 1) is ",
+                            rounded_text(second, 4), "; use lecun"));
     }
     const double gain = std::sqrt((1 - role.input_dropout) / second);  // dropout scales up what it keeps
     return weight_only(variance_scaling(gain, Fan::in, Distribution::normal, role));
@@ -182,11 +187,21 @@ class Remembered {
 };
 
 Initializer::Rule critical(const NamedCall& call) {
-  numeric_arguments(call, {}, {});
+  const bool anywhere = call.arguments.empty();
+  const double q = numeric_arguments(call, {"q"}, {1})[0];
+  if (!(q > 0)) throw UsageError(text("critical: q, the variance of pre-activations, must be positive, got ", q));
   const auto points = std::make_shared<Remembered<std::optional<CriticalPoint>>>();
-  return [points](const WeightRole& role) {
+  return [points, anywhere, q](const WeightRole& role) {
     const Activation f = compensated(role) ? *compensated(role) : Activation();
-    const auto point = (*points)(f.name(), [&] { return critical_point(f); });
+    const auto point = (*points)(f.name(), [&]() -> std::optional<CriticalPoint> {
+      if (anywhere) return critical_point(f);
+      const auto scales = edge_of_chaos(f, q);
+      return scales ? std::optional(CriticalPoint{*scales, q, Universality::half_stable}) : std::nullopt;
+    });
+    if (!point && !anywhere) {
+      throw UsageError(text("critical: ", f.name(), " has no scales with a fixed point at q = ", q,
+                            " and chi1 = 1 there; try another q, or matched, which keeps the signal"));
+    }
     if (!point) {
       throw UsageError(text("critical: ", f.name(),
                             " has no point with chi1 = chi_parallel = 1; nearest: matched, which "
@@ -281,7 +296,7 @@ const std::vector<Entry>& entries() {
        scaled<Fan::average, truncated>},
       {{"he",
         {"kaiming", "he_normal", "kaiming_normal"},
-        "Var W = 2 / ((1 + a^2) fan_in), a the slope of a leaky ReLU",
+        "Var W = 2 / ((a^2 + b^2) fan_in), a and b the slopes of a leaky ReLU, typed ones too, else 0 and 1",
         "He et al. 2015, eq. 10 and 15"},
        he<normal>},
       {{"he_uniform", {"kaiming_uniform"}, "he, uniform", "He et al. 2015"}, he<uniform>},
@@ -316,7 +331,8 @@ const std::vector<Entry>& entries() {
        backward},
       {{"critical",
         {},
-        "Var W = sigma_w2 / fan_in, Var b = sigma_b2 with chi1 = chi_parallel = 1; the first layer sets q1 = q*",
+        "Var W = sigma_w2 / fan_in, Var b = sigma_b2 with chi1 = chi_parallel = 1; the first layer sets q1 = q*. "
+        "critical(q): chi1 = 1 at this variance",
         "Roberts, Yaida and Hanin 2022, chapter 5"},
        critical},
       {{"auto", {}, "what theory prefers for this activation and depth", "init/recommend.hpp"}, automatic},

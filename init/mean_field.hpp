@@ -5,6 +5,8 @@
 
 #include <evengrad/init/moments.hpp>
 
+#include <array>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +17,9 @@ struct Scales {
   double weight = 1;
   double bias = 0;
 };
+
+/// f's slopes below and above 0 where it is linear on either side: (0.01, 1) for leaky_relu. Null otherwise.
+std::optional<std::array<double, 2>> homogeneous_slopes(const Activation& f);
 
 /// The next layer's pre-activation variance: sigma_w2 E[f^2] + sigma_b2 at N(0, q).
 double variance_map(const Activation& f, const Scales& scales, double q);
@@ -34,18 +39,24 @@ struct FixedPoint {
 /// All fixed points in 0 and [1e-8, 1e8], rising. None where each variance is one (ReLU at sigma_w2 = 2).
 std::vector<FixedPoint> fixed_points(const Activation& f, const Scales& scales);
 
-enum class Phase { ordered, critical, chaotic, unbounded };
+/// What squared gradients do in the end: vanish, stay, explode. Or the variance grows without bound; or theory is
+/// silent, since moments do not exist or cannot be resolved.
+enum class Phase { ordered, critical, chaotic, unbounded, unknown };
 std::string_view to_string(Phase phase);
 
-/// Where deep layers end up, and how many layers the way takes.
+/// Where deep layers end up, and how many layers the way takes. Infinite is what grows beyond every number with depth;
+/// NaN what is unknown or, of the correlation, what depends on the inputs.
 struct Regime {
-  FixedPoint point;              ///< q infinite if the variance grows without bound
-  double correlation = 1;        ///< that of any two inputs in the end
+  FixedPoint point;              ///< q infinite if the variance grows without bound; then its and the gradient's factor
+  double correlation = 1;        ///< cosine of any two inputs in the end
   double variance_depth = 0;     ///< xi_q: e-folding depth of a deviation from q; infinite at slope 1
   double correlation_depth = 0;  ///< xi_c: the same for the correlation
-  /// Gradients vanish (ordered), stay (critical), explode (chaotic); or the variance does (unbounded).
+  double gradient_depth = 0;     ///< the layers in which the squared gradient changes by e
   Phase phase = Phase::critical;
 };
+
+/// One line: phase, fate of variance, gradient and correlation. Without inf and nan.
+std::string describe(const Regime& regime);
 
 /// The regime of a net whose first layer has pre-activations of variance q.
 Regime regime(const Activation& f, const Scales& scales, double q = 1);

@@ -4,9 +4,9 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/init/quadrature.hpp>
+#include <evengrad/init/root.hpp>
 
 #include <boost/math/special_functions/erf.hpp>
-#include <boost/math/tools/roots.hpp>
 
 namespace evengrad {
 
@@ -204,14 +204,13 @@ std::optional<double> inverse_root(double x) {
 std::optional<double> fixed_point_gain(const Activation& f) {
   const auto excess = [&](double s) { return moments(f, s * s).second - 1; };
   double low = 1e-4, at_low = excess(low);
+  if (!std::isfinite(at_low)) return std::nullopt;
   for (double high = low * 1.25; high < 1e3; high *= 1.25) {
     const double at_high = excess(high);
     if (!std::isfinite(at_high)) return std::nullopt;
     if ((at_low < 0) != (at_high < 0)) {
-      std::uintmax_t steps = 100;
-      const auto root = boost::math::tools::toms748_solve(excess, low, high, at_low, at_high,
-                                                          boost::math::tools::eps_tolerance<double>(52), steps);
-      return (root.first + root.second) / 2;
+      const double root = bracketed_root(excess, low, high, at_low, at_high);
+      return std::isfinite(root) ? std::optional(root) : std::nullopt;
     }
     low = high, at_low = at_high;
   }

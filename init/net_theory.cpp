@@ -213,6 +213,7 @@ struct Walk {
   std::vector<double> cosine;
 };
 
+// NaN where an input has died.
 template <class Z>
 double mean_cosine(const Z& z) {
   const auto m = static_cast<double>(z.cols());
@@ -351,8 +352,11 @@ bool inputs_differ(const std::vector<Walk>& walks) {
   return false;
 }
 
-// The mean over all inputs, from a few: those of every net, drawn together to undo the spread that few inputs add.
-std::vector<double> means(const std::vector<Eigen::VectorXd>& nets, double inputs, bool log) {
+// The mean over all inputs, from a few: those of every net, drawn together to undo the spread that few inputs add. Of
+// logs, and of what is no number, those nets are left out that have none.
+std::vector<double> means(std::vector<Eigen::VectorXd> nets, double inputs, bool log) {
+  std::erase_if(nets, [&](const Eigen::VectorXd& net) { return !net.allFinite() || (log && !(net.mean() > 0)); });
+  if (nets.size() < 2) return {};
   const auto few = static_cast<double>(nets.front().size()), count = static_cast<double>(nets.size());
   const double fewer = 1 / few - 1 / inputs;
   std::vector<double> values;
@@ -372,7 +376,9 @@ std::vector<double> means(const std::vector<Eigen::VectorXd>& nets, double input
 }
 
 // Where 95 % of means over `nets` values lie, by drawing groups again and again.
-void add_band(Prediction& prediction, const std::vector<double>& values, double nets, bool log, Rng rng) {
+void add_band(Prediction& prediction, std::vector<double> values, double nets, bool log, Rng rng) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  if (values.size() < 2) return;
   const auto count = static_cast<double>(values.size());
   const auto group = static_cast<int>(std::max(1.0, 1 / (1 / nets + 1 / count)));  // the band's own error included
   std::vector<double> averages(2000);
@@ -423,9 +429,10 @@ void add_bands(NetTheory& theory, const NetOptions& net, const Rng& rng) {
       for (const Walk& w : walks) cosines.push_back(w.cosine[l]);
       add_band(theory.layers[l].correlation, cosines, nets, false, groups);
     }
-    if (last.empty()) last = logs;
+    if (l + 1 == theory.layers.size()) last = logs;
     first = logs;
   }
+  if (first.size() != last.size()) return;  // some nets pass no gradient
   for (std::size_t i = 0; i < first.size(); ++i) first[i] -= last[i];
   add_band(theory.gradient_ratio, first, nets, true, groups);
 }

@@ -2,6 +2,7 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/init/moments.hpp>
 
 #include <cmath>
@@ -32,7 +33,7 @@ Repair repair(const Activation& f) {
   const Moments m = moments(f);
   if (!(m.derivative_second > 0) || !std::isfinite(m.derivative_second) || !std::isfinite(m.second)) {
     throw UsageError(text("normalized(", f.name(), "): E[f'^2] must be finite and not 0 at N(0, 1), got ",
-                          m.derivative_second, " with E[f^2] = ", m.second));
+                          rounded_text(m.derivative_second, 4), " with E[f^2] = ", rounded_text(m.second, 4)));
   }
   const double a = 1 / std::sqrt(m.derivative_second);
   const double root = std::sqrt(std::max(0.0, 1 - m.variance / m.derivative_second));

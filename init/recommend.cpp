@@ -1,19 +1,17 @@
 #include <evengrad/init/recommend.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/numbers.hpp>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <limits>
 
 namespace evengrad {
 
 namespace {
 
-std::string rounded(double number) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.3g", number);
-  return digits;
-}
+std::string rounded(double number) { return rounded_text(number, 3); }
 
 // sigma_w2 of an initializer behind this activation.
 double weight_scale(const char* name, const Activation& f) {
@@ -29,6 +27,23 @@ std::string usual_name(const Activation& f, const Scales& scales) {
   return "critical";
 }
 
+// The largest variance q <= 1 at which a net on the edge of chaos, with the biases that this takes, brings orthogonal
+// inputs no nearer than a correlation of about 1/2: one layer adds (sigma_w2 E[f]^2 + sigma_b2) / q to it. 0 if none.
+double edge_variance(const Activation& f, Index depth) {
+  for (double q = 1; q > 1e-4; q /= 1.1) {
+    const auto scales = edge_of_chaos(f, q);
+    if (!scales) return 0;
+    const Moments m = moments(f, q);
+    const bool stable = scales->weight * m.second_slope < 1;
+    const double nearer = (scales->weight * m.mean * m.mean + scales->bias) / q;
+    if (stable && static_cast<double>(depth) * nearer <= 0.5) return q;
+  }
+  return 0;
+}
+
+// Share of the gradient that is worth no biases.
+constexpr double enough = 0.3;
+
 }  // namespace
 
 Recommendation recommend(const Activation& f, const NetKind& kind) {
@@ -39,7 +54,7 @@ Recommendation recommend(const Activation& f, const NetKind& kind) {
   const auto depth = static_cast<double>(kind.depth);
   // At the matched gain: slope of the variance map, and the factor of the squared gradient a layer.
   const double chi_parallel = m.second_slope / m.second, chi1 = m.derivative_second / m.second;
-  const double gradient = std::pow(chi1, depth / 2);
+  const double gradient = std::min(std::pow(chi1, depth / 2), std::numeric_limits<double>::max());
   if (kind.residual) {
     return {"matched(residual)", text("each of the ", kind.depth, " layers adds 1/", kind.depth,
                                       " of the signal's mean square: it grows by no more than e over the net")};
@@ -58,10 +73,18 @@ Recommendation recommend(const Activation& f, const NetKind& kind) {
                           " a layer; the gradient changes by ", rounded(gradient), " over ", kind.depth, " layers")};
   }
   if (point && point->kind == Universality::k_star_zero) {
+    const double left = std::pow(10, gradient_by_depth(f, initializer("critical"), kind.depth).back());
+    const double q = edge_variance(f, kind.depth);
+    if (left < enough && q > 0) {
+      return {text("critical(", rounded_text(q, 2), ")"),
+              text("signal and gradient keep their size at this variance; at 0, with sigma_w2 = ",
+                   rounded(point->scales.weight), ", a share of ", rounded(left), " of the gradient is left after ",
+                   kind.depth, " layers")};
+    }
     return {usual_name(f, point->scales), text("sigma_w2 = ", rounded(point->scales.weight),
                                                " is critical: signal and gradient fall only as a power of depth")};
   }
-  const double drift = std::pow(chi_parallel, depth);
+  const double drift = std::min(std::pow(chi_parallel, depth), std::numeric_limits<double>::max());
   if (point && drift > 4) {
     return {"critical", text("sigma_w2 = ", rounded(point->scales.weight), ", sigma_b2 = ", rounded(point->scales.bias),
                              " keep signal and gradient; without biases deviations grow by ", rounded(chi_parallel),
@@ -122,7 +145,8 @@ std::vector<Warning> warnings(const NetOptions& net, const WarningLimits& limits
   if (std::isnan(last)) return all;  // no theory
   const double ratio = theory.gradient_ratio.value;
   if (ratio < 1 / limits.gradient || ratio > limits.gradient) {
-    warn(text("gradients reach layer 1 at ", rounded(ratio), " of their size"),
+    warn(std::isfinite(ratio) ? text("gradients reach layer 1 at ", rounded(ratio), " of their size")
+                              : "gradients overflow on the way to layer 1",
          culprit(theory, &LayerTheory::gradient, 1));
   }
   if (last / first < 1 / limits.signal || last / first > limits.signal) {

@@ -359,7 +359,9 @@ MapCurve depth_scale_curve(const Activation& f, const MapAxis& sigma, const Scal
     const double s = fine.at(i);
     Scales scales = other;
     (sigma.setting == "sigma_w" ? scales.weight : scales.bias) = s * s;
-    const double depth = 6 * regime(f, scales).correlation_depth;
+    const Regime r = regime(f, scales);
+    // Where the signal dies, angles do not, and what ends is the gradient.
+    const double depth = 6 * (r.point.q == 0 ? r.gradient_depth : r.correlation_depth);
     curve.x.push_back(s);
     curve.y.push_back(std::isfinite(depth) ? depth : nothing);
   }

@@ -7,6 +7,7 @@
 
 #include <boost/math/distributions/students_t.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
@@ -24,14 +25,15 @@ double mean_square(const ConstMap<S>& x) {
   return x.template cast<double>().squaredNorm() / static_cast<double>(x.size());
 }
 
-// The mean cosine over pairs of rows.
+// The mean cosine over pairs of rows that are not 0; NaN for fewer than two.
 template <Real S>
 double mean_cosine(const ConstMap<S>& x) {
   const Matrix<double> rows = x.template cast<double>();
-  const Eigen::VectorXd norms = rows.rowwise().norm();
-  const auto m = static_cast<double>(rows.rows());
-  const Matrix<double> unit = norms.cwiseInverse().asDiagonal() * rows;
-  return (unit.colwise().sum().squaredNorm() - m) / (m * (m - 1));
+  Eigen::VectorXd inverse = rows.rowwise().norm().cwiseInverse();
+  const auto m = static_cast<double>((inverse.array() != HUGE_VAL).count());
+  inverse = (inverse.array() == HUGE_VAL).select(0, inverse);
+  const Matrix<double> unit = inverse.asDiagonal() * rows;
+  return m < 2 ? std::nan("") : (unit.colwise().sum().squaredNorm() - m) / (m * (m - 1));
 }
 
 // Inputs (inputs, dimension) of this mean square.
@@ -114,17 +116,26 @@ Measured summarize(const std::vector<double>& values) {
   double mean = 0, squares = 0;
   for (const double value : values) mean += value / count;
   for (const double value : values) squares += (value - mean) * (value - mean);
-  if (values.size() < 2) return {mean, std::nan(""), std::nan("")};
+  if (values.size() < 2) return {values.empty() ? std::nan("") : mean, std::nan(""), std::nan("")};
   const double t = quantile(boost::math::students_t(count - 1), 0.975);
   const double half = t * std::sqrt(squares / (count - 1) / count);
   return {mean, mean - half, mean + half};
 }
 
+// Of nets that died there is no correlation.
+Measured summarize_known(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return std::isnan(value); });
+  return summarize(values);
+}
+
+double share_of_zeros(const std::vector<double>& values) {
+  return static_cast<double>(std::count(values.begin(), values.end(), 0)) / static_cast<double>(values.size());
+}
+
 Measured summarize_logs(std::vector<double> values) {
-  for (double& value : values) {
-    if (value == 0) return {0, 0, std::nan("")};
-    value = std::log(value);
-  }
+  std::erase(values, 0);
+  if (values.empty()) return {0, std::nan(""), std::nan("")};
+  for (double& value : values) value = std::log(value);
   const Measured log = summarize(values);
   return {std::exp(log.value), std::exp(log.low), std::exp(log.high)};
 }
@@ -153,12 +164,14 @@ Propagation propagate(const NetOptions& net, const Rng& rng, const PropagationLo
   for (std::size_t i = 0; i < static_cast<std::size_t>(net.depth); ++i) {
     result.layers.push_back({summarize(over_nets(&Sample::q, i)), summarize(over_nets(&Sample::mean, i)),
                              summarize(over_nets(&Sample::second, i)), summarize_logs(over_nets(&Sample::gradient, i)),
-                             summarize(over_nets(&Sample::correlation, i)), summarize(over_nets(&Sample::zero, i)),
-                             summarize(over_nets(&Sample::saturated, i)), summarize(over_nets(&Sample::silent, i))});
+                             summarize_known(over_nets(&Sample::correlation, i)),
+                             summarize(over_nets(&Sample::zero, i)), summarize(over_nets(&Sample::saturated, i)),
+                             summarize(over_nets(&Sample::silent, i)), share_of_zeros(over_nets(&Sample::q, i))});
   }
   std::vector<double> ratios;
   for (const Sample& sample : samples) ratios.push_back(sample.gradient.front() / sample.gradient.back());
   result.gradient_ratio = summarize_logs(ratios);
+  result.blocked_nets = share_of_zeros(ratios);
   return result;
 }
 

@@ -9,8 +9,8 @@
 
 namespace evengrad {
 
-/// A mean over nets with its 95 % interval (Student's t); of gradients the geometric mean. The interval of one net is
-/// NaN.
+/// A mean over nets with its 95 % interval (Student's t); of gradients the geometric mean over the nets that have any.
+/// The interval of one net is NaN.
 struct Measured {
   double value = 0;
   double low = 0, high = 0;
@@ -23,15 +23,17 @@ struct LayerMeasurement {
   Measured activation_mean;           ///< mean of f
   Measured activation_second_moment;  ///< mean square of f
   Measured gradient;                  ///< rms gradient with respect to the pre-activations
-  Measured correlation;               ///< mean uncentred cosine of pre-activations over pairs of inputs
+  Measured correlation;               ///< mean uncentred cosine of pre-activations over pairs of inputs, where not 0
   Measured zero_fraction;             ///< numbers f that are exactly 0
   Measured saturated_fraction;        ///< units with |f'| below 1e-3 of its largest value for every input
   Measured silent_fraction;           ///< units whose f is exactly 0 for every input
+  double dead_nets = 0;               ///< share of nets whose pre-activations are all 0
 };
 
 struct Propagation {
   std::vector<LayerMeasurement> layers;
   Measured gradient_ratio;  ///< rms gradient of layer 1 over that of the last
+  double blocked_nets = 0;  ///< share of nets in which none arrives at layer 1
 };
 
 /// What propagate() shows of each layer of each net as it measures: layer from 0, pre-activations and their gradients,

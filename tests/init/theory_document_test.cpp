@@ -118,9 +118,12 @@ void say_correlations(std::vector<Statement>& s) {
   const auto c = [&](std::size_t layer) { return t.layers.at(layer - 1).correlation.value; };
   s.push_back({"correlation {4} in layer 2, {4} in layer 10, {4} in layer 30 and {4} in layer 100",
                {c(2), c(10), c(30), c(100)}});
-  s.push_back({"for tanh at σw² = 1/2 it is {3} layers, and for the sigmoid with Xavier {3} layers",
-               {regime(activation("tanh"), {0.5, 0}).correlation_depth,
+  s.push_back({"for tanh at σw² = 1/2 and σb² = 1/10 it is {3} layers, and for the sigmoid with Xavier {3} layers",
+               {regime(activation("tanh"), {0.5, 0.1}).correlation_depth,
                 regime(activation("sigmoid"), {1, 0}).correlation_depth}});
+  s.push_back({"{4} for a leaky ReLU of slope {2} with He (whose rule would divide by it), {4} for SELU with He",
+               {regime(activation("leaky_relu"), {2, 0}).point.chi1, 0.01,
+                regime(activation("selu"), {2, 0}).point.chi1}});
   EXPECT_EQ(regime(activation("tanh"), {1, 0}, 1e-9).correlation_depth, HUGE_VAL);
 }
 
