@@ -108,9 +108,15 @@ void require(const ComparisonOptions& options, const Split<float>& data) {
   }
   if (options.seeds < 1) throw UsageError(text("seeds must be at least 1, got ", options.seeds));
   if (data.test.size() == 0) throw UsageError("compare needs test data: give a test fraction above 0");
-  if (!(constant_answer_loss(data.train) > 0)) {
-    throw Error(text("compare: every row of the training data has the same ",
-                     data.train.task == Task::regression ? "target" : "class", ": there is nothing to learn"));
+  const bool regression = data.train.task == Task::regression;
+  const Matrix<float>& targets = data.train.targets;
+  const std::vector<std::int32_t>& labels = data.train.labels;
+  const bool constant = regression
+                            ? (targets.array() == targets.row(0).replicate(targets.rows(), 1).array()).all()
+                            : std::all_of(labels.begin(), labels.end(), [&](auto label) { return label == labels[0]; });
+  if (constant) {
+    throw Error(text("compare: every row of the training data has the same ", regression ? "target" : "class",
+                     ": there is nothing to learn"));
   }
 }
 

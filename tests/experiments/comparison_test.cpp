@@ -359,7 +359,7 @@ TEST(Comparison, TargetsOfAnyScaleAreNoDivergence) {
 
 TEST(Comparison, EqualTargetsAreNothingToLearn) {
   const ExperimentSettings settings;
-  for (const float value : {0.0f, 3.0f}) {
+  for (const float value : {0.0f, 0.1f, 3.0f}) {
     Split<float> data = load_data<float>({.name = "sine", .samples = 100});
     data.train.targets.setConstant(value);
     EXPECT_THROW(compare(small(), data, settings), Error);
