@@ -1152,6 +1152,7 @@ CsvDataset load_csv_for(const ModelData& model, const std::filesystem::path& pat
   csv.data = load_csv_like(path, csv.encoding, like, options);
   csv.note = text("read ", in_quotes(path.string()), " ", table.description(), "; ", csv.data.size(), " rows; ",
                   like.task == Task::classification ? "classification by " : "regression of ", listed(targets),
+                  ", as in the model's training",
                   others.empty() ? "" : "; columns that the model does not use: " + listed(others));
   return csv;
 }
