@@ -3,7 +3,7 @@
 // epoch's order of the rows.
 //
 //   data_loading --benchmark_filter=csv        bytes_per_second counts what is in the file (gzipped IDX: unpacked)
-#include <evengrad/data/csv.hpp>
+#include <evengrad/data/table.hpp>
 #include <evengrad/evengrad.hpp>
 #include <evengrad/training/safetensors.hpp>
 

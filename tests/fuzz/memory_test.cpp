@@ -1,7 +1,7 @@
 // What parsers hold on input made to cost memory: never more than twice the file and 16 MiB. A program of its own: it
 // replaces malloc.
 #include <evengrad/activations/formula.hpp>
-#include <evengrad/data/csv.hpp>
+#include <evengrad/data/table.hpp>
 #include <evengrad/data/idx.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/safetensors.hpp>
