@@ -11,6 +11,7 @@
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/losses.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/optim/clip.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>

@@ -35,14 +35,14 @@ constexpr Index widths[] = {8, 16, 32, 48, 64};
 template <Real S>
 double seconds(const Workload& work, const Dataset<S>& data, Index width, Index count, SideBySide when) {
   const Dataset<S> none{.task = data.task};
-  std::vector<std::unique_ptr<Mlp<S>>> nets;
+  std::vector<std::unique_ptr<Sequential<S>>> nets;
   std::vector<std::unique_ptr<Trainer<S>>> trainers;
   std::vector<Trainer<S>*> all;
   for (Index n = 0; n < count; ++n) {
-    nets.push_back(std::make_unique<Mlp<S>>(MlpOptions{.inputs = data.features(),
-                                                       .hidden = std::vector<Index>(work.depth, width),
-                                                       .outputs = data.outputs(),
-                                                       .activations = {activation(work.activation)}}));
+    nets.push_back(std::make_unique<Sequential<S>>(mlp<S>({.inputs = data.features(),
+                                                           .hidden = std::vector<Index>(work.depth, width),
+                                                           .outputs = data.outputs(),
+                                                           .activations = {activation(work.activation)}})));
     nets.back()->initialize(initializer("xavier"), Rng(1).split(static_cast<std::uint64_t>(n)));
     trainers.push_back(std::make_unique<Trainer<S>>(
         *nets.back(), data, none,

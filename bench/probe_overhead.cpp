@@ -35,10 +35,10 @@ Dataset<float> random_data(const Workload& work) {
 
 // Processor time of a run from the making of the probe to what the rules find.
 double seconds(const Workload& work, const Dataset<float>& data, std::int64_t steps, bool probed) {
-  Mlp<float> net({.inputs = work.inputs,
-                  .hidden = work.hidden,
-                  .outputs = work.outputs,
-                  .activations = {activation(work.activation)}});
+  auto net = mlp<float>({.inputs = work.inputs,
+                         .hidden = work.hidden,
+                         .outputs = work.outputs,
+                         .activations = {activation(work.activation)}});
   net.initialize(initializer("auto"), Rng(1));
   const Dataset<float> none{.name = "none", .inputs = Matrix<float>(0, work.inputs), .classes = work.outputs};
   Trainer<float> trainer(net, data, none, {.batch_size = work.batch, .steps = steps});

@@ -18,10 +18,10 @@ using namespace evengrad;
 
 void ten_steps() {
   const Workload& toy = workloads[0];
-  Mlp<float> net({.inputs = toy.inputs,
-                  .hidden = {toy.hidden.begin(), toy.hidden.end()},
-                  .outputs = toy.outputs,
-                  .activations = {activation(toy.activation)}});
+  auto net = mlp<float>({.inputs = toy.inputs,
+                         .hidden = {toy.hidden.begin(), toy.hidden.end()},
+                         .outputs = toy.outputs,
+                         .activations = {activation(toy.activation)}});
   net.initialize(initializer(toy.init), Rng(1));
   Optimizer<float> optimizer({.name = std::string(toy.optimizer), .learning_rate = toy.learning_rate});
   const Matrix<float> x = Matrix<float>::Ones(toy.batch, toy.inputs), y = Matrix<float>::Ones(toy.batch, toy.outputs);

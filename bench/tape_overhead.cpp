@@ -30,16 +30,16 @@ struct Data {
   std::vector<std::int32_t> labels;
 };
 
-Mlp<float> make_net(const Workload& work) {
-  Mlp<float> net({.inputs = work.inputs,
-                  .hidden = {work.hidden.begin(), work.hidden.end()},
-                  .outputs = work.outputs,
-                  .activations = {activation(work.activation)}});
+Sequential<float> make_net(const Workload& work) {
+  auto net = mlp<float>({.inputs = work.inputs,
+                         .hidden = {work.hidden.begin(), work.hidden.end()},
+                         .outputs = work.outputs,
+                         .activations = {activation(work.activation)}});
   net.initialize(initializer(work.init), Rng(1));
   return net;
 }
 
-std::vector<Matrix<float>*> parameters(Mlp<float>& net) {
+std::vector<Matrix<float>*> parameters(Sequential<float>& net) {
   std::vector<Matrix<float>*> all;
   net.visit(Path(), [&](const Path&, Parameter<float>& parameter) { all.push_back(&parameter.value); });
   return all;
@@ -63,7 +63,7 @@ class TapeStep {
     return value;
   }
 
-  Mlp<float> net;
+  Sequential<float> net;
 
  private:
   const Data& data_;
@@ -106,7 +106,7 @@ class HandWrittenStep {
     return loss;
   }
 
-  Mlp<float> net;
+  Sequential<float> net;
 
  private:
   struct Trained {

@@ -18,10 +18,10 @@ using namespace evengrad;
 
 template <Real S>
 void run(benchmark::State& state, const Workload& work) {
-  Mlp<S> net({.inputs = work.inputs,
-              .hidden = {work.hidden.begin(), work.hidden.end()},
-              .outputs = work.outputs,
-              .activations = {activation(work.activation)}});
+  auto net = mlp<S>({.inputs = work.inputs,
+                     .hidden = {work.hidden.begin(), work.hidden.end()},
+                     .outputs = work.outputs,
+                     .activations = {activation(work.activation)}});
   net.initialize(initializer(work.init), Rng(1));
   Optimizer<S> optimizer({.name = std::string(work.optimizer), .learning_rate = work.learning_rate});
   Matrix<S> x(work.batch, work.inputs), y(work.batch, work.outputs);
@@ -34,15 +34,15 @@ void run(benchmark::State& state, const Workload& work) {
   for (auto _ : state) {
     tape.clear();
     const Var<S> output = net.forward(tape.view(x), {.training = true});
-    const Var<S> loss = work.loss == "mse" ? mean_squared_error(output, tape.view(y))
-                                                             : softmax_cross_entropy<S>(output, labels);
+    const Var<S> loss =
+        work.loss == "mse" ? mean_squared_error(output, tape.view(y)) : softmax_cross_entropy<S>(output, labels);
     optimizer.step(net, tape.backward(loss));
   }
   const double flop = product_flop(work);
   state.counters["FLOP/s"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
   const double peak = bench::peak_flops(best_isa(), static_cast<int>(state.range(0)));
-  state.counters["share"] =
-      benchmark::Counter(flop / (state.range(1) == 32 ? peak : peak / 2), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["share"] = benchmark::Counter(flop / (state.range(1) == 32 ? peak : peak / 2),
+                                               benchmark::Counter::kIsIterationInvariantRate);
   state.counters["tape_bytes"] = static_cast<double>(tape.memory());
 }
 
@@ -51,9 +51,12 @@ void run(benchmark::State& state, const Workload& work) {
 int main(int argc, char** argv) {
   bench::take_isa_option(argc, argv);
   for (const Workload& work : workloads) {
-    benchmark::RegisterBenchmark(std::string(work.name).c_str(), [&work](benchmark::State& state) {
-      state.range(1) == 32 ? run<float>(state, work) : run<double>(state, work);
-    })->ArgNames({"threads", "bits"})->ArgsProduct({{1, 2}, {32, 64}})->UseRealTime();
+    benchmark::RegisterBenchmark(
+        std::string(work.name).c_str(),
+        [&work](benchmark::State& state) { state.range(1) == 32 ? run<float>(state, work) : run<double>(state, work); })
+        ->ArgNames({"threads", "bits"})
+        ->ArgsProduct({{1, 2}, {32, 64}})
+        ->UseRealTime();
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

@@ -61,7 +61,7 @@ const char* const cpp = R"(// @title
 
 int main() {
   using namespace evengrad;
-  Mlp<float> net({.inputs = 64, .hidden = {64, 64}, .outputs = 10, .activations = {activation("@activation")}});
+  auto net = mlp<float>({.inputs = 64, .hidden = {64, 64}, .outputs = 10, .activations = {activation("@activation")}});
   net.initialize(initializer("@init"), Rng(1));
   std::cout << parameter_count<float>(net) << " parameters drawn\n";
 }

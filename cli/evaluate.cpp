@@ -85,7 +85,7 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
 
   const std::string part = images ? "the test set" : held_out ? "the rows held out" : "all rows";
   Json document = document_header();
-  document["model"] = widths(saved.model.options());
+  document["model"] = widths<double>(saved.model);
   document["trained_on"] = saved.data.name;
   document["data"] = data.name;
   document["part"] = images ? "test set" : held_out ? "held out" : "all";
@@ -117,7 +117,7 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
     print_json(document);
     return 0;
   }
-  std::cout << "model  " << widths(saved.model.options()) << ", trained on " << on_one_line(saved.data.name) << '\n'
+  std::cout << "model  " << widths<double>(saved.model) << ", trained on " << on_one_line(saved.data.name) << '\n'
             << "data   " << on_one_line(data.name) << ": " << part << ", " << grouped(data.size()) << '\n'
             << line << '\n';
   if (data.task == Task::classification) print_classes(found, names);

@@ -2,6 +2,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/utf8.hpp>
+#include <evengrad/layers/mlp.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -26,19 +27,21 @@ std::string activation_text(const MlpOptions& shape) {
   return all;
 }
 
-}  // namespace
-
-std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App& command, const std::string& path) {
-  std::optional<SavedModel<double>> saved = find_model<double>(path);
-  if (!saved) return saved;
-  const MlpOptions& shape = saved->model.options();
-  const MlpOptions asked = mlp_options(setup, shape.inputs, shape.outputs);
-  const auto given = [&](const char* option) { return command.count(option) > 0; };
-  const auto refuse = [&](const std::string& file, const std::string& option) {
-    throw UsageError(text("--load: the model in ", in_quotes(path), " has ", file, ", which contradicts ", option,
-                          ": leave that option out, or train anew without --load"));
-  };
-
+// The net of a file, which the options that were given must not contradict.
+void take_net(TrainingSetup& setup, SavedModel<double>& saved, FunctionRef<bool(const char*)> given,
+              FunctionRef<void(const std::string&, const std::string&)> refuse) {
+  const std::optional<MlpOptions> found = find_mlp(saved.model);
+  if (!found) {
+    std::string line = saved.model.word();
+    const std::string output = text("linear(", saved.outputs(), ")");  // it follows by itself
+    if (line.ends_with(output)) line.resize(line.size() - output.size());
+    for (const char* option : {"--hidden", "--activation", "--norm", "--residual", "--dropout"}) {
+      if (given(option)) refuse("the net " + line, option);
+    }
+    setup.net = line;
+    return;
+  }
+  const MlpOptions &shape = *found, asked = mlp_options(setup, shape.inputs, shape.outputs);
   if (given("--hidden") && asked.hidden != shape.hidden) {
     refuse("hidden widths " + hidden_text(shape.hidden), "--hidden " + hidden_text(asked.hidden));
   }
@@ -57,7 +60,20 @@ std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App
   if (given("--residual") && !shape.residual) refuse("no residual sums", "--residual");
   setup.residual = shape.residual;
   if (!given("--dropout")) setup.dropout = shape.dropout;  // it has no weights: to train on with another is fine
+}
 
+}  // namespace
+
+std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App& command, const std::string& path) {
+  std::optional<SavedModel<double>> saved = find_model<double>(path);
+  if (!saved) return saved;
+  const auto given = [&](const char* option) { return command.count(option) > 0; };
+  const auto refuse = [&](const std::string& file, const std::string& option) {
+    throw UsageError(text("--load: the model in ", in_quotes(path), " has ", file, ", which contradicts ", option,
+                          ": leave that option out, or train anew without --load"));
+  };
+
+  take_net(setup, *saved, given, refuse);
   const ModelData& data = saved->data;
   if (setup.data.table.task && *setup.data.table.task != data.task) {
     refuse(text("the task ", choice_word(data.task)), text("--task ", choice_word(*setup.data.table.task)));
@@ -75,25 +91,24 @@ std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App
 }
 
 std::string loss_of(const SavedModel<double>& saved, const std::string& given) {
-  const bool one_logit = saved.data.task == Task::classification && saved.model.options().outputs == 1;
+  const bool one_logit = saved.data.task == Task::classification && saved.outputs() == 1;
   return given.empty() && one_logit ? "bce" : given;
 }
 
 template <Real S>
 void check_fit(const SavedModel<double>& saved, const std::string& path, const Dataset<S>& data,
                const std::string& loss) {
-  const MlpOptions& shape = saved.model.options();
   const auto check = [&](std::string_view what, Index model, Index needed) {
     if (model == needed) return;
     throw Error(text("the model in ", in_quotes(path), " has ", model, ' ', what, ", the data ", in_quotes(data.name),
                      loss.empty() ? "" : " with the loss " + loss, " need ", needed));
   };
-  check("inputs", shape.inputs, data.features());
-  check("outputs", shape.outputs, required_outputs(data, loss));
+  check("inputs", saved.inputs.cols, data.features());
+  check("outputs", saved.outputs(), required_outputs(data, loss));
 }
 
 template <Real S>
-void copy_parameters(Mlp<double>& from, Mlp<S>& to) {
+void copy_parameters(Layer<double>& from, Layer<S>& to) {
   std::vector<const Parameter<double>*> all;
   from.visit(Path(), [&](const Path&, Parameter<double>& parameter) { all.push_back(&parameter); });
   auto next = all.begin();
@@ -103,7 +118,7 @@ void copy_parameters(Mlp<double>& from, Mlp<S>& to) {
 
 template void check_fit(const SavedModel<double>&, const std::string&, const Dataset<float>&, const std::string&);
 template void check_fit(const SavedModel<double>&, const std::string&, const Dataset<double>&, const std::string&);
-template void copy_parameters(Mlp<double>&, Mlp<float>&);
-template void copy_parameters(Mlp<double>&, Mlp<double>&);
+template void copy_parameters(Layer<double>&, Layer<float>&);
+template void copy_parameters(Layer<double>&, Layer<double>&);
 
 }  // namespace evengrad::cli

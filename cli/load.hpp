@@ -23,6 +23,6 @@ void check_fit(const SavedModel<double>& saved, const std::string& path, const D
 
 /// Copies all parameters of a model into one of the same layers, whatever dropout lies between them.
 template <Real S>
-void copy_parameters(Mlp<double>& from, Mlp<S>& to);
+void copy_parameters(Layer<double>& from, Layer<S>& to);
 
 }  // namespace evengrad::cli

@@ -74,10 +74,10 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
   TableOptions options = arguments.table;
   options.missing_values = saved.data.encoding.missing_values;
   CsvTable table(std::filesystem::path(arguments.data), options);
-  const Index inputs = saved.model.options().inputs;
+  const Index inputs = saved.inputs.cols;
   const TableEncoding encoding = encoding_for(saved.data, table, inputs);
   const TableEncoder encoder(table, encoding);
-  const Index outputs = saved.model.options().outputs;
+  const Index outputs = saved.outputs();
   const Predictions predictions(saved.data, outputs == 1 && saved.data.task == Task::classification ? 2 : outputs);
 
   std::optional<AtomicFile> file;

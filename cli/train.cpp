@@ -149,7 +149,7 @@ struct TrainRun {
   TrainHealth health;
   Split<S> data;
   Dataset<S> validation;  // of early stopping
-  Mlp<S> model;
+  Sequential<S> model;
 
   TrainRun(const TrainArguments& given, const Global& options, const Asked& how, TrainFiles& run_files,
            TrainStore& run_store)
@@ -181,14 +181,14 @@ struct TrainRun {
     return std::move(parts.test);
   }
 
-  Mlp<S> make_model() {
+  Sequential<S> make_model() {
     if (arguments.loaded) check_fit(*arguments.loaded, arguments.load, data.train, arguments.trainer.loss);
     const Index outputs = required_outputs(data.train, arguments.trainer.loss);
-    Mlp<S> net(mlp_options(arguments, data.train.features(), outputs));
+    Sequential<S> net = make_net<S>(arguments, {1, data.train.features()}, outputs);
     if (files.resumes() && arguments.save_init.empty()) return net;  // its weights are in the checkpoint
     initialize(net, arguments, data.train);
     if (arguments.loaded) {
-      Mlp<double> from = arguments.loaded->model;
+      Sequential<double> from = arguments.loaded->model;
       copy_parameters<S>(from, net);
     } else if (!arguments.load.empty()) {
       load_parameters<S>(arguments.load, net, arguments.rename);
@@ -206,7 +206,7 @@ struct TrainRun {
              " test samples, ", grouped(train.features()), " features, ",
              train.task == Task::classification ? text(train.classes, " classes")
                                                 : text(train.targets.cols(), " target(s)")));
-    say(text("model  ", widths(model.options()), ", ", arguments.activation, ", ",
+    say(text("model  ", widths<S>(model), ", ", arguments.activation, ", ",
              arguments.load.empty() ? text("init ", arguments.init) : text("from ", arguments.load), ", ",
              grouped(parameter_count<S>(model)), " parameters, ", choice_word(arguments.dtype)));
     const OptimizerOptions& optimizer = arguments.trainer.optimizer;
@@ -216,7 +216,7 @@ struct TrainRun {
   }
 
   void advise() {
-    const auto net = theory_net(arguments, model.options());
+    const auto net = theory_net<S>(arguments, model);
     if (net && parse_call(arguments.init).name == "auto") {
       const NetKind kind{
           .depth = net->depth, .residual = net->residual, .normalized = net->batch_norm || net->layer_norm};
@@ -237,14 +237,16 @@ struct TrainRun {
     document["layers"] = Json::array();
     say("\nlayer        outputs  parameters");
     Index activations = data.train.features();
-    for (const LayerSummary& layer : model.summary()) {
+    for (const LayerSummary& layer : model.summary({1, data.train.features()})) {
       char line[200];
-      std::snprintf(line, sizeof line, "%-10s  %8s  %10s  %s", layer.name.c_str(), grouped(layer.outputs).c_str(),
+      std::snprintf(line, sizeof line, "%-10s  %8s  %10s  %s", layer.name.c_str(), grouped(layer.outputs.cols).c_str(),
                     grouped(layer.parameters).c_str(), layer.layer.c_str());
       say(line);
-      document["layers"].push_back(
-          {{"name", layer.name}, {"layer", layer.layer}, {"outputs", layer.outputs}, {"parameters", layer.parameters}});
-      activations += 2 * layer.outputs;
+      document["layers"].push_back({{"name", layer.name},
+                                    {"layer", layer.layer},
+                                    {"outputs", layer.outputs.cols},
+                                    {"parameters", layer.parameters}});
+      activations += 2 * layer.outputs.size();
     }
     const Index parameters = parameter_count<S>(model);
     const auto bytes_of = [](Index numbers) { return static_cast<double>(sizeof(S)) * static_cast<double>(numbers); };
@@ -253,7 +255,7 @@ struct TrainRun {
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     say(text("\n", grouped(parameters), " parameters, about ", significant(bytes / 1e6, 3), " MB while training, ",
              grouped(trainer.total_steps()), " steps"));
-    if (const auto net = theory_net(arguments, model.options())) {
+    if (const auto net = theory_net<S>(arguments, model)) {
       const NetTheory theory = predict(*net);
       const double ratio = theory.gradient_ratio.value;
       say(text("theory: mean square pre-activation ", significant(theory.layers.front().q.value, 3), " in layer 1, ",
@@ -287,10 +289,9 @@ struct TrainRun {
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     if (validation.size() > 0) trainer.stop_early(validation, arguments.early_stopping);
     files.begin(trainer, data);
-    Probe<S> probe(
-        trainer, model, data.train,
-        {.every = looks_every(trainer.total_steps()),
-         .theory = arguments.load.empty() ? theory_net(arguments, model.options()) : std::optional<NetOptions>{}});
+    Probe<S> probe(trainer, model, data.train,
+                   {.every = looks_every(trainer.total_steps()),
+                    .theory = arguments.load.empty() ? theory_net<S>(arguments, model) : std::optional<NetOptions>{}});
     if (const std::vector<double> seen = files.take_probe(); !seen.empty()) restore(probe, seen);
     health.begin(trainer.steps(), files.resumes());
     store.begin(probe.record());
@@ -462,7 +463,7 @@ struct TrainRun {
   Json outcome(const TrainResult* result, std::int64_t steps, const TrainingRecord& record) {
     Json document = document_header();
     document["data"] = data.train.name;
-    document["model"] = widths(model.options());
+    document["model"] = widths<S>(model);
     document["activation"] = arguments.activation;
     document["init"] = arguments.init;
     document["optimizer"] = arguments.trainer.optimizer.name;
@@ -589,7 +590,7 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   arguments.trainer.seed = global.seed;
   if (!arguments.load.empty()) arguments.loaded = load_into(arguments, app, arguments.load);
   // Names are checked before the data are read: a typing error should not cost a minute.
-  mlp_options(arguments, 1, 1);
+  if (arguments.net.empty()) make_net<float>(arguments, {1, 1}, 1);
   initializer(arguments.init);
   Optimizer<float> checked(arguments.trainer.optimizer);
   const TrainHealth checked_health(arguments.health, global);

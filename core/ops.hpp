@@ -13,6 +13,7 @@ namespace evengrad {
 template <Real S>
 struct Affine {
   static constexpr std::string_view name = "affine";
+  static constexpr OpRole role = OpRole::product;
   const Activation* f = nullptr;  // read by forward only
   bool has_bias = true;
   const S* derivative = nullptr;  // f'(z), (B, O); null where f is the identity
@@ -25,6 +26,7 @@ struct Affine {
 template <Real S>
 struct Activate {
   static constexpr std::string_view name = "activate";
+  static constexpr OpRole role = OpRole::activation;
   const Activation* f = nullptr;
   const S* derivative = nullptr;
 
@@ -44,6 +46,7 @@ struct MatMul {
 template <Real S>
 struct AddScaled {
   static constexpr std::string_view name = "add";
+  static constexpr OpRole role = OpRole::addition;
   S factor = 1;
   void forward(Forward<S>& step);
   void pull(Pull<S>& step) const;

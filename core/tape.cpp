@@ -165,7 +165,8 @@ template <Real S>
 Tape<S>::~Tape() = default;
 
 template <Real S>
-std::uint32_t Tape<S>::add_node(std::string_view op, const Shape& shape, std::span<const Var<S>> inputs) {
+std::uint32_t Tape<S>::add_node(std::string_view op, OpRole role, const Shape& shape,
+                                std::initializer_list<Var<S>> inputs) {
   constexpr std::size_t most = std::extent_v<decltype(Node<S>::inputs)>;
   if (inputs.size() > most) {
     throw Error(text("[", op, "] an op has at most ", most, " inputs, got ", inputs.size()));
@@ -173,20 +174,21 @@ std::uint32_t Tape<S>::add_node(std::string_view op, const Shape& shape, std::sp
   bool needs_gradient = false;
   for (const Var<S>& input : inputs) needs_gradient |= this->node(input).needs_gradient;
   const S* value = arena_.template allocate<S>(static_cast<std::size_t>(shape.size()));
-  const std::uint32_t index = add_leaf(op, shape, value);  // written in place: nothing throws from here on
+  const std::uint32_t index = add_leaf(op, role, shape, value);  // written in place: nothing throws from here on
   Node<S>& node = nodes_[index];
   node.needs_gradient = needs_gradient;
   node.input_count = static_cast<std::uint8_t>(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) node.inputs[i] = inputs[i].index_;
+  std::transform(inputs.begin(), inputs.end(), node.inputs, [](const Var<S>& input) { return input.index_; });
   return index;
 }
 
 template <Real S>
-std::uint32_t Tape<S>::add_leaf(std::string_view op, const Shape& shape, const S* value) {
+std::uint32_t Tape<S>::add_leaf(std::string_view op, OpRole role, const Shape& shape, const S* value) {
   const auto index = static_cast<std::uint32_t>(nodes_.size());
   Node<S>& node = nodes_.emplace_back();
   node.op = op;
   node.scope = scope_;
+  node.role = role;
   node.shape = shape;
   node.value = value;
   node.storage = index;
@@ -219,7 +221,7 @@ void require_size(std::string_view what, Index rows, Index cols, const Shape& sh
 
 template <Real S>
 Var<S> Tape<S>::constant(const Shape& shape, FunctionRef<void(MutableMap<S>)> fill) {
-  const std::uint32_t index = add_node("constant", kept(shape), {});
+  const std::uint32_t index = add_node("constant", OpRole::constant, kept(shape), {});
   fill(MutableMap<S>(const_cast<S*>(nodes_[index].value), shape.matrix_rows(), shape.cols));
   return {this, index, generation_};
 }
@@ -239,13 +241,14 @@ Var<S> Tape<S>::constant(const MatrixRef<S>& x, const Shape& shape) {
 template <Real S>
 Var<S> Tape<S>::view(ConstMap<S> x, const Shape& shape) {
   require_size("view", x.rows(), x.cols(), shape);
-  return {this, add_leaf("constant", kept(shape), x.data()), generation_};
+  return {this, add_leaf("constant", OpRole::constant, kept(shape), x.data()), generation_};
 }
 
 template <Real S>
 Var<S> Tape<S>::variable(const MatrixRef<S>& x, const Shape& shape) {
   const Var<S> var = constant(x, shape);
   nodes_[var.index_].op = "variable";
+  nodes_[var.index_].role = OpRole::variable;
   nodes_[var.index_].needs_gradient = true;
   return var;
 }
@@ -259,7 +262,7 @@ Var<S> Tape<S>::reshape(const Var<S>& x, const Shape& shape) {
   }
   const S* value = from.value;
   const bool needs_gradient = from.needs_gradient;
-  const std::uint32_t storage = from.storage, index = add_leaf("reshape", kept(shape), value);
+  const std::uint32_t storage = from.storage, index = add_leaf("reshape", OpRole::reshape, kept(shape), value);
   Node<S>& node = nodes_[index];
   node.needs_gradient = needs_gradient;
   node.storage = storage;
@@ -277,8 +280,8 @@ Var<S> Tape<S>::parameter(const Parameter<S>& parameter) {
     if (nodes_[i].parameter_id == id) return {this, i, generation_};
   }
   newest_parameter_ = std::max(newest_parameter_, id);
-  const std::uint32_t index =
-      add_leaf("parameter", {parameter.value.rows(), parameter.value.cols()}, parameter.value.data());
+  const std::uint32_t index = add_leaf("parameter", OpRole::parameter, {parameter.value.rows(), parameter.value.cols()},
+                                       parameter.value.data());
   nodes_[index].needs_gradient = parameter.trainable;
   nodes_[index].parameter_id = id;
   return {this, index, generation_};

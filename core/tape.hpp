@@ -126,16 +126,41 @@ concept Op = requires(O op, const O& saved, Forward<S>& forward, Pull<S>& pull) 
 }
 &&std::is_trivially_destructible_v<O>;
 
+/// What a node is to those who read a tape, whatever its op is called.
+enum class OpRole : std::uint8_t {
+  constant,
+  variable,
+  parameter,
+  reshape,
+  product,        ///< inputs 1 and 2, if there, are the weight and the bias; it may end in an activation
+  activation,     ///< of input 0
+  normalization,  ///< of input 0; inputs 1 and 2, if there, are scale and shift
+  addition,       ///< of input 0 and 1: a residual sum
+  loss,
+  other,
+};
+
+/// An op says its role in a member `static constexpr OpRole role`.
+template <class O>
+constexpr OpRole role_of() {
+  if constexpr (requires { O::role; }) {
+    return O::role;
+  } else {
+    return OpRole::other;
+  }
+}
+
 /// One record. Probes read these: values, saved pre-activations and derivatives, the layer they belong to.
 template <Real S>
 struct Node {
   std::string_view op;     ///< name of the op; "constant", "variable" or "parameter" for a leaf
   std::string_view scope;  ///< the layer it was recorded in: "layers.3"
+  OpRole role = OpRole::other;
   Shape shape;
   const S* value = nullptr;
   const S* pre_activation = nullptr;         ///< z of an activation, where it was kept
   const S* activation_derivative = nullptr;  ///< f'(z), where recording
-  std::uint32_t inputs[3] = {};
+  std::uint32_t inputs[6] = {};
   std::uint8_t input_count = 0;
   bool needs_gradient = false;
   std::uint64_t parameter_id = 0;  ///< of a parameter leaf, else 0
@@ -231,7 +256,7 @@ class Tape {
   /// \throws Error if an input is of another tape or was cleared.
   template <Op<S> O>
   Var<S> record(O op, const Shape& shape, std::initializer_list<Var<S>> inputs) {
-    const std::uint32_t index = add_node(O::name, shape, inputs);
+    const std::uint32_t index = add_node(O::name, role_of<O>(), shape, inputs);
     Forward<S> step(*this, index);
     op.forward(step);
     if (options_.recording && nodes_[index].needs_gradient) {
@@ -290,11 +315,8 @@ class Tape {
   friend class Forward<S>;
   friend class Pull<S>;
 
-  std::uint32_t add_node(std::string_view op, const Shape& shape, std::span<const Var<S>> inputs);
-  std::uint32_t add_node(std::string_view op, const Shape& shape, std::initializer_list<Var<S>> inputs) {
-    return add_node(op, shape, std::span<const Var<S>>(inputs.begin(), inputs.size()));
-  }
-  std::uint32_t add_leaf(std::string_view op, const Shape& shape, const S* value);
+  std::uint32_t add_node(std::string_view op, OpRole role, const Shape& shape, std::initializer_list<Var<S>> inputs);
+  std::uint32_t add_leaf(std::string_view op, OpRole role, const Shape& shape, const S* value);
   Shape kept(Shape shape);  // with the lengths in the arena
   Gradients<S> run_backward(const Var<S>& output, const MatrixRef<S>* seed);
   void trace_kinks(const S* z, Index count, std::span<const double> kinks);

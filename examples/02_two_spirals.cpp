@@ -10,7 +10,7 @@ int main() {
   const Split<float> data = load_data<float>({.name = "spirals", .seed = 1});
 
   // 2-64-64-2 with tanh. A net starts at zero; an initializer draws its weights, each from the stream of its name.
-  Mlp<float> net({.inputs = 2, .hidden = {64, 64}, .outputs = 2, .activations = {activation("tanh")}});
+  auto net = mlp<float>({.inputs = 2, .hidden = {64, 64}, .outputs = 2, .activations = {activation("tanh")}});
   net.initialize(initializer("xavier"), Rng(1));
 
   // Everything else has a default; a hook sees every epoch and can stop early.

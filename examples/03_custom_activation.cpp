@@ -24,7 +24,7 @@ int main() {
   const Matrix<float> x = Matrix<float>::NullaryExpr(64, 1, [](Index i) { return static_cast<float>(i) / 32 - 1; });
   const Matrix<float> y = (3 * x.array()).sin();
 
-  Mlp<float> net({.inputs = 1, .hidden = {32, 32}, .outputs = 1, .activations = {ripple}});
+  auto net = mlp<float>({.inputs = 1, .hidden = {32, 32}, .outputs = 1, .activations = {ripple}});
   net.initialize(initializer("lecun"), Rng(1));
   Optimizer<float> adam({.name = "adam", .learning_rate = 3e-3f});
   Tape<float> tape;

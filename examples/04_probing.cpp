@@ -9,7 +9,8 @@ using namespace evengrad;
 
 int main() {
   // Twenty layers of sigmoid: the textbook's vanishing gradient.
-  Mlp<double> net({.inputs = 64, .hidden = std::vector<Index>(20, 64), .outputs = 10, .activations = {activation("sigmoid")}});
+  auto net = mlp<double>(
+      {.inputs = 64, .hidden = std::vector<Index>(20, 64), .outputs = 10, .activations = {activation("sigmoid")}});
   net.initialize(initializer("xavier"), Rng(1));
 
   Matrix<double> x(128, 64);

@@ -251,7 +251,7 @@ void Run::slopes_and_limits() {
                 in_words(static_cast<double>(slope)))});
 
   // Exact zeros of z: none in a live layer, all behind a dead one whose successor has no bias.
-  Mlp<double> net({.inputs = 64, .hidden = {64, 64}, .outputs = 64, .activations = {relu}});
+  auto net = mlp<double>({.inputs = 64, .hidden = {64, 64}, .outputs = 64, .activations = {relu}});
   net.initialize(initializer("he"), rng_.split("zeros"));
   Matrix<double> inputs(256, 64);
   rng_.split("zero inputs").fill_normal(std::span<double>(inputs.data(), static_cast<std::size_t>(inputs.size())));
@@ -268,7 +268,7 @@ void Run::slopes_and_limits() {
     return shares.at(1);
   };
   const double alive = zeros();
-  dynamic_cast<Linear<double>&>(net.layers[0]).bias.value.setConstant(-1e3);
+  dynamic_cast<Linear<double>&>(net[0]).bias.value.setConstant(-1e3);
   const double behind_dead = zeros();
   int other = 0;
   for (double z = -50; z <= 50; z += 1.0 / 64) other += relu.derivative(z) != (z > 0 ? 1 : 0);
@@ -718,7 +718,7 @@ void Run::measure_training() {
     fitted.trainer.optimizer.learning_rate = rate;
     fitted.trainer.steps = plan_.steps;
     FitHooks<float> hooks;
-    if (cell.mask) hooks.on_start = [](Mlp<float>& net) { replace_activations(net, StochasticMask<float>()); };
+    if (cell.mask) hooks.on_start = [](Sequential<float>& net) { replace_activations(net, StochasticMask<float>()); };
     return fit<float>(trials_, fitted, data.train, test, rng_.split("training").split(seed), hooks);
   };
   const std::vector<Cell> cells = {{.name = "relu", .activation = "relu"},

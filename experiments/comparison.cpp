@@ -27,13 +27,14 @@ constexpr double even_chance_at = 7.25;  // decades of the gradient
 constexpr double steepness = 0.6;        // a decade
 
 // Hidden units that are exactly 0 for every one of these inputs.
-double silent_share(Mlp<float>& net, const Matrix<float>& inputs) {
+double silent_share(Layer<float>& net, const Matrix<float>& inputs) {
   Tape<float> tape({.recording = false});
   net.forward(tape.constant(inputs), {});
   Index silent = 0, units = 0;
-  std::uint32_t number = 0;
+  std::size_t number = 0;
+  const std::size_t layers = weights(net).size();
   for (const Node<float>& node : tape.nodes()) {
-    const bool hidden = node.op == Affine<float>::name && ++number < net.options().hidden.size() + 1;
+    const bool hidden = node.role == OpRole::product && ++number < layers;
     if (!hidden) continue;
     const ConstMap<float> value = value_of(node);
     silent += (value.array() == 0).colwise().all().count();
@@ -43,7 +44,7 @@ double silent_share(Mlp<float>& net, const Matrix<float>& inputs) {
 }
 
 // What a net scores on equal parts of the test rows, drawn at random: right answers, or squared errors.
-std::vector<double> test_parts(Mlp<float>& net, const Dataset<float>& test, Rng rng) {
+std::vector<double> test_parts(Sequential<float>& net, const Dataset<float>& test, Rng rng) {
   constexpr Index batch = 1024;
   std::vector<double> scores;
   for (Index begin = 0; begin < test.size(); begin += batch) {
@@ -427,7 +428,7 @@ Comparison compare(const ComparisonOptions& options, const Split<float>& data, c
     fitted.trainer.optimizer.learning_rate = rate;
     ComparisonRecord record;
     FitHooks<float> hooks;
-    hooks.on_end = [&](Mlp<float>& net) {
+    hooks.on_end = [&](Sequential<float>& net) {
       record.silent_fraction = silent_share(net, probe);
       if (seed >= selection_seeds) record.parts = test_parts(net, data.test, rng.split("parts"));
     };

@@ -17,7 +17,7 @@ double UnitHistory::recovered_share() const {
   return times > 0 ? mean(revivals) / times : 0;
 }
 
-void UnitWatch::look(std::int64_t step, Mlp<float>& net) {
+void UnitWatch::look(std::int64_t step, Sequential<float>& net) {
   const std::vector<UnitShares> layers = unit_shares<float>(net, inputs_);
   const bool first = history.steps.empty();
   history.steps.push_back(static_cast<double>(step));
@@ -52,9 +52,9 @@ WatchRecord train_watched(const Trials& trials, const WatchOptions& options, con
   Optimizer<float>* optimizer = nullptr;
   const std::int64_t steps = *options.fit.trainer.steps;
   FitHooks<float> hooks;
-  hooks.on_start = [&](Mlp<float>& net) {
-    for (std::size_t i = 0; i + 1 < net.layers.size(); ++i) {
-      auto* linear = dynamic_cast<Linear<float>*>(&net.layers[i]);
+  hooks.on_start = [&](Sequential<float>& net) {
+    for (std::size_t i = 0; i + 1 < net.size(); ++i) {
+      auto* linear = dynamic_cast<Linear<float>*>(&net[i]);
       if (!linear) continue;
       linear->bias.value.array() += static_cast<float>(options.hidden_bias);
       if (i > 0 || !options.killed_by) continue;
@@ -65,16 +65,16 @@ WatchRecord train_watched(const Trials& trials, const WatchOptions& options, con
     watch.look(0, net);
   };
   hooks.on_trainer = [&](Trainer<float>& trainer) { optimizer = &trainer.optimizer(); };
-  hooks.on_step = [&](std::int64_t step, Mlp<float>& net) {
+  hooks.on_step = [&](std::int64_t step, Sequential<float>& net) {
     if (step % options.every == 0 || step == steps) watch.look(step, net);
     if (options.renew_every > 0 && step % options.renew_every == 0 && step != steps) {
       reinitialize_silent_units<float>(net, inputs, options.fit.initializer,
                                        rng.split("renewed").split(static_cast<std::uint64_t>(step)), optimizer);
     }
   };
-  hooks.on_end = [&](Mlp<float>& net) {
-    for (std::size_t i = 0; i < net.layers.size(); ++i) {
-      if (auto* prelu = dynamic_cast<PReLULayer<float>*>(&net.layers[i])) {
+  hooks.on_end = [&](Sequential<float>& net) {
+    for (std::size_t i = 0; i < net.size(); ++i) {
+      if (auto* prelu = dynamic_cast<PReLULayer<float>*>(&net[i])) {
         record.slopes.push_back(prelu->weight.value.cast<double>().mean());
       }
     }

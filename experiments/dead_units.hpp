@@ -43,7 +43,7 @@ class UnitWatch {
   /// The inputs (samples, features) must outlive it.
   explicit UnitWatch(const Matrix<float>& inputs) : inputs_(inputs) {}
 
-  void look(std::int64_t step, Mlp<float>& net);
+  void look(std::int64_t step, Sequential<float>& net);
   UnitHistory history;
 
  private:

@@ -199,10 +199,10 @@ class Run {
 
 // Units of a first layer drawn by he that are silent on Gaussian inputs with this mean.
 double Run::first_layer_silent(Index samples, double bias, double shift, const Rng& rng) const {
-  Mlp<float> net(
+  auto net = mlp<float>(
       {.inputs = plan_.dimension, .hidden = {plan_.width}, .outputs = 1, .activations = {activation("relu")}});
   net.initialize(initializer("he"), rng.split("net"));
-  dynamic_cast<Linear<float>&>(net.layers[0]).bias.value.setConstant(static_cast<float>(bias));
+  dynamic_cast<Linear<float>&>(net[0]).bias.value.setConstant(static_cast<float>(bias));
   Matrix<float> x(samples, plan_.dimension);
   fill_normal(x, rng.split("inputs"));
   x.array() += static_cast<float>(shift);
@@ -214,10 +214,10 @@ StartRecord Run::start_record(double bias, const Rng& rng) const {
   const Index dimension = std::max(plan_.inputs, plan_.width);
   Matrix<float> x(plan_.inputs, dimension);
   fill(x, {Distribution::orthogonal, std::sqrt(static_cast<double>(dimension))}, rng.split("inputs"));
-  Mlp<float> net({.inputs = dimension,
-                  .hidden = std::vector<Index>(static_cast<std::size_t>(plan_.depth), plan_.width),
-                  .outputs = 1,
-                  .activations = {activation("relu")}});
+  auto net = mlp<float>({.inputs = dimension,
+                         .hidden = std::vector<Index>(static_cast<std::size_t>(plan_.depth), plan_.width),
+                         .outputs = 1,
+                         .activations = {activation("relu")}});
   net.initialize(initializer("he"), rng.split("net"));
   net.visit(Path(), [&](const Path&, Parameter<float>& p) {
     if (p.rank == 1) p.value.setConstant(static_cast<float>(bias));
@@ -226,7 +226,7 @@ StartRecord Run::start_record(double bias, const Rng& rng) const {
   net.forward(tape.constant(x), {});
   StartRecord record;
   for (const Node<float>& node : tape.nodes()) {
-    if (node.op != "affine" || !node.pre_activation) continue;
+    if (node.role != OpRole::product || !node.pre_activation) continue;
     const ConstMap<float> z(node.pre_activation, node.shape.matrix_rows(), node.shape.cols);
     const auto m = static_cast<double>(z.rows());
     const double silent = static_cast<double>((z.colwise().maxCoeff().array() <= 0).count());
@@ -388,14 +388,14 @@ std::vector<Case> Run::cures(const std::vector<std::string>& names) const {
 // The largest gradient, over all training data, of any weight into or out of units that are silent on all of them, one
 // in each of three layers.
 double Run::largest_gradient_of_silent_units(const Rng& rng) const {
-  Mlp<float> net({.inputs = train_.features(),
-                  .hidden = std::vector<Index>(3, plan_.trained_width),
-                  .outputs = train_.outputs(),
-                  .activations = {activation("relu")}});
+  auto net = mlp<float>({.inputs = train_.features(),
+                         .hidden = std::vector<Index>(3, plan_.trained_width),
+                         .outputs = train_.outputs(),
+                         .activations = {activation("relu")}});
   net.initialize(initializer("he"), rng);
   std::vector<Linear<float>*> layers;
-  for (std::size_t i = 0; i < net.layers.size(); ++i) {
-    if (auto* linear = dynamic_cast<Linear<float>*>(&net.layers[i])) layers.push_back(linear);
+  for (std::size_t i = 0; i < net.size(); ++i) {
+    if (auto* linear = dynamic_cast<Linear<float>*>(&net[i])) layers.push_back(linear);
   }
   for (std::size_t i = 0; i < 3; ++i) layers[i]->bias.value(0, 0) = -100;
   Tape<float> tape;
@@ -431,9 +431,9 @@ void Run::at_the_start() {
 
   const Measurement negative = mean_interval(trials_.run("negative weights", nets(), 0.01, [&](int i) {
     const Rng rng = rng_.split("negative").split(net_seed(i));
-    Mlp<float> net({.inputs = 8, .hidden = {plan_.width}, .outputs = 1, .activations = {relu}});
+    auto net = mlp<float>({.inputs = 8, .hidden = {plan_.width}, .outputs = 1, .activations = {relu}});
     net.initialize(initializer("he"), rng.split("net"));
-    Linear<float>& first = dynamic_cast<Linear<float>&>(net.layers[0]);
+    Linear<float>& first = dynamic_cast<Linear<float>&>(net[0]);
     first.weight.value = -first.weight.value.cwiseAbs();
     first.bias.value.setConstant(-0.1f);
     Matrix<float> x(plan_.inputs, 8);

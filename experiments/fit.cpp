@@ -62,7 +62,7 @@ FitRecord fit(const Trials& trials, const FitOptions& options, const Dataset<S>&
   MlpOptions shape = options.net;
   shape.inputs = train.features();
   shape.outputs = required_outputs(train, options.trainer.loss);
-  Mlp<S> net(shape);
+  Sequential<S> net = mlp<S>(shape);
   net.initialize(options.initializer, rng.split("net"));
   if (hooks.on_start) hooks.on_start(net);
   const FitRecord record = fit_model<S>(trials, net, options.trainer, train, test, rng, [&](Trainer<S>& trainer) {

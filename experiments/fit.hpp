@@ -71,11 +71,11 @@ struct FitRecord {
 /// beside others.
 template <Real S>
 struct FitHooks {
-  std::function<void(Mlp<S>& net)> on_start = {};  ///< after the initializer; may change the net
+  std::function<void(Sequential<S>& net)> on_start = {};  ///< after the initializer; may change the net
   std::function<void(std::int64_t step, const Tape<S>& tape, const Gradients<S>& gradients)> on_gradients = {};
-  std::function<void(std::int64_t step, Mlp<S>& net)> on_step = {};  ///< after the update; may change the net
-  std::function<void(const StepReport&)> on_loss = {};               ///< the batch loss of the step
-  std::function<void(Mlp<S>& net)> on_end = {};
+  std::function<void(std::int64_t step, Sequential<S>& net)> on_step = {};  ///< after the update; may change the net
+  std::function<void(const StepReport&)> on_loss = {};                      ///< the batch loss of the step
+  std::function<void(Sequential<S>& net)> on_end = {};
   std::function<void(Trainer<S>& trainer)> on_trainer = {};  ///< before the first step; it lives to the last
 };
 

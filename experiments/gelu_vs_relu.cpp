@@ -239,7 +239,7 @@ std::function<void(const StepReport&)> into(std::vector<double>& curve, std::int
 }
 
 // The gradient of all parameters for a whole data set, one after the other.
-std::vector<float> gradient_of(Mlp<float>& net, const Dataset<float>& data, double* near_zero = nullptr) {
+std::vector<float> gradient_of(Sequential<float>& net, const Dataset<float>& data, double* near_zero = nullptr) {
   Tape<float> tape({.keep_pre_activations = near_zero != nullptr});
   const Var<float> loss = softmax_cross_entropy(net.forward(tape.constant(data.inputs), Context{}),
                                                 std::span<const std::int32_t>(data.labels));
@@ -270,8 +270,8 @@ double norm(const std::vector<float>& v) {
 
 // How much the gradient turns within a step against it: |g(w - h g) - g(w)| / |g(w)|, where the step is a thousandth of
 // the weights' length.
-double change_along_step(const Mlp<float>& net, const Dataset<float>& data) {
-  Mlp<float> moved = net;
+double change_along_step(const Sequential<float>& net, const Dataset<float>& data) {
+  Sequential<float> moved = net;
   const std::vector<float> before = gradient_of(moved, data);
   double weights = 0;
   moved.visit(Path(), [&](const Path&, Parameter<float>& p) { weights += p.value.cast<double>().squaredNorm(); });
@@ -296,7 +296,7 @@ double element_nanoseconds(const Activation& f, const std::vector<float>& z) {
 }
 
 // Seconds that one training step of the net takes on these data.
-double step_seconds(Mlp<float>& net, Optimizer<float>& optimizer, const Dataset<float>& batch) {
+double step_seconds(Sequential<float>& net, Optimizer<float>& optimizer, const Dataset<float>& batch) {
   Tape<float> tape;
   const auto step = [&] {
     tape.clear();
@@ -441,7 +441,7 @@ void Run::train_images() {
         Record record;
         FitHooks<float> hooks;
         if (unit) {
-          hooks.on_start = [](Mlp<float>& net) {
+          hooks.on_start = [](Sequential<float>& net) {
             net.visit(Path(), [](const Path&, Parameter<float>& p) {
               if (p.rank == 2) p.value.rowwise().normalize();
             });
@@ -471,14 +471,14 @@ void Run::train_blocks() {
         Sequential<float> net =
             block_net(cell, data.train.features(), plan_.block_width, data.train.outputs(), rng.split("net"));
         Record record;
-        static_cast<FitRecord&>(record) = fit_model<float>(
-            trials_, net,
-            {.optimizer = {.name = "adam", .learning_rate = rate},
-             .schedule = "cosine",
-             .batch_size = batch_size,
-             .steps = plan_.block_steps},
-            data.train, seed == 0 ? data.validation : data.test, rng,
-            [&](Trainer<float>& trainer) { trainer.on_loss = into(record.curve, plan_.block_steps); });
+        static_cast<FitRecord&>(record) =
+            fit_model<float>(trials_, net,
+                             {.optimizer = {.name = "adam", .learning_rate = rate},
+                              .schedule = "cosine",
+                              .batch_size = batch_size,
+                              .steps = plan_.block_steps},
+                             data.train, seed == 0 ? data.validation : data.test, rng,
+                             [&](Trainer<float>& trainer) { trainer.on_loss = into(record.curve, plan_.block_steps); });
         return record;
       },
       test_loss_of, [](const BlockCell& cell) { return name_of(cell); });
@@ -499,11 +499,11 @@ void Run::measure_smoothness() {
         options.trainer.steps = plan_.stability_steps;
         Smoothness smoothness;
         FitHooks<float> hooks;
-        hooks.on_start = [&](Mlp<float>& net) {
+        hooks.on_start = [&](Sequential<float>& net) {
           gradient_of(net, probe, &smoothness.near_zero);
           smoothness.at_start = change_along_step(net, probe);
         };
-        hooks.on_end = [&](Mlp<float>& net) { smoothness.trained = change_along_step(net, probe); };
+        hooks.on_end = [&](Sequential<float>& net) { smoothness.trained = change_along_step(net, probe); };
         fit(trials_, options, train, {}, rng, hooks);
         hooks = {};
         for (double rate = 0.125; rate <= 64; rate *= 2) {
@@ -529,13 +529,13 @@ void Run::measure_times() {
     for (Index i = 0; i < batch_size; ++i) batch.labels.push_back(static_cast<std::int32_t>(i % 10));
     const std::vector<float> numbers(batch.inputs.data(), batch.inputs.data() + 8192);
     std::vector<std::vector<double>> steps(timed.size()), elements(timed.size());
-    std::vector<Mlp<float>> nets;
+    std::vector<Sequential<float>> nets;
     std::vector<Optimizer<float>> optimizers;
     for (const std::string& f : timed) {
-      nets.emplace_back(MlpOptions{.inputs = 784,
-                                   .hidden = std::vector<Index>(static_cast<std::size_t>(plan_.depth), plan_.width),
-                                   .outputs = 10,
-                                   .activations = {activation(f)}});
+      nets.push_back(mlp<float>({.inputs = 784,
+                                 .hidden = std::vector<Index>(static_cast<std::size_t>(plan_.depth), plan_.width),
+                                 .outputs = 10,
+                                 .activations = {activation(f)}}));
       nets.back().initialize(initializer("matched"), rng_.split("timed"));
       optimizers.emplace_back(OptimizerOptions{.name = "adam"});
     }

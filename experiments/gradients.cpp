@@ -18,20 +18,20 @@ double rms(const S* numbers, Index count) {
 }
 
 template <Real S>
-Mlp<S> drawn(const NetOptions& options, Index inputs, Index hidden, Index outputs, const Rng& rng) {
-  Mlp<S> net({.inputs = inputs,
-              .hidden = std::vector<Index>(static_cast<std::size_t>(hidden), options.width),
-              .outputs = outputs,
-              .activations = {options.activation}});
+Sequential<S> drawn(const NetOptions& options, Index inputs, Index hidden, Index outputs, const Rng& rng) {
+  auto net = mlp<S>({.inputs = inputs,
+                     .hidden = std::vector<Index>(static_cast<std::size_t>(hidden), options.width),
+                     .outputs = outputs,
+                     .activations = {options.activation}});
   net.initialize(options.initializer, rng.split("net"));
   return net;
 }
 
 template <Real S>
-std::vector<Linear<S>*> linears(Mlp<S>& net) {
+std::vector<Linear<S>*> linears(Sequential<S>& net) {
   std::vector<Linear<S>*> found;
-  for (std::size_t i = 0; i < net.layers.size(); ++i) {
-    if (auto* linear = dynamic_cast<Linear<S>*>(&net.layers[i])) found.push_back(linear);
+  for (std::size_t i = 0; i < net.size(); ++i) {
+    if (auto* linear = dynamic_cast<Linear<S>*>(&net[i])) found.push_back(linear);
   }
   return found;
 }
@@ -53,7 +53,7 @@ double single_signed(const ConstMap<S>& gradient) {
 
 GradientProfile gradient_profile(const NetOptions& options, const Rng& rng, bool units) {
   // The output is the last hidden layer before its activation.
-  Mlp<double> net = drawn<double>(options, options.width, options.depth - 1, options.width, rng);
+  Sequential<double> net = drawn<double>(options, options.width, options.depth - 1, options.width, rng);
   Matrix<double> x(options.inputs, options.width), seed(options.inputs, options.width);
   rng.split("inputs").fill_normal(std::span<double>(x.data(), static_cast<std::size_t>(x.size())));
   rng.split("gradients").fill_normal(std::span<double>(seed.data(), static_cast<std::size_t>(seed.size())));
@@ -83,7 +83,7 @@ double he_relu_log_variance(Index depth, Index width) {
 }
 
 template <Real S>
-void centre_sigmoids(Mlp<S>& net) {
+void centre_sigmoids(Sequential<S>& net) {
   const std::vector<Linear<S>*> layers = linears(net);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     // tanh(z) = 2 s - 1 with s = sigmoid(2z): double what the layer says, and undo that of the layer before.
@@ -98,8 +98,8 @@ void centre_sigmoids(Mlp<S>& net) {
   }
 }
 
-template void centre_sigmoids(Mlp<float>&);
-template void centre_sigmoids(Mlp<double>&);
+template void centre_sigmoids(Sequential<float>&);
+template void centre_sigmoids(Sequential<double>&);
 
 TrainRecord train_stack(const Trials& trials, const TrainOptions& options, const Dataset<float>& data, const Rng& rng) {
   FitOptions fitted{
@@ -114,7 +114,7 @@ TrainRecord train_stack(const Trials& trials, const TrainOptions& options, const
   std::vector<Linear<float>*> layers;
   std::vector<Matrix<float>> before;
   FitHooks<float> hooks;
-  hooks.on_start = [&](Mlp<float>& net) {
+  hooks.on_start = [&](Sequential<float>& net) {
     if (options.centred_sigmoid) centre_sigmoids(net);
     layers = linears(net);
     for (const Linear<float>* layer : layers) before.push_back(layer->weight.value);
@@ -128,7 +128,7 @@ TrainRecord train_stack(const Trials& trials, const TrainOptions& options, const
     }
     record.single_signed.push_back(single_signed(gradients.of(layers[1]->weight)));
   };
-  hooks.on_end = [&](Mlp<float>&) {
+  hooks.on_end = [&](Sequential<float>&) {
     for (std::size_t i = 0; i < layers.size(); ++i) {
       record.moved.push_back((layers[i]->weight.value - before[i]).cast<double>().norm() /
                              before[i].cast<double>().norm());
@@ -139,7 +139,7 @@ TrainRecord train_stack(const Trials& trials, const TrainOptions& options, const
 }
 
 double single_signed_share(const NetOptions& options, const Dataset<double>& data, Index batch, const Rng& rng) {
-  Mlp<double> net = drawn<double>(options, data.features(), options.depth, data.outputs(), rng);
+  Sequential<double> net = drawn<double>(options, data.features(), options.depth, data.outputs(), rng);
   // Rows drawn by the seed: the data may be sorted.
   std::vector<Index> rows = rng.split("rows").permutation(data.size());
   rows.resize(static_cast<std::size_t>(std::min(batch, data.size())));

@@ -35,7 +35,7 @@ double he_relu_log_variance(Index depth, Index width);
 
 /// Turns a sigmoid net drawn for tanh into the very function that the tanh net is: tanh(x) = 2 sigmoid(2x) - 1.
 template <Real S>
-void centre_sigmoids(Mlp<S>& net);
+void centre_sigmoids(Sequential<S>& net);
 
 struct TrainOptions {
   NetOptions net;                ///< its inputs are the data

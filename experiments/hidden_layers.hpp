@@ -44,16 +44,16 @@ class HiddenSoftmax : public ClonableLayer<HiddenSoftmax<S>, S> {
 
 /// Puts a copy of `layer` in the place of every hidden activation; weights stay.
 template <Real S, class L>
-void replace_activations(Mlp<S>& net, const L& layer) {
-  Sequential<S> layers;
-  for (std::size_t i = 0; i < net.layers.size(); ++i) {
-    if (const auto* linear = dynamic_cast<const Linear<S>*>(&net.layers[i])) {
+void replace_activations(Sequential<S>& net, const L& layer) {
+  Sequential<S> layers("layers");
+  for (std::size_t i = 0; i < net.size(); ++i) {
+    if (const auto* linear = dynamic_cast<const Linear<S>*>(&net[i])) {
       layers.add(*linear);
     } else {
       layers.add(layer);
     }
   }
-  net.layers = std::move(layers);
+  net = std::move(layers);
 }
 
 }  // namespace evengrad

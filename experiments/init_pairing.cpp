@@ -335,14 +335,14 @@ PairRecord Run::train_one(const Cell& cell, double rate, std::uint64_t seed) con
   std::vector<Matrix<float>> before;
   std::int64_t steps = 0;
   FitHooks<float> hooks;
-  hooks.on_start = [&](Mlp<float>& net) {
+  hooks.on_start = [&](Sequential<float>& net) {
     if (cell.centred) centre_sigmoids(net);
     net.visit(Path(), [&](const Path&, Parameter<float>& parameter) { hidden.push_back(&parameter); });
     hidden.resize(hidden.size() - 2);  // without the output layer
     for (const Parameter<float>* parameter : hidden) before.push_back(parameter->value);
   };
-  hooks.on_step = [&](std::int64_t step, Mlp<float>&) { steps = step; };
-  hooks.on_end = [&](Mlp<float>& net) {
+  hooks.on_step = [&](std::int64_t step, Sequential<float>&) { steps = step; };
+  hooks.on_end = [&](Sequential<float>& net) {
     record.non_finite = steps < all_steps;
     record.at_once = steps == 0;
     for (std::size_t i = 0; i < hidden.size(); ++i) {

@@ -75,7 +75,7 @@ double polynomial_residual(int degree) {
 }
 
 template <Real S>
-void set_absolute_value(Mlp<S>& net) {
+void set_absolute_value(Sequential<S>& net) {
   std::vector<Parameter<S>*> parameters;
   net.visit(Path(), [&](const Path&, Parameter<S>& parameter) { parameters.push_back(&parameter); });
   for (std::size_t i = 0; i < parameters.size(); i += 2) {  // weight, bias, weight, bias, ...
@@ -88,8 +88,8 @@ void set_absolute_value(Mlp<S>& net) {
   }
 }
 
-template void set_absolute_value(Mlp<float>&);
-template void set_absolute_value(Mlp<double>&);
+template void set_absolute_value(Sequential<float>&);
+template void set_absolute_value(Sequential<double>&);
 
 double dead_for_an_input(Index depth, Index width) {
   return 1 - std::pow(1 - std::pow(0.5, static_cast<double>(width)), static_cast<double>(depth));
@@ -185,7 +185,7 @@ constexpr double weak_start = 1e-3;
 constexpr Index deepest_linear = 4;
 constexpr int curve_points = 60;
 
-Matrix<double> evaluate(Mlp<double>& net, const Matrix<double>& x) {
+Matrix<double> evaluate(Sequential<double>& net, const Matrix<double>& x) {
   Tape<double> tape({.recording = false});
   return net.forward(tape.constant(x), Context{}).value();
 }
@@ -241,7 +241,7 @@ MlpOptions linear_net(Index inputs, std::vector<Index> hidden, Index outputs) {
 Measurement Run::collapse() {
   const std::vector<double> differences = trials_.run("collapse", plan_.nets, 0.02, [&](int i) {
     constexpr Index width = 64;
-    Mlp<float> net(linear_net(width, std::vector<Index>(7, width), width));
+    Sequential<float> net = mlp<float>(linear_net(width, std::vector<Index>(7, width), width));
     net.initialize(initializer("pytorch"), stream("collapse", i));
     Matrix<double> map = Matrix<double>::Identity(width, width), offset = Matrix<double>::Zero(1, width);
     net.visit(Path(), [&](const Path&, Parameter<float>& p) {
@@ -281,7 +281,7 @@ Measurement Run::learn_xor() {
     options.trainer.steps = plan_.short_steps;
     Learned learned;
     FitHooks<double> hooks;
-    hooks.on_end = [&](Mlp<double>& fitted) {
+    hooks.on_end = [&](Sequential<double>& fitted) {
       const Matrix<double> y = evaluate(fitted, data.inputs);
       for (Index r = 0; r < 4; ++r) {  // beyond rounding: a linear net ends at 1/2 everywhere
         const double margin = (y(r, 0) - 0.5) * (data.targets(r, 0) - 0.5);
@@ -366,7 +366,7 @@ Curves Run::modes(Index depth, const Rng& rng) const {
 
   const auto n = static_cast<double>(depth);
   FitHooks<double> hooks;
-  hooks.on_start = [&](Mlp<double>& net) {
+  hooks.on_start = [&](Sequential<double>& net) {
     Matrix<double> before = in;
     Index layer = 0;
     net.visit(Path(), [&](const Path&, Parameter<double>& p) {
@@ -380,7 +380,7 @@ Curves Run::modes(Index depth, const Rng& rng) const {
   // Until the weakest mode is there: the time in which u grows from u0, as u^(2 - 2/n) allows, and some more.
   const double horizon = depth == 1 ? 6 : depth == 2 ? 7 : 6 + std::pow(weak_start, 2 / n - 1) / (n - 2);
   const auto stride = static_cast<std::int64_t>(std::round(horizon / curve_points / plan_.time_step));
-  hooks.on_step = [&](std::int64_t step, Mlp<double>& net) {
+  hooks.on_step = [&](std::int64_t step, Sequential<double>& net) {
     if (step % stride != 0) return;
     Matrix<double> map = Matrix<double>::Identity(3, 3);
     net.visit(Path(), [&](const Path&, Parameter<double>& p) {
@@ -641,16 +641,16 @@ Claim Run::learnability() {
   FitOptions still = options;
   still.trainer.steps = 0;
   FitHooks<float> exact;
-  exact.on_start = [](Mlp<float>& net) { set_absolute_value(net); };
+  exact.on_start = [](Sequential<float>& net) { set_absolute_value(net); };
   const double represented = fit(trials_, still, data, {}, rng_, exact).loss;
 
   const std::vector<Narrow> all = trials_.run("narrow", plan_.narrow, 0.2, [&](int i) {
     Narrow narrow;
     FitHooks<float> hooks;
-    hooks.on_start = [&](Mlp<float>& net) {
+    hooks.on_start = [&](Sequential<float>& net) {
       const auto at_one = Matrix<float>::Ones(1, 1);
       Tape<float> tape({.recording = false});
-      narrow.dead = net.layers.forward(tape.constant(at_one), Context{}, 0, net.layers.size() - 1).value().isZero(0);
+      narrow.dead = net.forward(tape.constant(at_one), Context{}, 0, net.size() - 1).value().isZero(0);
     };
     narrow.loss = fit(trials_, options, data, {}, stream("narrow", i), hooks).loss;
     return narrow;

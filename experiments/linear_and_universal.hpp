@@ -38,7 +38,7 @@ double polynomial_residual(int degree);
 
 /// The weights of a net of two units a layer that is |x| exactly: relu(x) + relu(-x), then passed on.
 template <Real S>
-void set_absolute_value(Mlp<S>& net);
+void set_absolute_value(Sequential<S>& net);
 
 /// The probability that all units of some layer of a ReLU net are silent for one given input, for weights symmetric
 /// around 0 and no biases: 1 - (1 - 2^-width)^depth (Lu et al. 2019, "Dying ReLU and initialization").

@@ -132,10 +132,10 @@ class Run {
 void Run::half_is_zero() {
   const std::vector<std::vector<double>> starts = trials_.run("starts", plan_.nets, 0.1, [&](int i) {
     const Rng rng = rng_.split("starts").split(static_cast<std::uint64_t>(i));
-    Mlp<float> net({.inputs = plan_.width,
-                    .hidden = std::vector<Index>(static_cast<std::size_t>(plan_.depth), plan_.width),
-                    .outputs = 1,
-                    .activations = {activation("relu")}});
+    auto net = mlp<float>({.inputs = plan_.width,
+                           .hidden = std::vector<Index>(static_cast<std::size_t>(plan_.depth), plan_.width),
+                           .outputs = 1,
+                           .activations = {activation("relu")}});
     net.initialize(initializer("he"), rng.split("net"));
     std::vector<double> zeros;
     for (const UnitShares& layer :
@@ -451,13 +451,13 @@ void Run::elementwise() {
 
 void Run::feed_forward() {
   struct Block {
-    Mlp<float> net;
+    Sequential<float> net;
     Matrix<float> x;
   };
   std::vector<Block> all;
   for (const Index d : plan_.models) {
     for (const std::string& f : blocks) {
-      Mlp<float> net({.inputs = d, .hidden = {4 * d}, .outputs = d, .activations = {activation(f)}});
+      auto net = mlp<float>({.inputs = d, .hidden = {4 * d}, .outputs = d, .activations = {activation(f)}});
       net.initialize(initializer("he"), rng_.split("block"));
       all.push_back({std::move(net), normal_matrix(plan_.tokens, d, rng_.split("tokens"))});
     }

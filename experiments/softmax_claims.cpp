@@ -170,8 +170,8 @@ class Run {
   Split<float> load(const std::string& name, Index train_rows) const;
   Split<float> small(const std::string& name, double noise) const;
   Classroom classroom(std::uint64_t seed) const;
-  Mlp<float> student(const Student& kind, const Dataset<float>& data, const Matrix<float>& teacher,
-                     const Rng& rng) const;
+  Sequential<float> student(const Student& kind, const Dataset<float>& data, const Matrix<float>& teacher,
+                            const Rng& rng) const;
   std::vector<Trained> train(const std::string& what, const std::vector<Cell>& cells, double share);
   Measurement over(const std::function<double(const Classroom&)>& of) const {
     std::vector<double> samples;
@@ -354,17 +354,17 @@ Split<float> Run::small(const std::string& name, double noise) const {
   return load_data<float>({.name = name, .samples = 1000, .noise = noise, .seed = settings_.seed});
 }
 
-Matrix<float> answers(Mlp<float>& net, const Matrix<float>& inputs) {
+Matrix<float> answers(Sequential<float>& net, const Matrix<float>& inputs) {
   Tape<float> tape({.recording = false});
   return net.forward(tape.constant(inputs), {}).value();
 }
 
-Mlp<float> Run::student(const Student& kind, const Dataset<float>& data, const Matrix<float>& teacher,
-                        const Rng& rng) const {
-  Mlp<float> net({.inputs = data.features(),
-                  .hidden = {plan_.width, plan_.width},
-                  .outputs = data.outputs(),
-                  .activations = {activation("relu")}});
+Sequential<float> Run::student(const Student& kind, const Dataset<float>& data, const Matrix<float>& teacher,
+                               const Rng& rng) const {
+  auto net = mlp<float>({.inputs = data.features(),
+                         .hidden = {plan_.width, plan_.width},
+                         .outputs = data.outputs(),
+                         .activations = {activation("relu")}});
   net.initialize(initializer("he"), rng.split("net"));
   Optimizer<float> adam({.name = "adam", .learning_rate = 1e-3});
   BatchOrder order(data.size(), {.batch_size = 64}, rng.split("batches"));
@@ -399,14 +399,15 @@ Classroom Run::classroom(std::uint64_t seed) const {
   const Dataset<float> validation = rows_of(data_.test, 0, half), test = rows_of(data_.test, half, 2 * half);
 
   Classroom room;
-  Mlp<float> teacher = student(students[by_labels], data_.train,
-                               Matrix<float>::Zero(data_.train.size(), data_.train.outputs()), rng.split("teacher"));
+  Sequential<float> teacher =
+      student(students[by_labels], data_.train, Matrix<float>::Zero(data_.train.size(), data_.train.outputs()),
+              rng.split("teacher"));
   const Matrix<double> taught = answers(teacher, test.inputs).cast<double>();
   room.teacher = accuracy(taught, test.labels);
   for (const double t : {1, 2, 4}) room.entropy.push_back(entropy(engine_softmax(taught, t)));
   const Matrix<float> lessons = answers(teacher, few.inputs);
   for (std::size_t s = 0; s < students.size(); ++s) {
-    Mlp<float> net = student(students[s], few, lessons, rng.split("student"));
+    Sequential<float> net = student(students[s], few, lessons, rng.split("student"));
     const Matrix<double> logits = answers(net, test.inputs).cast<double>();
     room.loss.push_back(calibration(logits, test.labels, 1).loss);
     room.accuracy.push_back(accuracy(logits, test.labels));
@@ -532,11 +533,11 @@ std::vector<Trained> Run::train(const std::string& what, const std::vector<Cell>
     fitted.trainer.steps = cell.steps;
     fitted.trainer.loss = cell.loss;
     FitHooks<float> hooks;
-    hooks.on_start = [&](Mlp<float>& net) {
+    hooks.on_start = [&](Sequential<float>& net) {
       const double factor = scaled ? static_cast<double>(plan_.width) : 1;
       if (swapped) replace_activations(net, HiddenSoftmax<float>(factor));
-      if (cell.output == "softmax") net.layers.add(Softmax<float>());
-      if (cell.output == "sigmoid") net.layers.add(ActivationLayer<float>(activation("sigmoid")));
+      if (cell.output == "softmax") net.add(Softmax<float>());
+      if (cell.output == "sigmoid") net.add(ActivationLayer<float>(activation("sigmoid")));
     };
     return fit<float>(trials_, fitted, data.train, data.test, rng_.split("training").split(seed), hooks);
   };

@@ -23,10 +23,20 @@ struct Draw {
   double scale = 0;
 };
 
+/// What a weight does with its input.
+enum class WeightKind {
+  linear,
+  convolution,
+  recurrent,  ///< takes a layer's own state of the step before
+  embedding,  ///< rows are looked up, not summed
+};
+
 /// Where a weight stands in its net: all that an initializer may depend on.
 struct WeightRole {
-  Index fan_in = 1;
-  Index fan_out = 1;
+  Index fan_in = 1;   ///< numbers that one output sums: for a convolution receptive field * channels / groups
+  Index fan_out = 1;  ///< outputs that one input reaches, of one gate
+  WeightKind kind = WeightKind::linear;
+  Index gates = 1;  ///< blocks of as many rows each, drawn one by one: the gates of an LSTM
   Index layer = 0;                               ///< 0 is the first weight
   Index layers = 1;                              ///< weights in the net, the output's included
   const Activation* activation = nullptr;        ///< that follows this weight; null for the output layer
@@ -34,6 +44,8 @@ struct WeightRole {
   bool residual = false;                         ///< the net adds layers' inputs to their outputs
   bool normalized = false;                       ///< the net normalizes pre-activations
   double input_dropout = 0;                      ///< share of its inputs that is dropped in training
+  bool ends_branch = false;                      ///< the last weight before a residual sum
+  Index branches = 0;                            ///< residual sums in the net
 };
 
 /// The draws of a weight (fan_out, fan_in) and of its bias (fan_out).

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <evengrad/core/numbers.hpp>
 #include <evengrad/layers/layer.hpp>
 
 namespace evengrad {
@@ -27,7 +28,9 @@ class Dropout : public ClonableLayer<Dropout<S>, S> {
 
   using Layer<S>::forward;
   Var<S> forward(const Var<S>& x, const Context& context) override;
+  void roles(Roles<S>& roles, const Path&) override { roles.dropout(p_), roles.not_plain(); }
   std::string describe() const override { return text("Dropout(", p_, ")"); }
+  std::string word() const override { return "dropout(" + number_text(p_) + ")"; }
 
  private:
   double p_;

@@ -64,8 +64,28 @@ std::string Gated<S>::describe() const {
 }
 
 template <Real S>
-Index Gated<S>::outputs(Index inputs) const {
-  const Index hidden = gate.outputs(inputs);
+void Gated<S>::roles(Roles<S>& roles, const Path& path) {
+  const auto input = roles.input();
+  gate.roles(roles, Path(path, "gate"));
+  roles.activation(f_);
+  const auto hidden = roles.input();
+  roles.input(input);
+  up.roles(roles, Path(path, "up"));
+  roles.input(hidden);  // the factor from up has mean square 1 where the initializer keeps it
+  for (Linear<S>& layer : down) layer.roles(roles, Path(path, "down"));
+  roles.not_plain();
+}
+
+template <Real S>
+std::string Gated<S>::word() const {
+  if (!down.empty() && down.front().weight.value.rows() != gate.weight.value.cols()) return Layer<S>::word();
+  return text("gated(", gate.weight.value.rows(), ", ", f_.name(), gate.bias.value.size() ? ", bias=1" : "",
+              down.empty() ? ", down=0)" : ")");
+}
+
+template <Real S>
+Shape Gated<S>::outputs(const Shape& inputs) const {
+  const Shape hidden = gate.outputs(inputs);
   return down.empty() ? hidden : down.front().outputs(hidden);
 }
 

@@ -27,8 +27,10 @@ class Gated : public ClonableLayer<Gated<S>, S> {
   using Layer<S>::forward;
   Var<S> forward(const Var<S>& x, const Context& context) override;
   void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void roles(Roles<S>& roles, const Path& path) override;
   std::string describe() const override;
-  Index outputs(Index inputs) const override;
+  std::string word() const override;
+  Shape outputs(const Shape& inputs) const override;
 
   Linear<S> gate, up;
   std::vector<Linear<S>> down;  ///< none or one

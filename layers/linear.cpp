@@ -32,11 +32,20 @@ std::string Linear<S>::describe() const {
 }
 
 template <Real S>
-Index Linear<S>::outputs(Index inputs) const {
-  if (inputs != weight.value.cols()) {
-    throw ShapeError(text(describe(), ": expected ", weight.value.cols(), " inputs, got ", inputs));
-  }
-  return weight.value.rows();
+void Linear<S>::roles(Roles<S>& roles, const Path& path) {
+  roles.weight(Path(path, "weight"), weight, {.fan_in = weight.value.cols(), .fan_out = weight.value.rows()});
+  if (bias.value.size()) roles.bias(Path(path, "bias"), bias);
+}
+
+template <Real S>
+std::string Linear<S>::word() const {
+  return text("linear(", weight.value.rows(), bias.value.size() ? ")" : ", bias=0)");
+}
+
+template <Real S>
+Shape Linear<S>::outputs(const Shape& inputs) const {
+  require_columns(describe(), weight.value.cols(), inputs);
+  return inputs.with_cols(weight.value.rows());
 }
 
 template class Linear<float>;

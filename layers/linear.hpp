@@ -22,8 +22,10 @@ class Linear : public ClonableLayer<Linear<S>, S> {
   Var<S> forward(const Var<S>& x, const Context& context) override { return forward(x, context, Activation()); }
   Var<S> forward(const Var<S>& x, const Context& context, const Activation& f) override;
   void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void roles(Roles<S>& roles, const Path& path) override;
   std::string describe() const override;
-  Index outputs(Index inputs) const override;
+  std::string word() const override;
+  Shape outputs(const Shape& inputs) const override;
 
   Parameter<S> weight;
   Parameter<S> bias;  ///< empty without bias

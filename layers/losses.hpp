@@ -18,6 +18,7 @@ inline constexpr std::int32_t no_label = -100;
 template <Real S>
 struct SoftmaxCrossEntropy {
   static constexpr std::string_view name = "softmax_cross_entropy";
+  static constexpr OpRole role = OpRole::loss;
   std::span<const std::int32_t> labels;  // read by forward only
   double smoothing = 0;
   const std::int32_t* kept_labels = nullptr;  // no_label in padding
@@ -32,6 +33,7 @@ struct SoftmaxCrossEntropy {
 template <Real S>
 struct MeanSquaredError {
   static constexpr std::string_view name = "mean_squared_error";
+  static constexpr OpRole role = OpRole::loss;
   void forward(Forward<S>& step);
   void pull(Pull<S>& step) const;
 };
@@ -40,6 +42,7 @@ struct MeanSquaredError {
 template <Real S>
 struct BinaryCrossEntropy {
   static constexpr std::string_view name = "binary_cross_entropy";
+  static constexpr OpRole role = OpRole::loss;
   void forward(Forward<S>& step);
   void pull(Pull<S>& step) const;
 };
@@ -48,6 +51,7 @@ struct BinaryCrossEntropy {
 template <Real S>
 struct HuberLoss {
   static constexpr std::string_view name = "huber";
+  static constexpr OpRole role = OpRole::loss;
   double delta = 1;
   void forward(Forward<S>& step);
   void pull(Pull<S>& step) const;
@@ -57,6 +61,7 @@ struct HuberLoss {
 template <Real S>
 struct SoftTargets {
   static constexpr std::string_view name = "soft_targets";
+  static constexpr OpRole role = OpRole::loss;
   const S* teacher = nullptr;  // logits, (B, C), read by forward only
   double temperature = 1;
   const S* difference = nullptr;  // softmax(student / T) - softmax(teacher / T), (B, C)

@@ -3,39 +3,26 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/layers/activation_layer.hpp>
 #include <evengrad/layers/dropout.hpp>
-#include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/prelu.hpp>
 
 namespace evengrad {
 
-namespace {
-
-// The activation of hidden layer i.
-const Activation& activation_of(const MlpOptions& options, std::size_t i) {
-  return options.activations[options.activations.size() == 1 ? 0 : i];
-}
-
-// An activation that learns is a layer with parameters; every other is a function.
 template <Real S>
-void add_activation_layer(Sequential<S>& layers, const Activation& f, Index width) {
+std::unique_ptr<Layer<S>> activation_layer(const Activation& f, Index width) {
   const auto named = f.name().starts_with("prelu") ? named_activation(f.name()) : std::nullopt;
-  if (named && named->entry->learned) {
-    const double slope = named->values[0], per_channel = named->values[1];
-    layers.add(PReLULayer<S>({.slopes = per_channel != 0 ? width : 1, .slope = slope}));
-  } else {
-    layers.add(ActivationLayer<S>(f));
-  }
+  if (!named || !named->entry->learned) return std::make_unique<ActivationLayer<S>>(f);
+  const double slope = named->values[0], per_channel = named->values[1];
+  return std::make_unique<PReLULayer<S>>(PReLUOptions{.slopes = per_channel != 0 ? width : 1, .slope = slope});
 }
 
-}  // namespace
-
 template <Real S>
-Mlp<S>::Mlp(const MlpOptions& options) : options_(options) {
+Sequential<S> mlp(const MlpOptions& options) {
   const std::size_t depth = options.hidden.size();
   if (depth > 0 && options.activations.size() != 1 && options.activations.size() != depth) {
     throw UsageError(text("expected one activation, or one for each of the ", depth, " hidden layers, got ",
                           options.activations.size()));
   }
+  Sequential<S> layers("layers");
   Index inputs = options.inputs;
   for (std::size_t i = 0; i < depth; ++i) {
     const std::size_t begin = layers.size();
@@ -43,52 +30,49 @@ Mlp<S>::Mlp(const MlpOptions& options) : options_(options) {
     layers.add(Linear<S>({.inputs = inputs, .outputs = width}));
     if (options.norm == Norm::batch) layers.add(BatchNorm<S>({.features = width}));
     if (options.norm == Norm::layer) layers.add(LayerNorm<S>({.features = width}));
-    add_activation_layer(layers, activation_of(options, i), width);
+    layers.add(activation_layer<S>(options.activations[options.activations.size() == 1 ? 0 : i], width));
     if (options.dropout != 0) layers.add(Dropout<S>(options.dropout));
-    if (options.residual && inputs == width) skips_.push_back({begin, layers.size()});
+    if (options.residual && inputs == width) layers.skip(begin, layers.size());
     inputs = width;
   }
   layers.add(Linear<S>({.inputs = inputs, .outputs = options.outputs}));
+  return layers;
 }
 
 template <Real S>
-Var<S> Mlp<S>::forward(const Var<S>& x, const Context& context) {
-  const typename Tape<S>::Scope scope(x.tape(), "layers");
-  Var<S> h = x;
-  std::size_t done = 0;
-  for (const Skip& skip : skips_) {
-    h = layers.forward(h, context, done, skip.begin);
-    h = h + layers.forward(h, context, skip.begin, skip.end);
-    done = skip.end;
+std::optional<MlpOptions> find_mlp(Sequential<S>& net) {
+  Roles<S> roles;
+  net.roles(roles, Path());
+  const std::vector<Weight<S>> all = roles.finish();
+  if (all.empty()) return std::nullopt;
+  MlpOptions options;
+  options.inputs = all.front().weight->value.cols();
+  options.outputs = all.back().weight->value.rows();
+  for (std::size_t l = 0; l + 1 < all.size(); ++l) {
+    if (!all[l].role.activation) return std::nullopt;
+    options.hidden.push_back(all[l].weight->value.rows());
+    options.activations.push_back(*all[l].role.activation);
   }
-  return layers.forward(h, context, done, layers.size());
+  for (const Norm norm : {Norm::batch, Norm::layer}) {
+    if (roles.norm() == choice_word(norm)) options.norm = norm;
+  }
+  options.dropout = all.back().role.input_dropout;
+  options.residual = all.front().role.residual;
+  // Whatever else the net has shows in its line. A net with a layer that no word makes is none of these either.
+  try {
+    if (mlp<S>(options).word() != net.word()) return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return options;
 }
 
-template <Real S>
-void Mlp<S>::initialize(const Initializer& init, const Rng& rng) {
-  const auto depth = static_cast<Index>(options_.hidden.size());
-  layers.reset();
-  Index number = 0;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    auto* linear = dynamic_cast<Linear<S>*>(&layers[i]);
-    if (!linear) continue;
-    WeightRole role{.fan_in = linear->weight.value.cols(), .fan_out = linear->weight.value.rows()};
-    role.layer = number;
-    role.layers = depth + 1;
-    role.activation = number < depth ? &activation_of(options_, static_cast<std::size_t>(number)) : nullptr;
-    role.input_activation = number > 0 ? &activation_of(options_, static_cast<std::size_t>(number - 1)) : nullptr;
-    role.residual = options_.residual;
-    role.normalized = options_.norm != Norm::none;
-    role.input_dropout = number > 0 ? options_.dropout : 0;
-    const LayerDraws draws = init(role);
-    const std::string name = text("layers.", i);
-    fill(linear->weight.value, draws.weight, rng.split(name + ".weight"));
-    fill(linear->bias.value, draws.bias, rng.split(name + ".bias"));
-    ++number;
-  }
-}
-
-template class Mlp<float>;
-template class Mlp<double>;
+#define EVENGRAD_INSTANTIATE(S)                                \
+  template std::optional<MlpOptions> find_mlp(Sequential<S>&); \
+  template Sequential<S> mlp(const MlpOptions&);               \
+  template std::unique_ptr<Layer<S>> activation_layer(const Activation&, Index);
+EVENGRAD_INSTANTIATE(float)
+EVENGRAD_INSTANTIATE(double)
+#undef EVENGRAD_INSTANTIATE
 
 }  // namespace evengrad

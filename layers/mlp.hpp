@@ -1,9 +1,11 @@
 // The multilayer perceptron that the experiments and the command line build.
 #pragma once
 
-#include <evengrad/init/initializer.hpp>
+#include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/normalization.hpp>
 #include <evengrad/layers/sequential.hpp>
+
+#include <optional>
 
 namespace evengrad {
 
@@ -21,49 +23,26 @@ struct MlpOptions {
   bool residual = false;
 };
 
-/// Linear, [norm], activation, [dropout], Linear, ..., Linear. Parameters are named as those of PyTorch's
-/// `self.layers = nn.Sequential(...)`: "layers.0.weight", "layers.2.weight", ...; a residual sum takes no number.
+/// Linear, [norm], activation, [dropout], Linear, ..., Linear: x (batch, inputs) -> logits (batch, outputs). Parameters
+/// are named as those of PyTorch's `self.layers = nn.Sequential(...)`: "layers.0.weight", "layers.2.weight", ...; a
+/// residual sum takes no number. All weights are zero; initialize() draws them. \throws UsageError for widths below 1,
+/// a wrong number of activations, or dropout outside [0, 1).
 template <Real S>
-class Mlp : public ClonableLayer<Mlp<S>, S> {
+Sequential<S> mlp(const MlpOptions& options);
+
+/// The options of which mlp() makes this net; null if it is none.
+template <Real S>
+std::optional<MlpOptions> find_mlp(Sequential<S>& net);
+
+/// mlp() as a type: `Mlp<float> net({.inputs = 2, .hidden = {64, 64}, .outputs = 2, .activations = {gelu}})`.
+template <Real S>
+class Mlp : public Sequential<S> {
  public:
-  /// All weights zero; initialize() draws them. \throws UsageError for widths below 1, a wrong number of
-  /// activations, or dropout outside [0, 1).
-  explicit Mlp(const MlpOptions& options);
-
-  /// x (batch, inputs) -> logits (batch, outputs).
-  Var<S> forward(const Var<S>& x, const Context& context) override;
-  void visit(const Path& path, ParameterVisitor<S> visitor) override { layers.visit(Path(path, "layers"), visitor); }
-  void reset() override { layers.reset(); }
-  std::string describe() const override { return layers.describe(); }
-  Index outputs(Index inputs) const override { return layers.outputs(inputs); }
-  /// A line a layer: name, what it is, outputs, parameters.
-  std::vector<LayerSummary> summary() { return layers.summary(Path(Path(), "layers"), options_.inputs); }
-  /// Draws every weight and bias; the stream of each is `rng.split(its name)`. Normalization and learned slopes start
-  /// afresh.
-  void initialize(const Initializer& init, const Rng& rng);
-
-  const MlpOptions& options() const { return options_; }
-
-  Sequential<S> layers;
-
- private:
-  // The layers [begin, end) whose input is added to their output.
-  struct Skip {
-    std::size_t begin, end;
-  };
-
-  MlpOptions options_;
-  std::vector<Skip> skips_;
+  explicit Mlp(const MlpOptions& options) : Sequential<S>(mlp<S>(options)) {}
 };
 
-/// How many numbers a model trains.
-template <Real S, class M>
-Index parameter_count(M& model) {
-  Index count = 0;
-  model.visit(Path(), [&](const Path&, Parameter<S>& parameter) {
-    if (parameter.trainable) count += parameter.value.size();
-  });
-  return count;
-}
+/// The layer of an activation for samples of this width: one that learns has parameters, every other is a function.
+template <Real S>
+std::unique_ptr<Layer<S>> activation_layer(const Activation& f, Index width);
 
 }  // namespace evengrad

@@ -64,11 +64,6 @@ void require_options(std::string_view layer, Index features, double eps) {
   if (!(eps > 0)) throw UsageError(text(layer, ": eps must be positive, got ", eps));
 }
 
-Index same_width(const std::string& layer, Index features, Index inputs) {
-  if (inputs != features) throw ShapeError(text(layer, ": expected ", features, " inputs, got ", inputs));
-  return features;
-}
-
 }  // namespace
 
 // ---- batch ----------------------------------------------------------------------------------------------------------
@@ -191,8 +186,9 @@ std::string BatchNorm<S>::describe() const {
 }
 
 template <Real S>
-Index BatchNorm<S>::outputs(Index inputs) const {
-  return same_width(describe(), options_.features, inputs);
+Shape BatchNorm<S>::outputs(const Shape& inputs) const {
+  require_columns(describe(), options_.features, inputs);
+  return inputs;
 }
 
 // ---- layer ----------------------------------------------------------------------------------------------------------
@@ -278,8 +274,9 @@ std::string LayerNorm<S>::describe() const {
 }
 
 template <Real S>
-Index LayerNorm<S>::outputs(Index inputs) const {
-  return same_width(describe(), options_.features, inputs);
+Shape LayerNorm<S>::outputs(const Shape& inputs) const {
+  require_columns(describe(), options_.features, inputs);
+  return inputs;
 }
 
 #define EVENGRAD_INSTANTIATE(S)      \

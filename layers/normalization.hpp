@@ -31,6 +31,7 @@ struct RunningStatistics {
 template <Real S>
 struct BatchNormalize {
   static constexpr std::string_view name = "batch_norm";
+  static constexpr OpRole role = OpRole::normalization;
   double eps = 1e-5;
   RunningStatistics<S> running;
   const S* normalized = nullptr;              // (x - mean) / deviation, (B, C)
@@ -44,6 +45,7 @@ struct BatchNormalize {
 template <Real S>
 struct LayerNormalize {
   static constexpr std::string_view name = "layer_norm";
+  static constexpr OpRole role = OpRole::normalization;
   double eps = 1e-5;
   const S* normalized = nullptr;              // (B, C)
   const double* inverse_deviation = nullptr;  // (B)
@@ -70,9 +72,11 @@ class BatchNorm : public ClonableLayer<BatchNorm<S>, S> {
   /// \throws ShapeError for another number of columns, or for a training batch of one row.
   Var<S> forward(const Var<S>& x, const Context& context) override;
   void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void roles(Roles<S>& roles, const Path&) override { roles.normalization(choice_word(Norm::batch)); }
   void reset() override;
   std::string describe() const override;
-  Index outputs(Index inputs) const override;
+  std::string word() const override { return "batchnorm"; }
+  Shape outputs(const Shape& inputs) const override;
 
   Parameter<S> weight, bias;
   Parameter<S> running_mean, running_var;  ///< not trained
@@ -98,9 +102,11 @@ class LayerNorm : public ClonableLayer<LayerNorm<S>, S> {
   /// \throws ShapeError for another number of columns.
   Var<S> forward(const Var<S>& x, const Context& context) override;
   void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void roles(Roles<S>& roles, const Path&) override { roles.normalization(choice_word(Norm::layer)); }
   void reset() override;
   std::string describe() const override;
-  Index outputs(Index inputs) const override;
+  std::string word() const override { return "layernorm"; }
+  Shape outputs(const Shape& inputs) const override;
 
   Parameter<S> weight, bias;
 

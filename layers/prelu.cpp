@@ -1,6 +1,8 @@
 #include <evengrad/layers/prelu.hpp>
 
+#include <evengrad/activations/registry.hpp>
 #include <evengrad/core/kernels/kernels.hpp>
+#include <evengrad/core/numbers.hpp>
 
 #include <algorithm>
 
@@ -47,7 +49,9 @@ void ParametricReLU<S>::pull(Pull<S>& step) const {
 }
 
 template <Real S>
-PReLULayer<S>::PReLULayer(const PReLUOptions& options) : options_(options) {
+PReLULayer<S>::PReLULayer(const PReLUOptions& options)
+    : options_(options),
+      start_(activation("prelu(" + number_text(options.slope) + (options.slopes > 1 ? ", per_channel=1)" : ")"))) {
   if (options.slopes < 1) throw UsageError(text("PReLU needs at least one slope, got ", options.slopes));
   weight.rank = 1;
   reset();
@@ -62,10 +66,8 @@ Var<S> PReLULayer<S>::forward(const Var<S>& x, const Context&) {
 }
 
 template <Real S>
-Index PReLULayer<S>::outputs(Index inputs) const {
-  if (options_.slopes != 1 && inputs != options_.slopes) {
-    throw ShapeError(text(describe(), ": expected ", options_.slopes, " inputs, got ", inputs));
-  }
+Shape PReLULayer<S>::outputs(const Shape& inputs) const {
+  if (options_.slopes != 1) require_columns(describe(), options_.slopes, inputs);
   return inputs;
 }
 

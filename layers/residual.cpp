@@ -17,11 +17,18 @@ Var<S> Residual<S>::forward(const Var<S>& x, const Context& context) {
 }
 
 template <Real S>
-Index Residual<S>::outputs(Index inputs) const {
-  const Index given = inner.outputs(inputs);
+void Residual<S>::roles(Roles<S>& roles, const Path& path) {
+  roles.begin_residual();
+  inner.roles(roles, Path(path, "inner"));
+  roles.end_residual();
+}
+
+template <Real S>
+Shape Residual<S>::outputs(const Shape& inputs) const {
+  const Shape given = inner.outputs(inputs);
   if (given != inputs) {
-    throw ShapeError(text(describe(), ": the inner layers make ", given, " outputs of ", inputs,
-                          " inputs: expected as many, to add them"));
+    throw ShapeError(
+        text(describe(), ": the inner layers make ", given, " of ", inputs, ": expected the same shape, to add them"));
   }
   return inputs;
 }

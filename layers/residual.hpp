@@ -14,9 +14,10 @@ class Residual : public ClonableLayer<Residual<S>, S> {
   /// \throws ShapeError if inner does not keep the shape of x.
   Var<S> forward(const Var<S>& x, const Context& context) override;
   void visit(const Path& path, ParameterVisitor<S> visitor) override { inner.visit(Path(path, "inner"), visitor); }
+  void roles(Roles<S>& roles, const Path& path) override;
   void reset() override { inner.reset(); }
   std::string describe() const override { return "Residual(" + inner.describe() + ")"; }
-  Index outputs(Index inputs) const override;
+  Shape outputs(const Shape& inputs) const override;
 
   Sequential<S> inner;
 };

@@ -1,5 +1,7 @@
 #include <evengrad/layers/sequential.hpp>
 
+#include <algorithm>
+
 namespace evengrad {
 
 namespace {
@@ -17,21 +19,61 @@ auto named(const Layer<S>& layer, std::size_t number, Action action) {
 }  // namespace
 
 template <Real S>
-Sequential<S>::Sequential(const Sequential& other) : Layer<S>(other) {
+Sequential<S>::Sequential(const Sequential& other) : Layer<S>(other), name_(other.name_), skips_(other.skips_) {
   for (const auto& layer : other.layers_) layers_.push_back(layer->clone());
 }
 
 template <Real S>
-Var<S> Sequential<S>::forward(const Var<S>& x, const Context& context, std::size_t begin, std::size_t end) {
+void Sequential<S>::skip(std::size_t begin, std::size_t end) {
+  if (begin >= end || end > layers_.size()) {
+    throw UsageError(text("skip(", begin, ", ", end, "): expected a range of the ", layers_.size(), " layers"));
+  }
+  for (const Skip& other : skips_) {
+    const bool apart = end <= other.begin || other.end <= begin;
+    const bool inside = (other.begin <= begin && end <= other.end) || (begin <= other.begin && other.end <= end);
+    if (!apart && !inside) throw UsageError(text("skip(", begin, ", ", end, ") crosses another"));
+  }
+  const auto outer = [](const Skip& a, const Skip& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+  };
+  const Skip added{begin, end};
+  skips_.insert(std::upper_bound(skips_.begin(), skips_.end(), added, outer), added);
+}
+
+template <Real S>
+Var<S> Sequential<S>::run(const Var<S>& x, const Context& context, std::size_t begin, std::size_t end,
+                          std::span<const Skip>& skips) {
   Var<S> y = x;
-  for (std::size_t i = begin; i < end; ++i) {
+  for (std::size_t i = begin; i < end;) {
+    if (!skips.empty() && skips.front().begin == i) {
+      const Skip skip = skips.front();
+      skips = skips.subspan(1);
+      const Var<S> inner = run(y, context, i, skip.end, skips);
+      if (inner.shape() != y.shape()) {
+        throw ShapeError(text("[residual] layers ", i, " to ", skip.end - 1, " make ", inner.shape(), " of ", y.shape(),
+                              ": expected the same shape, to add them"));
+      }
+      y = y + inner;
+      i = skip.end;
+      continue;
+    }
     Layer<S>& layer = *layers_[i];
-    const Activation* f = i + 1 < end && !layer.activation() ? layers_[i + 1]->activation() : nullptr;
+    const std::size_t limit = skips.empty() ? end : std::min(end, skips.front().begin);
+    const Activation* f = i + 1 < limit && !layer.activation() ? layers_[i + 1]->activation() : nullptr;
     const typename Tape<S>::Scope scope(x.tape(), static_cast<Index>(i));
     y = named(layer, i, [&] { return f ? layer.forward(y, context, *f) : layer.forward(y, context); });
-    if (f) ++i;
+    i += f ? 2 : 1;
   }
   return y;
+}
+
+template <Real S>
+Var<S> Sequential<S>::forward(const Var<S>& x, const Context& context, std::size_t begin, std::size_t end) {
+  std::span<const Skip> skips = skips_;
+  while (!skips.empty() && skips.front().begin < begin) skips = skips.subspan(1);
+  if (name_.empty()) return run(x, context, begin, end, skips);
+  const typename Tape<S>::Scope scope(x.tape(), name_);
+  return run(x, context, begin, end, skips);
 }
 
 template <Real S>
@@ -41,7 +83,24 @@ void Sequential<S>::reset() {
 
 template <Real S>
 void Sequential<S>::visit(const Path& path, ParameterVisitor<S> visitor) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->visit(Path(path, static_cast<Index>(i)), visitor);
+  below(path, [&](const Path& at) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->visit(Path(at, static_cast<Index>(i)), visitor);
+  });
+}
+
+template <Real S>
+void Sequential<S>::roles(Roles<S>& roles, const Path& path) {
+  below(path, [&](const Path& at) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      for (const Skip& skip : skips_) {
+        if (skip.begin == i) roles.begin_residual();
+      }
+      layers_[i]->roles(roles, Path(at, static_cast<Index>(i)));
+      for (const Skip& skip : skips_) {
+        if (skip.end == i + 1) roles.end_residual();
+      }
+    }
+  });
 }
 
 template <Real S>
@@ -52,25 +111,48 @@ std::string Sequential<S>::describe() const {
 }
 
 template <Real S>
-Index Sequential<S>::outputs(Index inputs) const {
+std::string Sequential<S>::word() const {
+  std::string all;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    inputs = named(*layers_[i], i, [&] { return layers_[i]->outputs(inputs); });
+    if (i > 0) all += ' ';
+    for (const Skip& skip : skips_) {
+      if (skip.begin == i) all += "residual(";
+    }
+    all += layers_[i]->word();
+    for (const Skip& skip : skips_) {
+      if (skip.end == i + 1) all += ')';
+    }
   }
-  return inputs;
+  return all;
 }
 
 template <Real S>
-std::vector<LayerSummary> Sequential<S>::summary(const Path& path, Index inputs) {
-  std::vector<LayerSummary> lines;
+Shape Sequential<S>::outputs(const Shape& inputs) const {
+  Shape shape = inputs;
+  std::vector<Shape> before(layers_.size());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Path name(path, static_cast<Index>(i));
-    inputs = named(*layers_[i], i, [&] { return layers_[i]->outputs(inputs); });
-    LayerSummary line{name.str(), layers_[i]->describe(), inputs, 0};
-    layers_[i]->visit(name, [&](const Path&, Parameter<S>& parameter) {
-      if (parameter.trainable) line.parameters += parameter.value.size();
-    });
-    lines.push_back(std::move(line));
+    before[i] = shape;
+    shape = named(*layers_[i], i, [&] { return layers_[i]->outputs(shape); });
+    for (const Skip& skip : skips_) {
+      if (skip.end != i + 1 || before[skip.begin] == shape) continue;
+      throw ShapeError(text("residual: layers ", skip.begin, " to ", i, " make ", shape, " of ", before[skip.begin],
+                            ": expected the same shape, to add them"));
+    }
   }
+  return shape;
+}
+
+template <Real S>
+std::vector<LayerSummary> Sequential<S>::summary(const Shape& inputs) {
+  std::vector<LayerSummary> lines;
+  Shape shape = inputs;
+  below(Path(), [&](const Path& at) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const Path name(at, static_cast<Index>(i));
+      shape = named(*layers_[i], i, [&] { return layers_[i]->outputs(shape); });
+      lines.push_back({name.str(), layers_[i]->describe(), shape, parameter_count(*layers_[i])});
+    }
+  });
   return lines;
 }
 

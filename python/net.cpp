@@ -131,9 +131,10 @@ class Net {
     {
       const nb::gil_scoped_release released;
       if (!model_) {
-        model_ = std::make_unique<Mlp<float>>(
-            mlp_options(setup_, train.features(), required_outputs(train, setup_.trainer.loss)));
+        model_ = std::make_unique<Sequential<float>>(
+            make_net<float>(setup_, {1, train.features()}, required_outputs(train, setup_.trainer.loss)));
         initialize(*model_, setup_, train);
+        inputs_ = train.features();
       }
       task_ = train.task;
       Trainer<float> trainer(*model_, train, test, setup_.trainer);
@@ -161,30 +162,30 @@ class Net {
     return dict;
   }
 
-  Mlp<float>& model() {
+  Sequential<float>& model() {
     if (!model_) throw UsageError("this net has no weights yet: call fit() or build() first");
     return *model_;
   }
 
   void build(Index inputs, Index outputs, bool classification) {
     task_ = classification ? Task::classification : Task::regression;
-    model_ = std::make_unique<Mlp<float>>(mlp_options(setup_, inputs, outputs));
+    model_ = std::make_unique<Sequential<float>>(make_net<float>(setup_, {1, inputs}, outputs));
+    inputs_ = inputs;
     Dataset<float> nothing{.inputs = Matrix<float>::Zero(1, inputs)};
     if (setup_.init == "lsuv") throw UsageError("init lsuv measures on data: call fit()");
     initialize(*model_, setup_, nothing);
   }
 
   nb::dict evaluate(const Dataset<float>& data) {
-    Mlp<float>& net = model();
+    Sequential<float>& net = model();
     const Dataset<float> none{.task = data.task, .inputs = Matrix<float>(0, data.features()), .classes = data.classes};
     Trainer<float> trainer(net, data, none, setup_.trainer);
     return to_dict(trainer.evaluate(data));
   }
 
   Array<double> predict(const Inputs& x) {
-    if (static_cast<Index>(x.shape(1)) != model().options().inputs) {
-      throw ShapeError(
-          text("predict: x is (", x.shape(0), ", ", x.shape(1), "), expected ", model().options().inputs, " columns"));
+    if (static_cast<Index>(x.shape(1)) != inputs_) {
+      throw ShapeError(text("predict: x is (", x.shape(0), ", ", x.shape(1), "), expected ", inputs_, " columns"));
     }
     Matrix<double> result;
     {
@@ -199,12 +200,14 @@ class Net {
   void load(const std::string& path) {
     SavedModel<float> saved = load_model<float>(path);
     task_ = saved.data.task;
-    model_ = std::make_unique<Mlp<float>>(std::move(saved.model));
+    inputs_ = saved.inputs.cols;
+    model_ = std::make_unique<Sequential<float>>(std::move(saved.model));
   }
 
   TrainingSetup setup_;
   Task task_ = Task::classification;
-  std::unique_ptr<Mlp<float>> model_;
+  std::unique_ptr<Sequential<float>> model_;
+  Index inputs_ = 0;  // features of a sample
 };
 
 }  // namespace
@@ -248,7 +251,7 @@ void bind_net(nb::module_& m) {
                    })
       .def_prop_ro("shape",
                    [](Net& net) {
-                     std::vector<Index> shape{net.model().options().inputs};
+                     std::vector<Index> shape{net.inputs_};
                      for (const Index width : net.model().options().hidden) shape.push_back(width);
                      shape.push_back(net.model().options().outputs);
                      return shape;

@@ -3,9 +3,8 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/kernels/ensemble.hpp>
 #include <evengrad/core/kernels/kernels.hpp>
-#include <evengrad/layers/linear.hpp>
+#include <evengrad/layers/layer.hpp>
 #include <evengrad/layers/loss_terms.hpp>
-#include <evengrad/layers/mlp.hpp>
 #include <evengrad/optim/clip.hpp>
 
 #include <algorithm>
@@ -20,9 +19,9 @@ namespace {
 constexpr Index most_lanes = 16;
 
 // How many times more nets a second a full vector trains than one net after another, cautiously, from bench/ensemble:
-// 1 + gain / width, where it measured for float at widths 8, 16, 32 and 48 2.4 to 3.4, 1.6 to 2.3, 1.1 to 1.4 and 1.05 to
-// 1.4, for double at 8, 16 and 32 1.5 to 2.2, 1.2 to 1.6 and 0.97 to 1.15. Beyond the widest, weights and values of that
-// many nets leave the caches.
+// 1 + gain / width, where it measured for float at widths 8, 16, 32 and 48 2.4 to 3.4, 1.6 to 2.3, 1.1 to 1.4 and 1.05
+// to 1.4, for double at 8, 16 and 32 1.5 to 2.2, 1.2 to 1.6 and 0.97 to 1.15. Beyond the widest, weights and values of
+// that many nets leave the caches.
 template <Real S>
 constexpr double gain_of_width = sizeof(S) == sizeof(float) ? 10 : 4;
 template <Real S>
@@ -66,7 +65,8 @@ class Ensemble {
     Index begin, count;
   };
 
-  static const Sequential<S>* layers_of(const Trainer<S>& trainer);
+  // The products of a net that is no more than these, each with a bias and a function or none; else empty.
+  static std::vector<Weight<S>> products_of(const Trainer<S>& trainer);
   S* room(Index vectors);
   void exchange(std::size_t net, bool load);
   void train_epoch(const Trainer<S>& first);
@@ -108,24 +108,21 @@ class Ensemble {
 };
 
 template <Real S>
-const Sequential<S>* Ensemble<S>::layers_of(const Trainer<S>& trainer) {
-  if (const auto* mlp = dynamic_cast<const Mlp<S>*>(&trainer.model_)) {
-    return mlp->options().residual ? nullptr : &mlp->layers;
-  }
-  return dynamic_cast<const Sequential<S>*>(&trainer.model_);
+std::vector<Weight<S>> Ensemble<S>::products_of(const Trainer<S>& trainer) {
+  Roles<S> roles;
+  trainer.model_.roles(roles, Path());
+  std::vector<Weight<S>> products = roles.finish();
+  return roles.plain() ? products : std::vector<Weight<S>>{};
 }
 
 template <Real S>
 std::string Ensemble<S>::why_alone(const Trainer<S>& trainer) {
-  const Sequential<S>* layers = layers_of(trainer);
-  if (!layers) return "the model is not a sequence of layers";
-  for (std::size_t i = 0; i < layers->size(); ++i) {
-    const Layer<S>& layer = (*layers)[i];
-    const auto* linear = dynamic_cast<const Linear<S>*>(&layer);
-    if (linear && linear->bias.value.size() > 0 && linear->weight.trainable && linear->bias.trainable) continue;
-    const Activation* f = layer.activation();
-    if (!f || i == 0 || (*layers)[i - 1].activation())
-      return layer.describe() + " is not a linear layer with its function";
+  const std::vector<Weight<S>> products = products_of(trainer);
+  if (products.empty()) return "the model is more than linear layers with their functions";
+  for (const Weight<S>& product : products) {
+    if (!product.weight->trainable || !product.bias->trainable) return product.layer + " is not trained";
+    const Activation* f = product.role.activation;
+    if (!f || f->is_identity()) continue;
     try {
       activation(f->name());  // else two of one name may be different functions
     } catch (const UsageError&) {
@@ -135,7 +132,7 @@ std::string Ensemble<S>::why_alone(const Trainer<S>& trainer) {
   const TrainerOptions& options = trainer.options_;
   if (options.loss == "bce" && trainer.train_.task == Task::regression) return "bce checks its targets";
   if (trainer.on_gradients || trainer.on_step || trainer.observer_) return "a hook looks into its steps";
-  return layers->size() > 0 ? "" : "there are no layers";
+  return "";
 }
 
 template <Real S>
@@ -146,21 +143,16 @@ bool Ensemble<S>::alike(const Trainer<S>& a, const Trainer<S>& b) {
     options.threads = 1;
     return options;
   };
-  const Sequential<S>&m = *layers_of(a), &n = *layers_of(b);
-  const auto same_layer = [&](std::size_t i) { return m[i].describe() == n[i].describe(); };
-  bool same = m.size() == n.size() && common(a.options_) == common(b.options_) && a.train_.size() == b.train_.size() &&
-              a.train_.task == b.train_.task && a.progress_.step == b.progress_.step &&
-              a.progress_.samples == b.progress_.samples;
-  for (std::size_t i = 0; same && i < m.size(); ++i) same = same_layer(i);
-  return same;
+  return a.model_.describe() == b.model_.describe() && common(a.options_) == common(b.options_) &&
+         a.train_.size() == b.train_.size() && a.train_.task == b.train_.task && a.progress_.step == b.progress_.step &&
+         a.progress_.samples == b.progress_.samples;
 }
 
 template <Real S>
 bool Ensemble<S>::pays(const Trainer<S>& trainer, Index nets) {
   Index width = 0;
-  for (std::size_t i = 0; i < layers_of(trainer)->size(); ++i) {
-    const auto* linear = dynamic_cast<const Linear<S>*>(&(*layers_of(trainer))[i]);
-    if (linear) width = std::max({width, linear->weight.value.cols(), linear->weight.value.rows()});
+  for (const Weight<S>& product : products_of(trainer)) {
+    width = std::max({width, product.weight->value.cols(), product.weight->value.rows()});
   }
   const double gain = 1 + gain_of_width<S> / static_cast<double>(width);
   return width <= widest<S> && static_cast<double>(nets) * gain > static_cast<double>(ensemble_kernels<S>(nets).lanes);
@@ -170,22 +162,19 @@ template <Real S>
 Ensemble<S>::Ensemble(std::span<Trainer<S>* const> trainers)
     : trainers_(trainers), alive_(trainers.size(), true), optimizer_(trainers[0]->options_.optimizer) {
   const Trainer<S>& first = *trainers[0];
-  const Sequential<S>& layers = *layers_of(first);
   const Index batch = std::min(first.options_.batch_size, first.train_.size());
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const auto* linear = dynamic_cast<const Linear<S>*>(&layers[i]);
-    if (!linear) continue;
-    const Activation* f = i + 1 < layers.size() ? layers[i + 1].activation() : nullptr;
+  for (const Weight<S>& product : products_of(first)) {
+    const Activation* f = product.role.activation;
     if (f && f->is_identity()) f = nullptr;
-    const Index inputs = linear->weight.value.cols(), outputs = linear->weight.value.rows(), size = batch * outputs;
+    const Index inputs = product.weight->value.cols(), outputs = product.weight->value.rows(), size = batch * outputs;
     const Index weight = parameters_, bias = weight + inputs * outputs;
     stages_.push_back({inputs, outputs, f, weight, bias, room(size), f ? room(size) : nullptr, room(size)});
     if (first.options_.optimizer.decay_biases) {
-      if (segments_.empty()) segments_.push_back({&linear->weight, 0, 0});
+      if (segments_.empty()) segments_.push_back({product.weight, 0, 0});
       segments_.back().count = bias + outputs;
     } else {
-      segments_.push_back({&linear->weight, weight, inputs * outputs});
-      segments_.push_back({&linear->bias, bias, outputs});
+      segments_.push_back({product.weight, weight, inputs * outputs});
+      segments_.push_back({product.bias, bias, outputs});
     }
     parameters_ = bias + outputs;
   }

@@ -30,7 +30,7 @@ void report_non_finite(const Tape<S>& tape, const Gradients<S>* gradients, std::
     S bad = 0;
     for (Index i = 0; i < count && std::isfinite(bad); ++i) bad = numbers[i];
     const std::string op(node.op);
-    if (op == "constant") {
+    if (node.role == OpRole::constant) {
       const std::string data = &node == nodes.data() ? "inputs" : "targets";
       throw NonFiniteStep(text("step ", step, ": ", std::isnan(bad) ? "NaN" : "infinity", " in the ", data,
                                " of the batch: look for it in the data"),
@@ -62,7 +62,7 @@ void report_non_finite(const Tape<S>& tape, const Gradients<S>* gradients, std::
       const std::span inputs(nodes[j].inputs, nodes[j].input_count);
       const auto is_it = [&](std::uint32_t input) { return nodes[input].storage == i; };
       if (nodes[j].storage == i || std::none_of(inputs.begin(), inputs.end(), is_it)) continue;
-      if (nodes[i].op == "parameter") maker = &nodes[j];
+      if (nodes[i].role == OpRole::parameter) maker = &nodes[j];
       const ConstMap<S> after = gradients->node(j);
       if (after.data()) before = std::max(before, largest(after.data(), after.size()));
     }

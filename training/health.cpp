@@ -493,7 +493,8 @@ const std::vector<HealthRule>& health_rules() {
       {"nothing_learned", "after 50 steps or more the loss is above T of guessing, and no other rule says why", 0.99,
        "ours", "--lr", nothing_learned},
       {"plateau",
-       "after 1,000 steps or more the loss of the last quarter is between 0.8 and T of guessing and less than 2 % below "
+       "after 1,000 steps or more the loss of the last quarter is between 0.8 and T of guessing and less than 2 % "
+       "below "
        "that of the quarter before, and no other rule says why",
        0.99, "ours", "--optimizer adam, --lr, --activation gelu", plateau},
   };

@@ -3,6 +3,9 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/utf8.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
+#include <evengrad/training/safetensors.hpp>
 #include <evengrad/training/tensor_names.hpp>
 
 #include <nlohmann/json.hpp>
@@ -30,21 +33,6 @@ std::vector<Tensor> tensors_of(Layer<S>& model) {
     tensors.push_back({path.str(), saved_shape(parameter), std::vector<S>(first, first + parameter.value.size())});
   });
   return tensors;
-}
-
-Json architecture(const MlpOptions& options) {
-  std::vector<std::string> names;
-  for (const Activation& f : options.activations) names.push_back(f.name());
-  const std::string_view norm = choice_word(options.norm);
-  return {{"type", "mlp"},
-          {"inputs", options.inputs},
-          {"hidden", options.hidden},
-          {"outputs", options.outputs},
-          {"activations", names},
-          {"activation", names.empty() ? "identity" : names.front()},
-          {"norm", norm},
-          {"dropout", options.dropout},
-          {"residual", options.residual}};
 }
 
 Json to_json(const Normalization& normalization) {
@@ -89,18 +77,25 @@ TableEncoding read_encoding(const Json& json) {
 }
 
 // A file's metadata.
-std::map<std::string, std::string> description(const MlpOptions& options, const ModelData& data) {
-  std::map<std::string, std::string> all = {
-      {"schema_version", "1"},
-      {"architecture", architecture(options).dump()},
-      {"data", data.name},
-      {"task", data.task == Task::classification ? "classification" : "regression"},
-      {"feature_names", Json(data.feature_names).dump()},
-      {"class_names", Json(data.class_names).dump()},
-      {"normalization", to_json(data.normalization).dump()}};
-  if (!data.target_units.mean.empty()) all["target_units"] = to_json(data.target_units).dump();
-  if (!data.encoding.columns.empty()) all["encoding"] = to_json(data.encoding).dump();
-  return all;
+template <Real S>
+std::map<std::string, std::string> description(Layer<S>& model, const ModelData& data, Shape inputs) {
+  const std::vector<Weight<S>> all = weights(model);
+  if (inputs.cols == 0) inputs = {1, all.empty() ? 1 : all.front().weight->value.cols()};
+  const Activation* f = all.empty() ? nullptr : all.front().role.activation;
+  const Json architecture = {{"type", "net"},
+                             {"net", model.word()},
+                             {"rows", inputs.rows},
+                             {"inputs", inputs.cols},
+                             {"height", inputs.height},
+                             {"width", inputs.width},
+                             {"activation", f ? f->name() : "identity"}};
+  return {{"schema_version", "1"},
+          {"architecture", architecture.dump()},
+          {"data", data.name},
+          {"task", data.task == Task::classification ? "classification" : "regression"},
+          {"feature_names", Json(data.feature_names).dump()},
+          {"class_names", Json(data.class_names).dump()},
+          {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}};
 }
 
 // What a file's tensors confirm of its description, which is believed no further.
@@ -146,8 +141,8 @@ double size_of(const MlpOptions& options) {
   return total + (inputs + 1) * static_cast<double>(options.outputs);
 }
 
-MlpOptions read_architecture(const Json& json, const Content& content) {
-  if (json.at("type") != "mlp") throw Error("its type is not 'mlp'");
+// What programs before the nets in one line wrote.
+MlpOptions read_mlp(const Json& json, const Content& content) {
   MlpOptions options;
   options.inputs = read_width(json.at("inputs"));
   for (const Json& width : json.at("hidden").get<std::vector<Json>>()) options.hidden.push_back(read_width(width));
@@ -167,6 +162,25 @@ MlpOptions read_architecture(const Json& json, const Content& content) {
   options.dropout = json.at("dropout").get<double>();
   options.residual = json.at("residual").get<bool>();
   return options;
+}
+
+template <Real S>
+Sequential<S> read_net(const Json& json, const Content& content, Shape& inputs) {
+  if (json.at("type") == "mlp") {
+    const MlpOptions options = read_mlp(json, content);
+    inputs = {1, options.inputs};
+    return mlp<S>(options);
+  }
+  if (json.at("type") != "net") throw Error("its type is neither 'net' nor 'mlp'");
+  inputs = {1, read_width(json.at("rows")), read_width(json.at("inputs"))};
+  inputs.height = json.at("height").get<std::int32_t>();
+  inputs.width = json.at("width").get<std::int32_t>();
+  if (inputs.height < 0 || inputs.width < 0 ||
+      (inputs.height != 0 && Index{inputs.height} * inputs.width != inputs.rows)) {
+    throw Error("its height and width are not those of its rows");
+  }
+  return build_net<S>(json.at("net").get<std::string>(),
+                      {.inputs = inputs, .most_parameters = static_cast<double>(content.values)});
 }
 
 template <Real S>
@@ -210,14 +224,14 @@ void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensor
 }  // namespace
 
 template <Real S>
-void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data) {
-  save_safetensors(path, tensors_of<S>(model), description(model.options(), data));
+void save_model(const std::filesystem::path& path, Layer<S>& model, const ModelData& data, const Shape& inputs) {
+  save_safetensors(path, tensors_of<S>(model), description(model, data, inputs));
 }
 
 template <Real S>
-std::string model_bytes(Mlp<S>& model, const ModelData& data) {
+std::string model_bytes(Layer<S>& model, const ModelData& data, const Shape& inputs) {
   std::string bytes;
-  write_safetensors(tensors_of<S>(model), description(model.options(), data),
+  write_safetensors(tensors_of<S>(model), description(model, data, inputs),
                     [&](std::string_view part) { bytes += part; });
   return bytes;
 }
@@ -242,16 +256,16 @@ void load_parameters(const std::filesystem::path& path, Layer<S>& model, std::st
 namespace {
 
 // That what the metadata say of the data fits the model: it is used without another look.
-void check_model_data(const ModelData& data, const MlpOptions& shape) {
+void check_model_data(const ModelData& data, Index inputs, Index outputs) {
   const auto expect = [](std::string_view what, std::size_t count, std::initializer_list<Index> allowed) {
     if (std::find(allowed.begin(), allowed.end(), static_cast<Index>(count)) != allowed.end()) return;
     throw Error(text("it has ", count, " ", what, ", expected ", *(allowed.end() - 1)));
   };
-  expect("feature names", data.feature_names.size(), {0, shape.inputs});
-  const Index classes = shape.outputs == 1 ? 2 : shape.outputs;  // two classes may share one logit
-  if (data.task == Task::classification) expect("class names", data.class_names.size(), {0, shape.outputs, classes});
-  expect("means", data.normalization.mean.size(), {0, 1, shape.inputs});
-  expect("means of targets", data.target_units.mean.size(), {0, shape.outputs});
+  expect("feature names", data.feature_names.size(), {0, inputs});
+  const Index classes = outputs == 1 ? 2 : outputs;  // two classes may share one logit
+  if (data.task == Task::classification) expect("class names", data.class_names.size(), {0, outputs, classes});
+  expect("means", data.normalization.mean.size(), {0, 1, inputs});
+  expect("means of targets", data.target_units.mean.size(), {0, outputs});
   for (const Normalization* made : {&data.normalization, &data.target_units}) {
     expect("scales", made->scale.size(), {std::ssize(made->mean)});
     for (const double scale : made->scale) {
@@ -259,8 +273,8 @@ void check_model_data(const ModelData& data, const MlpOptions& shape) {
     }
   }
   if (data.encoding.columns.empty()) return;
-  expect("features in its encoding", static_cast<std::size_t>(data.encoding.features()), {shape.inputs});
-  expect("values to fill in", data.encoding.fill.size(), {shape.inputs});
+  expect("features in its encoding", static_cast<std::size_t>(data.encoding.features()), {inputs});
+  expect("values to fill in", data.encoding.fill.size(), {inputs});
 }
 
 template <Real S>
@@ -280,15 +294,16 @@ SavedModel<S> read_model(const std::filesystem::path& path, const Safetensors& f
   try {
     const Content content = content_of(file);
     const auto json = [&](const char* key) { return parse_json(entry(key), content); };
-    const MlpOptions options = read_architecture(json("architecture"), content);
-    SavedModel<S> saved{Mlp<S>(options), {.name = entry("data")}};
+    Shape inputs;
+    SavedModel<S> saved{read_net<S>(json("architecture"), content, inputs), {.name = entry("data")}, {}};
+    saved.inputs = inputs;
     saved.data.task = entry("task") == "regression" ? Task::regression : Task::classification;
     saved.data.feature_names = json("feature_names").template get<std::vector<std::string>>();
     saved.data.class_names = json("class_names").template get<std::vector<std::string>>();
     saved.data.normalization = read_normalization(json("normalization"));
     if (file.metadata.contains("target_units")) saved.data.target_units = read_normalization(json("target_units"));
     if (file.metadata.contains("encoding")) saved.data.encoding = read_encoding(json("encoding"));
-    check_model_data(saved.data, options);
+    check_model_data(saved.data, inputs.cols, saved.outputs());
     assign<S>(path, file.tensors, saved.model);
     return saved;
   } catch (const FileError&) {
@@ -313,19 +328,28 @@ std::optional<SavedModel<S>> find_model(const std::filesystem::path& path) {
   return read_model<S>(path, file);
 }
 
-std::string widths(const MlpOptions& options) {
-  std::string all = std::to_string(options.inputs);
-  for (const Index width : options.hidden) all += "-" + std::to_string(width);
-  return all + "-" + std::to_string(options.outputs);
+template <Real S>
+std::string widths(Layer<S>& model) {
+  std::string all;
+  Index outputs = 0;
+  for (const Weight<S>& weight : weights(model)) {
+    const Matrix<S>& value = weight.weight->value;
+    if (weight.role.kind != WeightKind::linear || (outputs != 0 && value.cols() != outputs)) return model.word();
+    outputs = value.rows();
+    if (all.empty()) all = std::to_string(value.cols());
+    all += "-" + std::to_string(outputs);
+  }
+  return all.empty() ? model.word() : all;
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                             \
-  template void save_model(const std::filesystem::path&, Mlp<S>&, const ModelData&);        \
-  template std::string model_bytes(Mlp<S>&, const ModelData&);                              \
-  template void save_parameters(const std::filesystem::path&, Layer<S>&);                   \
-  template void load_parameters(const std::filesystem::path&, Layer<S>&, std::string_view); \
-  template SavedModel<S> load_model(const std::filesystem::path&);                          \
-  template std::optional<SavedModel<S>> find_model(const std::filesystem::path&);
+#define EVENGRAD_INSTANTIATE(S)                                                                      \
+  template void save_model(const std::filesystem::path&, Layer<S>&, const ModelData&, const Shape&); \
+  template std::string model_bytes(Layer<S>&, const ModelData&, const Shape&);                       \
+  template void save_parameters(const std::filesystem::path&, Layer<S>&);                            \
+  template void load_parameters(const std::filesystem::path&, Layer<S>&, std::string_view);          \
+  template SavedModel<S> load_model(const std::filesystem::path&);                                   \
+  template std::optional<SavedModel<S>> find_model(const std::filesystem::path&);                    \
+  template std::string widths(Layer<S>&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)
 #undef EVENGRAD_INSTANTIATE

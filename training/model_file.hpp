@@ -2,21 +2,22 @@
 #pragma once
 
 #include <evengrad/data/dataset.hpp>
-#include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/sequential.hpp>
 
 #include <filesystem>
 #include <optional>
 
 namespace evengrad {
 
-/// Writes the model, whole or not at all. Equal models are equal files.
-/// \throws FileError.
+/// Writes the model, whole or not at all, described by its word (layers/registry.hpp). `inputs` is the shape of one
+/// sample; left out, a row of as many features as the first weight takes. Equal models are equal files.
+/// \throws FileError, Error for a model with a layer that has no word.
 template <Real S>
-void save_model(const std::filesystem::path& path, Mlp<S>& model, const ModelData& data);
+void save_model(const std::filesystem::path& path, Layer<S>& model, const ModelData& data, const Shape& inputs = {});
 
 /// The bytes of that file.
 template <Real S>
-std::string model_bytes(Mlp<S>& model, const ModelData& data);
+std::string model_bytes(Layer<S>& model, const ModelData& data, const Shape& inputs = {});
 
 /// Writes only the parameters, under their names, without a word of the architecture.
 template <Real S>
@@ -31,8 +32,11 @@ void load_parameters(const std::filesystem::path& path, Layer<S>& model, std::st
 
 template <Real S>
 struct SavedModel {
-  Mlp<S> model;
+  Sequential<S> model;
   ModelData data;
+  Shape inputs = {};  ///< of one sample
+
+  Index outputs() const { return model.outputs(inputs).cols; }
 };
 
 /// Reads a model that save_model() wrote. \throws FileError if it is not one.
@@ -43,7 +47,8 @@ SavedModel<S> load_model(const std::filesystem::path& path);
 template <Real S>
 std::optional<SavedModel<S>> find_model(const std::filesystem::path& path);
 
-/// The widths of a model, "784-256-128-10".
-std::string widths(const MlpOptions& options);
+/// A model in few words: the widths of a chain of linear layers, "784-256-128-10", else its line.
+template <Real S>
+std::string widths(Layer<S>& model);
 
 }  // namespace evengrad

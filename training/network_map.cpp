@@ -156,11 +156,11 @@ namespace {
 
 // A net as `train` would draw it.
 template <Real S>
-Mlp<S> draw(const NetworkMapOptions& options, const PixelSettings& settings, const Dataset<S>& train) {
-  Mlp<S> net({.inputs = train.features(),
-              .hidden = std::vector<Index>(static_cast<std::size_t>(settings.depth), options.width),
-              .outputs = required_outputs(train, options.trainer.loss),
-              .activations = {activation(options.activation)}});
+Sequential<S> draw(const NetworkMapOptions& options, const PixelSettings& settings, const Dataset<S>& train) {
+  auto net = mlp<S>({.inputs = train.features(),
+                     .hidden = std::vector<Index>(static_cast<std::size_t>(settings.depth), options.width),
+                     .outputs = required_outputs(train, options.trainer.loss),
+                     .activations = {activation(options.activation)}});
   net.initialize(initializer(settings.init), Rng(options.trainer.seed).split("init"));
   return net;
 }
@@ -170,7 +170,7 @@ Mlp<S> draw(const NetworkMapOptions& options, const PixelSettings& settings, con
 template <Real S>
 std::vector<Pixel> NetworkMap<S>::train(std::span<const Index> pixels, const std::function<bool()>& stop) const {
   struct Network {
-    Mlp<S> net;
+    Sequential<S> net;
     Pixel pixel;
     std::unique_ptr<Trainer<S>> trainer;
   };
@@ -214,7 +214,7 @@ std::vector<Pixel> NetworkMap<S>::train(std::span<const Index> pixels, const std
 template <Real S>
 PixelRun NetworkMap<S>::run(Index pixel) const {
   const PixelSettings chosen = settings(pixel);
-  Mlp<S> net = draw(options_, chosen, train_);
+  Sequential<S> net = draw(options_, chosen, train_);
   const Dataset<S> none{.task = train_.task};
   Trainer<S> trainer(net, train_, none, trainer_options(chosen));
   PixelRun run;
@@ -265,7 +265,7 @@ std::optional<double> NetworkMap<S>::largest_stable_rate(const PixelSettings& se
   std::vector<Index> rows(static_cast<std::size_t>(std::min(most_rows, train_.size())));
   std::iota(rows.begin(), rows.end(), 0);
   const Dataset<double> data = convert<double>(select_rows(train_, rows));
-  Mlp<double> net = draw<double>(options_, settings, data);
+  Sequential<double> net = draw<double>(options_, settings, data);
   Tape<double> tape;
   using Vector = Eigen::VectorXd;
   const auto gradient_at = [&](const Vector& move) {

@@ -17,7 +17,7 @@ void to_probabilities(Eigen::Ref<Eigen::RowVectorXd> z) {
 template <Real S>
 Matrix<double> predict(Layer<S>& model, const Matrix<S>& inputs, Task task) {
   constexpr Index batch = 1000;
-  const Index outputs = model.outputs(inputs.cols());
+  const Index outputs = model.outputs({1, inputs.cols()}).cols;
   const bool one_logit = task == Task::classification && outputs == 1;
   Matrix<double> result(inputs.rows(), one_logit ? 2 : outputs);
   Tape<S> tape({.recording = false});

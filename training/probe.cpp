@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <type_traits>
 
@@ -154,7 +155,7 @@ Matrix<S> draw_inputs(const Dataset<S>& train, Index count, std::uint64_t seed) 
 }
 
 template <Real S>
-Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const ProbeOptions& options)
+Probe<S>::Probe(Trainer<S>& trainer, Layer<S>& net, const Dataset<S>& train, const ProbeOptions& options)
     : trainer_(trainer), net_(net), options_(options), batches_((train.size() - 1) / trainer.options().batch_size + 1) {
   if (options.inputs < 0) throw UsageError(text("a probe cannot count on ", options.inputs, " inputs"));
   if (&train != &trainer.training_set()) trainer.check(train);
@@ -164,16 +165,21 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
   inputs_ = draw_inputs(train, options.inputs > 0 ? options.inputs : std::clamp(two_batches, fewest, most),
                         trainer.options().seed);
 
-  const MlpOptions& shape = net.options();
-  for (std::size_t l = 0; l < shape.hidden.size(); ++l) {
-    largest_slopes_.push_back(l > 0 && shape.activations.size() == 1
-                                  ? largest_slopes_.front()
-                                  : largest_slope(shape.activations[shape.activations.size() == 1 ? 0 : l]));
-  }
-  layers_.resize(shape.hidden.size() + 1);
-
   const TrainerOptions& how = trainer.options();
   TrainingFacts& facts = record_.facts;
+  std::map<std::string, double> slopes;  // each takes milliseconds
+  for (const Weight<S>& weight : weights(net)) {
+    if (weight.role.kind == WeightKind::embedding) continue;
+    facts.layers.push_back(weight.layer);
+    weight_ids_.push_back(weight.weight->id.value());
+    const Activation f = weight.role.activation ? *weight.role.activation : Activation();
+    const auto known = slopes.find(f.name());
+    largest_slopes_.push_back(known != slopes.end() ? known->second : slopes[f.name()] = largest_slope(f));
+  }
+  if (facts.layers.empty()) throw UsageError("a probe needs a net with weights");
+  largest_slopes_.pop_back();  // units are those of hidden layers
+  layers_.resize(facts.layers.size());
+
   facts.optimizer = how.optimizer.name;
   facts.learning_rate = Optimizer<S>(how.optimizer).learning_rate();
   facts.weight_decay = how.optimizer.weight_decay.value_or(how.optimizer.name == "adamw" ? 0.01 : 0);
@@ -183,11 +189,6 @@ Probe<S>::Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const
   facts.classification = train.task == Task::classification;
   facts.test_samples = trainer.test_samples();
   facts.theory = options.theory;
-  net.visit(Path(), [&](const Path& path, const Parameter<S>& parameter) {
-    if (parameter.rank != 2) return;  // the first parameter of each linear layer
-    const std::string name = path.str();
-    facts.layers.push_back(name.substr(0, name.rfind('.')));
-  });
   guess(train, how.loss, facts);
   describe_inputs(inputs_, train, facts);
   trainer.observe(this);
@@ -251,17 +252,25 @@ template <Real S>
 void Probe<S>::find_layers(const Tape<S>& tape) {
   const std::vector<Node<S>>& nodes = tape.nodes();
   if (nodes.size() == nodes_) return;
-  places_.clear();
+  places_.assign(layers_.size(), {});
+  std::size_t found = 0;
+  Place* place = nullptr;  // of the layer in progress
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const Node<S>& node = nodes[i];
-    if (node.op == "affine") {
-      places_.push_back({i, i, node.inputs[1], node.input_count > 2 ? node.inputs[2] : node.inputs[1]});
-    } else if (!places_.empty() && (node.op == "batch_norm" || node.op == "layer_norm")) {
-      places_.back().bias = node.inputs[2];
+    if (node.role == OpRole::product) {
+      const std::uint32_t weight = nodes[node.inputs[1]].storage;
+      const auto at = std::find(weight_ids_.begin(), weight_ids_.end(), nodes[weight].parameter_id);
+      place = at == weight_ids_.end() ? nullptr : &places_[static_cast<std::size_t>(at - weight_ids_.begin())];
+      if (place && place->weight > 0) place = nullptr;  // a weight that is used again
+      if (!place) continue;
+      *place = {i, i, weight, node.input_count > 2 ? node.inputs[2] : weight};
+      ++found;
+    } else if (place && node.role == OpRole::normalization && node.input_count > 2) {
+      place->bias = node.inputs[2];
     }
-    if (!places_.empty() && node.activation_derivative) places_.back().output = i;
+    if (place && node.activation_derivative) place->output = i;
   }
-  if (places_.size() != layers_.size()) throw Error("a probe watches another net than its trainer trains");
+  if (found != layers_.size()) throw Error("a probe watches another net than its trainer trains");
   nodes_ = nodes.size();
 }
 
@@ -275,14 +284,14 @@ LayerRow Probe<S>::read_layer(std::int64_t step, std::size_t layer, const Tape<S
   LayerRow row;
   row.step = step;
   row.layer = static_cast<double>(layer + 1);
-  row.name = nodes[at.affine].scope;
+  row.name = nodes[at.product].scope;
   row.hidden = layer + 1 < layers_.size();
   const Index count = output.shape.size();
   row.activation = summarize(output.value, count);
   row.pre_activation = output.pre_activation ? summarize(output.pre_activation, count) : row.activation;
   const ConstMap<S> gradient = gradients.node(at.output);
   row.activation_gradient = summarize_map<S>(gradient);
-  if (at.output != at.affine) {
+  if (at.output != at.product) {
     row.pre_activation_gradient = summarize_map<S>(gradients.node(output.inputs[0]));
   } else if (output.activation_derivative && gradient.data()) {
     scratch_ = gradient.cwiseProduct(ConstMap<S>(output.activation_derivative, gradient.rows(), gradient.cols()));

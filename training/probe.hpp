@@ -8,7 +8,7 @@
 #pragma once
 
 #include <evengrad/init/net_theory.hpp>
-#include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/layer.hpp>
 #include <evengrad/training/finite.hpp>
 #include <evengrad/training/row.hpp>
 #include <evengrad/training/silent_units.hpp>
@@ -24,7 +24,7 @@ namespace evengrad {
 struct LayerRow {
   std::int64_t step = 0;
   double layer = 0;       ///< from 1
-  std::string name = {};  ///< of its linear layer: "layers.2"
+  std::string name = {};  ///< of the layer that holds its weight: "layers.2"
   double hidden = 1;      ///< 0 for the output layer, of which no units are counted
   TensorSummary pre_activation, activation, pre_activation_gradient, activation_gradient;
   TensorSummary weight, weight_gradient, update;
@@ -121,7 +121,7 @@ template <Real S>
 class Probe : public TrainingObserver<S> {
  public:
   /// All three must outlive it; the trainer may be run again. \throws UsageError for inputs or every < 0.
-  Probe(Trainer<S>& trainer, Mlp<S>& net, const Dataset<S>& train, const ProbeOptions& options = {});
+  Probe(Trainer<S>& trainer, Layer<S>& net, const Dataset<S>& train, const ProbeOptions& options = {});
   ~Probe() override { trainer_.observe(nullptr); }
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
@@ -167,7 +167,7 @@ class Probe : public TrainingObserver<S> {
 
   /// Where a layer stands on a tape: from its product to its activation.
   struct Place {
-    std::size_t affine = 0, output = 0;
+    std::size_t product = 0, output = 0;
     std::size_t weight = 0;
     std::size_t bias = 0;  // that of a normalization if there is one; the weight's where there is no bias
   };
@@ -183,21 +183,22 @@ class Probe : public TrainingObserver<S> {
   static void count_units(LayerRow& row, const UnitShares& shares, std::span<const S> bias, Memory& memory);
 
   Trainer<S>& trainer_;
-  Mlp<S>& net_;
+  Layer<S>& net_;
   ProbeOptions options_;
   Index batches_;  // an epoch
   Matrix<S> inputs_;
-  Tape<S> units_tape_;                  // of these
-  std::vector<double> largest_slopes_;  // one a hidden layer
-  std::size_t nodes_ = 0;               // on the tape of a step; every step's is alike
-  std::vector<Place> places_;
+  Tape<S> units_tape_;                     // of these
+  std::vector<double> largest_slopes_;     // one a hidden layer
+  std::size_t nodes_ = 0;                  // on the tape of a step; every step's is alike
+  std::vector<std::uint64_t> weight_ids_;  // one a layer
+  std::vector<Place> places_;              // one a layer
   std::vector<Memory> layers_;
   Matrix<S> scratch_;
   TrainingRecord record_;
   std::size_t first_row_ = 0;  // of the newest probed step
   std::int64_t also_ = 0;      // a step to probe besides
   bool keep_also_ = true;
-  bool whole_epoch_ = false;   // the epoch in progress was seen from its first step on
+  bool whole_epoch_ = false;  // the epoch in progress was seen from its first step on
 };
 
 }  // namespace evengrad

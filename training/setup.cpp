@@ -3,6 +3,7 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/lsuv.hpp>
 
 namespace evengrad {
@@ -32,9 +33,8 @@ std::vector<Index> parse_widths(const std::string& given) {
   return widths;
 }
 
-// Refuses a net that no memory holds before anything is allocated.
-void check_size(const MlpOptions& options) {
-  constexpr double most = 2e9;
+// Refuses a net that is too large before anything is allocated.
+void check_size(const MlpOptions& options, double most) {
   double parameters = 0;
   Index inputs = options.inputs;
   for (const Index width : options.hidden) {
@@ -49,18 +49,27 @@ void check_size(const MlpOptions& options) {
 
 }  // namespace
 
-MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs) {
+MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs, double most_parameters) {
   MlpOptions options{.inputs = inputs, .hidden = parse_widths(setup.hidden), .outputs = outputs, .activations = {}};
   for (const std::string& name : split_list(setup.activation)) options.activations.push_back(activation(name));
   options.norm = setup.norm;
   options.dropout = setup.dropout;
   options.residual = setup.residual;
-  check_size(options);
+  check_size(options, most_parameters);
   return options;
 }
 
 template <Real S>
-void initialize(Mlp<S>& net, const TrainingSetup& setup, const Dataset<S>& train) {
+Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters) {
+  if (setup.net.empty()) return mlp<S>(mlp_options(setup, inputs.cols, outputs, most_parameters));
+  NetSettings settings{.inputs = inputs, .outputs = outputs, .most_parameters = most_parameters};
+  for (const std::string& name : split_list(setup.activation)) settings.activations.push_back(activation(name));
+  settings.norm = setup.norm == Norm::none ? "none" : text(choice_word(setup.norm), "norm");
+  return build_net<S>(setup.net, settings);
+}
+
+template <Real S>
+void initialize(Layer<S>& net, const TrainingSetup& setup, const Dataset<S>& train) {
   const Rng rng = Rng(setup.trainer.seed).split("init");
   if (setup.init == "lsuv") {
     constexpr Index measured_on = 512;  // rows; variances are known to a few percent
@@ -70,20 +79,38 @@ void initialize(Mlp<S>& net, const TrainingSetup& setup, const Dataset<S>& train
   }
 }
 
-std::optional<NetOptions> theory_net(const TrainingSetup& setup, const MlpOptions& net) {
+template <Real S>
+std::optional<NetOptions> theory_net(const TrainingSetup& setup, Layer<S>& net) {
   constexpr std::size_t deepest = 1000;
-  if (net.hidden.empty() || net.hidden.size() > deepest || net.activations.size() != 1) return std::nullopt;
-  return NetOptions{.activation = net.activations.front(),
+  Roles<S> roles;
+  net.roles(roles, Path());
+  const std::vector<Weight<S>> weights = roles.finish();
+  if (weights.size() < 2 || weights.size() > deepest + 1) return std::nullopt;
+  const Activation* f = weights.front().role.activation;
+  for (std::size_t l = 0; l + 1 < weights.size(); ++l) {
+    const WeightRole& role = weights[l].role;
+    const bool follows = weights[l + 1].weight->value.cols() == weights[l].weight->value.rows();
+    if (!f || !role.activation || role.activation->name() != f->name() || !follows || role.gates != 1 ||
+        role.kind != WeightKind::linear) {
+      return std::nullopt;
+    }
+  }
+  return NetOptions{.activation = *f,
                     .initializer = initializer(setup.init),
-                    .depth = static_cast<Index>(net.hidden.size()),
-                    .width = net.hidden[net.hidden.size() / 2],
+                    .depth = std::ssize(weights) - 1,
+                    .width = weights[(weights.size() - 1) / 2].weight->value.rows(),
                     .inputs = setup.trainer.batch_size,
-                    .batch_norm = net.norm == Norm::batch,
-                    .layer_norm = net.norm == Norm::layer,
-                    .residual = net.residual};
+                    .batch_norm = roles.norm() == choice_word(Norm::batch),
+                    .layer_norm = roles.norm() == choice_word(Norm::layer),
+                    .residual = weights.front().role.residual};
 }
 
-template void initialize(Mlp<float>&, const TrainingSetup&, const Dataset<float>&);
-template void initialize(Mlp<double>&, const TrainingSetup&, const Dataset<double>&);
+#define EVENGRAD_INSTANTIATE(S)                                                       \
+  template Sequential<S> make_net(const TrainingSetup&, const Shape&, Index, double); \
+  template void initialize(Layer<S>&, const TrainingSetup&, const Dataset<S>&);       \
+  template std::optional<NetOptions> theory_net(const TrainingSetup&, Layer<S>&);
+EVENGRAD_INSTANTIATE(float)
+EVENGRAD_INSTANTIATE(double)
+#undef EVENGRAD_INSTANTIATE
 
 }  // namespace evengrad

@@ -6,6 +6,7 @@
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/net_theory.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/trainer.hpp>
 
@@ -15,6 +16,7 @@ namespace evengrad {
 struct TrainingSetup {
   DataOptions data;
   TrainerOptions trainer;
+  std::string net = "";             ///< a line of layers/registry.hpp; empty: the MLP that the next options describe
   std::string hidden = "64,64";     ///< widths, or "none"
   std::string activation = "relu";  ///< one for all hidden layers, or one each
   std::string init = "he";
@@ -37,15 +39,22 @@ struct TrainingSetup {
   }
 };
 
-/// The net's shape. \throws UsageError for a wrong word, or a net that no memory holds.
-MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs);
+/// The MLP that the options describe, its shape. \throws UsageError for a wrong word, or a net of more than
+/// `most_parameters`.
+MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs, double most_parameters = 2e9);
+
+/// The net, its weights 0, for samples of this shape. \throws UsageError for a wrong word, or a net of more than
+/// `most_parameters`.
+template <Real S>
+Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters = 2e9);
 
 /// Draws the weights of a net for these data; `lsuv` measures on them.
 template <Real S>
-void initialize(Mlp<S>& net, const TrainingSetup& setup, const Dataset<S>& train);
+void initialize(Layer<S>& net, const TrainingSetup& setup, const Dataset<S>& train);
 
-/// What theory knows of a net: one activation, hidden layers of about one width. Null for others.
-std::optional<NetOptions> theory_net(const TrainingSetup& setup, const MlpOptions& net);
+/// What theory knows of a net: a chain of layers of one activation and of about one width. Null for others.
+template <Real S>
+std::optional<NetOptions> theory_net(const TrainingSetup& setup, Layer<S>& net);
 
 /// What a saved model keeps of its data.
 template <Real S>

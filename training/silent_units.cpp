@@ -69,45 +69,56 @@ void add_counts(const Node<S>& output, const double* largest_slope, UnitShares& 
 }  // namespace
 
 template <Real S>
-std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs, std::span<const double> largest_slopes) {
+std::vector<UnitShares> unit_shares(Layer<S>& net, const MatrixRef<S>& inputs, std::span<const double> largest_slopes) {
   Tape<S> tape({.recording = !largest_slopes.empty()});
   return unit_shares(tape, net, inputs, largest_slopes);
 }
 
 template <Real S>
-std::vector<UnitShares> unit_shares(Tape<S>& tape, Mlp<S>& net, const MatrixRef<S>& inputs,
+std::vector<UnitShares> unit_shares(Tape<S>& tape, Layer<S>& net, const MatrixRef<S>& inputs,
                                     std::span<const double> largest_slopes) {
   constexpr Index block = 128;  // samples at a time, whose activations stay in the cache
-  std::vector<UnitShares> layers(net.options().hidden.size());
+  std::vector<UnitShares> layers;
+  std::vector<double> rows;  // that were counted, of each layer
   for (Index begin = 0; begin < inputs.rows(); begin += block) {
     tape.clear();
     net.forward(tape.constant(inputs.middleRows(begin, std::min(block, inputs.rows() - begin))), Context{});
     std::size_t layer = 0;
     const Node<S>* output = nullptr;  // of the layer in progress, so far
     for (const Node<S>& node : tape.nodes()) {
-      if (node.op == "affine" && output) {
-        add_counts(*output, largest_slopes.empty() ? nullptr : &largest_slopes[layer], layers[layer]);
+      if (node.role == OpRole::product && output) {
+        if (layer == layers.size()) layers.emplace_back(), rows.push_back(0);
+        rows[layer] += static_cast<double>(output->shape.matrix_rows());
+        add_counts(*output, layer < largest_slopes.size() ? &largest_slopes[layer] : nullptr, layers[layer]);
         ++layer;
       }
-      const bool residual_sum = node.op == "add", leaf = node.input_count == 0;
-      if (!residual_sum && !leaf) output = &node;
+      const bool leaf = node.input_count == 0 || node.role == OpRole::reshape;
+      if (node.role == OpRole::product || (output && node.role != OpRole::addition && !leaf)) output = &node;
     }
   }
-  const auto samples = static_cast<double>(inputs.rows());
-  for (UnitShares& layer : layers) {
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    UnitShares& layer = layers[l];
     for (auto* list : {&layer.zero, &layer.positive, &layer.magnitude, &layer.flat}) {
-      for (double& number : *list) number /= samples;
+      for (double& number : *list) number /= rows[l];
     }
-    layer.flat_not_zero /= samples * static_cast<double>(layer.zero.size());
+    layer.flat_not_zero /= rows[l] * static_cast<double>(layer.zero.size());
   }
   return layers;
 }
 
 template <Real S>
-Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const Initializer& init, const Rng& rng,
+Index reinitialize_silent_units(Layer<S>& net, const MatrixRef<S>& inputs, const Initializer& init, const Rng& rng,
                                 Optimizer<S>* optimizer) {
-  if (net.options().residual) {
-    throw UsageError("silent units of a residual net cannot be drawn anew: their outgoing weights serve others too");
+  Roles<S> roles;
+  net.roles(roles, Path());
+  const std::vector<Weight<S>> chain = roles.finish();
+  for (const Weight<S>& weight : chain) {
+    const Index takes = weight.weight->value.cols(), layer = weight.role.layer;
+    const bool follows = layer == 0 || takes == chain[static_cast<std::size_t>(layer - 1)].weight->value.rows();
+    if (!weight.role.residual && follows && weight.role.kind == WeightKind::linear) continue;
+    throw UsageError(text("silent units of a ",
+                          weight.role.residual ? "residual net" : "net that is not a chain of layers",
+                          " cannot be drawn anew: their outgoing weights serve others too"));
   }
   std::vector<std::vector<bool>> silent;
   Index count = 0;
@@ -116,7 +127,8 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
     count += std::count(silent.back().begin(), silent.back().end(), true);
   }
   if (count == 0) return 0;
-  silent.emplace_back(net.options().outputs, false);
+  if (silent.size() + 1 != chain.size()) throw UsageError("silent units can be drawn anew in a chain of layers only");
+  silent.emplace_back(static_cast<std::size_t>(chain.back().weight->value.rows()), false);
 
   // Gives a parameter of this layer, or what an optimizer keeps of it, a new start where it belongs to a silent unit.
   const auto renew = [&](Matrix<S>& old, const Matrix<S>& fresh, std::size_t layer, bool is_weight) {
@@ -135,10 +147,10 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
     }
   };
 
-  Mlp<S> fresh(net.options());
-  fresh.initialize(init, rng);
+  const std::unique_ptr<Layer<S>> fresh = net.clone();
+  fresh->initialize(init, rng);
   std::vector<const Matrix<S>*> starts;
-  fresh.visit(Path(), [&](const Path&, Parameter<S>& parameter) { starts.push_back(&parameter.value); });
+  fresh->visit(Path(), [&](const Path&, Parameter<S>& parameter) { starts.push_back(&parameter.value); });
   struct Place {
     std::size_t layer;
     bool is_weight;
@@ -146,7 +158,7 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
   std::map<std::string, Place> places;
   std::size_t number = 0, weights = 0;
   net.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
-    const bool is_weight = parameter.rank == 2;  // the first parameter of each linear layer
+    const bool is_weight = weights < chain.size() && parameter.id.value() == chain[weights].weight->id.value();
     weights += is_weight;
     places[path.str()] = {weights - 1, is_weight};
     renew(parameter.value, *starts[number++], weights - 1, is_weight);
@@ -160,15 +172,15 @@ Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const I
   return count;
 }
 
-template std::vector<UnitShares> unit_shares(Mlp<float>&, const MatrixRef<float>&, std::span<const double>);
-template std::vector<UnitShares> unit_shares(Mlp<double>&, const MatrixRef<double>&, std::span<const double>);
-template std::vector<UnitShares> unit_shares(Tape<float>&, Mlp<float>&, const MatrixRef<float>&,
+template std::vector<UnitShares> unit_shares(Layer<float>&, const MatrixRef<float>&, std::span<const double>);
+template std::vector<UnitShares> unit_shares(Layer<double>&, const MatrixRef<double>&, std::span<const double>);
+template std::vector<UnitShares> unit_shares(Tape<float>&, Layer<float>&, const MatrixRef<float>&,
                                              std::span<const double>);
-template std::vector<UnitShares> unit_shares(Tape<double>&, Mlp<double>&, const MatrixRef<double>&,
+template std::vector<UnitShares> unit_shares(Tape<double>&, Layer<double>&, const MatrixRef<double>&,
                                              std::span<const double>);
-template Index reinitialize_silent_units(Mlp<float>&, const MatrixRef<float>&, const Initializer&, const Rng&,
+template Index reinitialize_silent_units(Layer<float>&, const MatrixRef<float>&, const Initializer&, const Rng&,
                                          Optimizer<float>*);
-template Index reinitialize_silent_units(Mlp<double>&, const MatrixRef<double>&, const Initializer&, const Rng&,
+template Index reinitialize_silent_units(Layer<double>&, const MatrixRef<double>&, const Initializer&, const Rng&,
                                          Optimizer<double>*);
 
 }  // namespace evengrad

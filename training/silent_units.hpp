@@ -1,7 +1,7 @@
 // Units that are silent (0 for every one of some inputs), and how to give them a new start.
 #pragma once
 
-#include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/layer.hpp>
 #include <evengrad/optim/optimizer.hpp>
 
 #include <span>
@@ -20,14 +20,15 @@ struct UnitShares {
   std::vector<bool> silent() const;
 };
 
-/// Of every hidden layer, in evaluation mode. `inputs` (samples, features). With `largest_slopes`, max|f'| of each
-/// hidden layer, it also counts where slopes are flat. \throws ShapeError if they do not fit.
+/// Of every hidden layer, from one product to the next, in evaluation mode. `inputs` (samples, features). With
+/// `largest_slopes`, max|f'| of each hidden layer, it also counts where slopes are flat. \throws ShapeError if they do
+/// not fit.
 template <Real S>
-std::vector<UnitShares> unit_shares(Mlp<S>& net, const MatrixRef<S>& inputs,
+std::vector<UnitShares> unit_shares(Layer<S>& net, const MatrixRef<S>& inputs,
                                     std::span<const double> largest_slopes = {});
 /// The same on a tape whose memory is used again and again; it has to be recording if slopes are asked for.
 template <Real S>
-std::vector<UnitShares> unit_shares(Tape<S>& tape, Mlp<S>& net, const MatrixRef<S>& inputs,
+std::vector<UnitShares> unit_shares(Tape<S>& tape, Layer<S>& net, const MatrixRef<S>& inputs,
                                     std::span<const double> largest_slopes = {});
 
 /// Draws the units that are silent on `inputs` anew, as Sokar et al. 2023 ("The dormant neuron phenomenon in deep
@@ -37,7 +38,7 @@ std::vector<UnitShares> unit_shares(Tape<S>& tape, Mlp<S>& net, const MatrixRef<
 /// remembers of these weights becomes 0. Returns how many units were drawn. \throws UsageError for a residual net,
 /// where a column of weights serves more than one unit.
 template <Real S>
-Index reinitialize_silent_units(Mlp<S>& net, const MatrixRef<S>& inputs, const Initializer& init, const Rng& rng,
+Index reinitialize_silent_units(Layer<S>& net, const MatrixRef<S>& inputs, const Initializer& init, const Rng& rng,
                                 Optimizer<S>* optimizer = nullptr);
 
 }  // namespace evengrad

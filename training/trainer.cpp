@@ -66,7 +66,7 @@ void check_data(const Layer<S>& model, const Dataset<S>& data, Task task, const 
     throw UsageError(text("data ", in_quotes(data.name), ": its task is ", task_name(data.task),
                           ", that of the training set is ", task_name(task)));
   }
-  const Index outputs = model.outputs(data.features());
+  const Index outputs = model.outputs({1, data.features()}).cols;
   const Index needed = required_outputs(data, loss);
   if (outputs != needed) {
     throw ShapeError(text("the model has ", outputs, " output(s), ", data.name, " needs ", needed));

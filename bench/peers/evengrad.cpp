@@ -12,8 +12,8 @@ using namespace evengrad;
 
 int threads = 1;
 
-Mlp<float> make_mlp(const Workload& shape) {
-  return Mlp<float>({.inputs = shape.inputs,
+Sequential<float> make_mlp(const Workload& shape) {
+  return mlp<float>({.inputs = shape.inputs,
                      .hidden = std::vector<Index>(shape.hidden.begin(), shape.hidden.end()),
                      .outputs = shape.outputs,
                      .activations = {activation(shape.activation)}});
@@ -47,11 +47,10 @@ class OurNet : public peers::Net {
   Var<float> forward() {
     tape_.clear();
     const Var<float> output = net_.forward(tape_.view(x_), {.training = true});
-    return labels_.empty() ? mean_squared_error(output, tape_.view(y_))
-                           : softmax_cross_entropy<float>(output, labels_);
+    return labels_.empty() ? mean_squared_error(output, tape_.view(y_)) : softmax_cross_entropy<float>(output, labels_);
   }
 
-  Mlp<float> net_;
+  Sequential<float> net_;
   Optimizer<float> optimizer_;
   Matrix<float> x_, y_;
   std::vector<std::int32_t> labels_;
@@ -97,7 +96,7 @@ void write(const std::string& folder) {
     for (std::size_t i = 0; i < y.size() && shape.loss != "mse"; ++i)
       y[i] = static_cast<float>(static_cast<long>(i) % shape.outputs);
     put(y);
-    Mlp<float> net = make_mlp(shape);
+    Sequential<float> net = make_mlp(shape);
     net.initialize(initializer(shape.init), Rng(1));
     net.visit(Path(), [&](const Path&, Parameter<float>& parameter) {
       put({parameter.value.data(), parameter.value.data() + parameter.value.size()});

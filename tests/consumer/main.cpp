@@ -14,7 +14,7 @@ struct Bump {
 };
 
 int main() {
-  Mlp<double> net({.inputs = 1, .hidden = {16}, .outputs = 1, .activations = {make_activation<Bump>()}});
+  auto net = mlp<double>({.inputs = 1, .hidden = {16}, .outputs = 1, .activations = {make_activation<Bump>()}});
   net.initialize(initializer("lecun"), Rng(1));
   Optimizer<double> adam({.name = "adam", .learning_rate = 0.01});
   const Matrix<double> x = Matrix<double>::NullaryExpr(32, 1, [](Index i) { return static_cast<double>(i) / 16 - 1; });

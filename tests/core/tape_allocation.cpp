@@ -101,7 +101,8 @@ struct Training {
     }
     h = activate(h + scale(h, 0.5), f);
     h = matmul(h, tape.constant(target.topRows(16)));
-    const Var<float> error = h - tape.constant({batch, 16}, [&](MutableMap<float> map) { map = target.topRows(batch); });
+    const Var<float> error =
+        h - tape.constant({batch, 16}, [&](MutableMap<float> map) { map = target.topRows(batch); });
     const Gradients<float> first = tape.backward(mean(error * error) + sum(error));
     const Gradients<float> second = tape.backward(h, given.topRows(batch));
     for (Parameter<float>& p : parameters) length += first.of(p).norm() + second.of(p).norm();
@@ -164,7 +165,7 @@ struct Watched {
   }
 
   Dataset<float> none;
-  Mlp<float> net;
+  Sequential<float> net;
   Trainer<float> trainer;
   std::array<long, 35> seen{};
   std::size_t step = 0;

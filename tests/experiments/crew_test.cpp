@@ -20,8 +20,9 @@ const Dataset<float>& moons() {
 }
 
 // A net of width 4, or of another shape for every third task.
-Mlp<float> net_of(int task) {
-  Mlp<float> net({.inputs = 2, .hidden = {task % 3 == 2 ? 6 : 4}, .outputs = 2, .activations = {activation("tanh")}});
+Sequential<float> net_of(int task) {
+  auto net =
+      mlp<float>({.inputs = 2, .hidden = {task % 3 == 2 ? 6 : 4}, .outputs = 2, .activations = {activation("tanh")}});
   net.initialize(initializer("xavier"), Rng(static_cast<std::uint64_t>(task)));
   return net;
 }
@@ -36,7 +37,7 @@ TrainerOptions options_of(int task, double rate = 0.01) {
 const Dataset<float> none;
 
 double train(int task, double rate = 0.01) {
-  Mlp<float> net = net_of(task);
+  Sequential<float> net = net_of(task);
   Trainer<float> trainer(net, moons(), none, options_of(task, rate));
   return Crew::train(trainer).train.loss;
 }
@@ -61,7 +62,7 @@ TEST(Crew, TrainsTheSameBitsWhateverIsBeside) {
 std::vector<int> order_of_steps(SideBySide when, int count) {
   std::vector<int> order;
   Crew(1, when).run(count, [&](int task) {
-    Mlp<float> net = net_of(0);
+    Sequential<float> net = net_of(0);
     TrainerOptions options = options_of(task);
     options.steps = 2;
     Trainer<float> trainer(net, moons(), none, options);

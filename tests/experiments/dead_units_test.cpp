@@ -31,8 +31,8 @@ WatchRecord run(const WatchOptions& watch) {
 }
 
 TEST(UnitWatch, CountsDeathsAndRevivals) {
-  Mlp<float> net({.inputs = 1, .hidden = {2}, .outputs = 1, .activations = {activation("relu")}});
-  Linear<float>& first = dynamic_cast<Linear<float>&>(net.layers[0]);
+  auto net = mlp<float>({.inputs = 1, .hidden = {2}, .outputs = 1, .activations = {activation("relu")}});
+  Linear<float>& first = dynamic_cast<Linear<float>&>(net[0]);
   UnitWatch watch(two_inputs);
   const auto look = [&](std::int64_t step, float a, float b) {
     first.weight.value << a, b;
@@ -55,8 +55,8 @@ TEST(UnitWatch, CountsDeathsAndRevivals) {
 }
 
 TEST(UnitWatch, LostUnitsNeedNotBeSilent) {
-  Mlp<float> net({.inputs = 1, .hidden = {2}, .outputs = 1, .activations = {activation("leaky_relu(0.1)")}});
-  dynamic_cast<Linear<float>&>(net.layers[0]).weight.value << -1, 1;
+  auto net = mlp<float>({.inputs = 1, .hidden = {2}, .outputs = 1, .activations = {activation("leaky_relu(0.1)")}});
+  dynamic_cast<Linear<float>&>(net[0]).weight.value << -1, 1;
   UnitWatch watch(two_inputs);
   watch.look(0, net);
   EXPECT_EQ(watch.history.silent.front(), std::vector<double>{0});

@@ -36,7 +36,7 @@ TEST(Gradients, AgreeWithFiniteDifferences) {
   const NetOptions options = net_of("tanh", "xavier", 2, 5, 3);
   const GradientProfile profile = gradient_profile(options, Rng(2), true);
   ASSERT_EQ(profile.slope.size(), 15u);
-  Mlp<double> net({.inputs = 5, .hidden = {5}, .outputs = 5, .activations = {options.activation}});
+  auto net = mlp<double>({.inputs = 5, .hidden = {5}, .outputs = 5, .activations = {options.activation}});
   net.initialize(options.initializer, Rng(2).split("net"));
   Matrix<double> weights[2], x(3, 5), seed(3, 5);
   int count = 0;
@@ -61,8 +61,8 @@ TEST(Gradients, MeasurementsMeetTheTheory) {
 }
 
 TEST(Gradients, ASigmoidNetCanBeTheTanhNet) {
-  Mlp<double> tanh({.inputs = 2, .hidden = {8, 8, 8}, .outputs = 3, .activations = {activation("tanh")}});
-  Mlp<double> sigmoid({.inputs = 2, .hidden = {8, 8, 8}, .outputs = 3, .activations = {activation("sigmoid")}});
+  auto tanh = mlp<double>({.inputs = 2, .hidden = {8, 8, 8}, .outputs = 3, .activations = {activation("tanh")}});
+  auto sigmoid = mlp<double>({.inputs = 2, .hidden = {8, 8, 8}, .outputs = 3, .activations = {activation("sigmoid")}});
   const Initializer init = initializer("pytorch");  // biases too
   tanh.initialize(init, Rng(4));
   sigmoid.initialize(init, Rng(4));

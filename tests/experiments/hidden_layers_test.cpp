@@ -31,15 +31,15 @@ TEST(StochasticMask, DropsInTrainingAndIsGeluInEvaluation) {
 }
 
 TEST(HiddenLayers, TakeThePlaceOfActivationsAndKeepTheWeights) {
-  Mlp<double> net({.inputs = 3, .hidden = {4, 4}, .outputs = 2, .activations = {activation("relu")}});
+  auto net = mlp<double>({.inputs = 3, .hidden = {4, 4}, .outputs = 2, .activations = {activation("relu")}});
   net.initialize(initializer("he"), Rng(1));
   const Matrix<double> x = drawn(5, 3);
-  const Matrix<double> first = dynamic_cast<Linear<double>&>(net.layers[0]).weight.value;
+  const Matrix<double> first = dynamic_cast<Linear<double>&>(net[0]).weight.value;
   replace_activations(net, HiddenSoftmax<double>(4));
-  ASSERT_EQ(net.layers.size(), 5u);
-  EXPECT_EQ(dynamic_cast<Linear<double>&>(net.layers[0]).weight.value, first);
+  ASSERT_EQ(net.size(), 5u);
+  EXPECT_EQ(dynamic_cast<Linear<double>&>(net[0]).weight.value, first);
   Tape<double> tape;
-  const Matrix<double> hidden = net.layers.forward(tape.constant(x), {}, 0, 2).value();
+  const Matrix<double> hidden = net.forward(tape.constant(x), {}, 0, 2).value();
   EXPECT_LT((hidden.rowwise().sum().array() - 4).abs().maxCoeff(), 1e-14);
   EXPECT_EQ(net.forward(tape.constant(x), {}).cols(), 2);
 }

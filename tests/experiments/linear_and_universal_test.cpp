@@ -91,7 +91,7 @@ TEST(PolynomialResidual, IsTheProjectionByHand) {
 }
 
 TEST(AbsoluteValue, IsWhatTheNetAnswers) {
-  Mlp<double> net({.inputs = 1, .hidden = {2, 2, 2}, .outputs = 1, .activations = {activation("relu")}});
+  auto net = mlp<double>({.inputs = 1, .hidden = {2, 2, 2}, .outputs = 1, .activations = {activation("relu")}});
   set_absolute_value(net);
   Matrix<double> x(3, 1);
   x << -1.5, 0, 2;

@@ -100,7 +100,7 @@ TEST(DecisionBoundary, LiesWhereTheModelChangesItsMind) {
   data.train.classes = 2;
   data.train.feature_names = {"a", "b"};
   data.normalization = {.mean = {10, 0}, .scale = {2, 1}};
-  Mlp<double> model({.inputs = 2, .hidden = {}, .outputs = 2, .activations = {}});
+  auto model = mlp<double>({.inputs = 2, .hidden = {}, .outputs = 2, .activations = {}});
   model.visit(Path(), [](const Path& path, Parameter<double>& parameter) {
     parameter.value.setZero();
     if (path.str().ends_with("weight")) parameter.value(1, 0) = 1;  // logits 0 and x1
@@ -126,14 +126,15 @@ TEST(DecisionBoundary, LiesWhereTheModelChangesItsMind) {
 TEST(DecisionBoundary, IsForTwoInputs) {
   const Split<float> data = load_data<float>({.name = "teacher", .samples = 50});
   ASSERT_NE(data.train.features(), 2);
-  Mlp<float> model({.inputs = data.train.features(), .hidden = {}, .outputs = data.train.outputs(), .activations = {}});
+  auto model =
+      mlp<float>({.inputs = data.train.features(), .hidden = {}, .outputs = data.train.outputs(), .activations = {}});
   EXPECT_FALSE(decision_boundary<float>(model, data));
 }
 
 TEST(DecisionBoundary, ShowsAtMostAThousandSamples) {
   const Split<float> data = load_data<float>({.name = "blobs", .samples = 5000});
   ASSERT_EQ(data.train.features(), 2);
-  Mlp<float> model({.inputs = 2, .hidden = {}, .outputs = data.train.outputs(), .activations = {}});
+  auto model = mlp<float>({.inputs = 2, .hidden = {}, .outputs = data.train.outputs(), .activations = {}});
   const auto boundary = decision_boundary<float>(model, data);
   ASSERT_TRUE(boundary);
   EXPECT_EQ(boundary->point_x.size(), 1000u);

@@ -255,7 +255,7 @@ double trained_loss(const char* f, const char* init, double rate) {
   options.inputs = 2, options.outputs = data.outputs();
   options.hidden.assign(30, 32);
   options.activations.push_back(activation(f));
-  Mlp<double> model(options);
+  Sequential<double> model = mlp<double>(options);
   model.initialize(initializer(init), Rng(2));
   TrainerOptions training;
   training.optimizer.learning_rate = rate;

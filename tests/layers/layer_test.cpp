@@ -68,7 +68,7 @@ const std::vector<Entry<S>>& entries() {
        }},
       {"mlp",
        [] {
-         return Mlp<S>({.inputs = width,
+         return mlp<S>({.inputs = width,
                         .hidden = {7, 7},
                         .outputs = 3,
                         .activations = {activation("silu")},
@@ -110,7 +110,7 @@ TEST(Layer, EveryGradientIsRightOnSequences) {
 
     Tape<double> tape;
     const Var<double> y = layer->forward(tape.constant(x, {3, 4, width}), {});
-    EXPECT_EQ(y.shape(), (Shape{3, 4, layer->outputs(width)})) << entry.name;
+    EXPECT_EQ(y.shape(), layer->outputs({3, 4, width})) << entry.name;
     EXPECT_TRUE(same_bits(y.value(), layer->forward(tape.constant(x), {}).value())) << entry.name;
   }
 }
@@ -132,7 +132,7 @@ TEST(Layer, OutputsAreAsWideAsPromised) {
     const Made<float> layer = entry.make();
     Tape<float> tape;
     const Var<float> y = layer->forward(tape.constant(random_matrix<float>(5, width, 3)), {});
-    EXPECT_EQ(y.cols(), layer->outputs(width)) << entry.name;
+    EXPECT_EQ(y.shape(), layer->outputs({5, width})) << entry.name;
     EXPECT_EQ(y.rows(), 5) << entry.name;
     EXPECT_FALSE(layer->describe().empty());
   }

@@ -134,8 +134,8 @@ TEST(Norm, AnotherWidthIsRefused) {
   const Var<float> x = tape.constant(Matrix<float>::Ones(2, 4));
   EXPECT_THROW(batch.forward(x, {}), ShapeError);
   EXPECT_THROW(layer.forward(x, {}), ShapeError);
-  EXPECT_THROW(batch.outputs(4), ShapeError);
-  EXPECT_THROW(layer.outputs(4), ShapeError);
+  EXPECT_THROW(batch.outputs({1, 4}), ShapeError);
+  EXPECT_THROW(layer.outputs({1, 4}), ShapeError);
 }
 
 }  // namespace

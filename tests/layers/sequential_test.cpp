@@ -49,7 +49,7 @@ TEST(Sequential, NamesTheLayerThatDoesNotFit) {
   Tape<double> tape;
   const auto x = tape.constant(random_matrix<double>(5, 3, 3));
   EXPECT_NE(error_of<ShapeError>([&] { layers.forward(x, {}); }).find("layer 4, Linear(9, 1)"), std::string::npos);
-  EXPECT_NE(error_of<ShapeError>([&] { layers.outputs(3); }).find("layer 4, Linear(9, 1)"), std::string::npos);
+  EXPECT_NE(error_of<ShapeError>([&] { layers.outputs({1, 3}); }).find("layer 4, Linear(9, 1)"), std::string::npos);
   EXPECT_THROW(layers.summary(Path(), 3), ShapeError);
 }
 

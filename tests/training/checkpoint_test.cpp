@@ -65,7 +65,7 @@ class Training {
   }
 
  private:
-  Mlp<S> net_;
+  Sequential<S> net_;
 
  public:
   Trainer<S> trainer;

@@ -40,7 +40,7 @@ struct Nets {
     MlpOptions shape = plan.net;
     shape.inputs = data.train.features();
     shape.outputs = required_outputs(data.train, plan.trainer.loss);
-    models.push_back(std::make_unique<Mlp<S>>(shape));
+    models.push_back(std::make_unique<Sequential<S>>(mlp<S>(shape)));
     models.back()->initialize(initializer("xavier"), Rng(9).split(n));
     TrainerOptions options = plan.trainer;
     options.seed = 100 + n;
@@ -50,7 +50,7 @@ struct Nets {
   }
 
   Split<S> data;
-  std::vector<std::unique_ptr<Mlp<S>>> models;
+  std::vector<std::unique_ptr<Sequential<S>>> models;
   std::vector<std::unique_ptr<Trainer<S>>> trainers;
   std::vector<Trainer<S>*> all;
 };
@@ -195,7 +195,7 @@ TYPED_TEST(TrainTogether, EveryWayToClip) {
       if (value > 0) plan.trainer.clip_value = value;
       expect_same_as_alone<TypeParam>(plan, [&](Nets<TypeParam>& nets) {
         for (std::size_t n = 0; n < nets.models.size(); n += 2) {
-          auto& first = dynamic_cast<Linear<TypeParam>&>(nets.models[n]->layers[0]);
+          auto& first = dynamic_cast<Linear<TypeParam>&>((*nets.models[n])[0]);
           first.weight.value *= static_cast<TypeParam>(scale);
         }
       });
@@ -244,7 +244,7 @@ TYPED_TEST(TrainTogether, ANetThatDivergesLeavesTheOthersUnharmed) {
       nets.add(with_rate, 5);
       std::swap(nets.all[1], nets.all.back());
       const auto scale = [&](std::size_t layer, double power) {
-        auto& linear = dynamic_cast<Linear<TypeParam>&>(nets.models.back()->layers[layer]);
+        auto& linear = dynamic_cast<Linear<TypeParam>&>((*nets.models.back())[layer]);
         linear.weight.value *= static_cast<TypeParam>(std::pow(huge, power));
       };
       scale(0, wild.first_weight);
@@ -307,7 +307,7 @@ TYPED_TEST(TrainTogether, WhatIsChangedAfterAnEpochCounts) {
   expect_same_as_alone<TypeParam>(plan, [](Nets<TypeParam>& nets) {
     for (std::size_t n = 0; n < nets.all.size(); n += 2) {
       nets.all[n]->on_epoch = [&nets, n](const EpochReport&) {
-        dynamic_cast<Linear<TypeParam>&>(nets.models[n]->layers[0]).weight.value *= TypeParam(0.5);
+        dynamic_cast<Linear<TypeParam>&>((*nets.models[n])[0]).weight.value *= TypeParam(0.5);
         return true;
       };
     }

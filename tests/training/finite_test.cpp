@@ -31,7 +31,7 @@ struct Broken {
 // does to the data comes after the trainer has checked them.
 Broken broken(const std::vector<float>& weights, Dataset<float> data, TrainerOptions options = {},
               const std::function<void(Dataset<float>&)>& spoil = {}) {
-  Mlp<float> net({.inputs = 2, .hidden = {1, 1, 1}, .outputs = 1, .activations = {activation("identity")}});
+  auto net = mlp<float>({.inputs = 2, .hidden = {1, 1, 1}, .outputs = 1, .activations = {activation("identity")}});
   net.initialize(initializer("zeros"), Rng(1));
   std::size_t layer = 0;
   net.visit(Path(), [&](const Path&, Parameter<float>& parameter) {

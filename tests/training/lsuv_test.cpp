@@ -10,11 +10,11 @@ using namespace evengrad;
 namespace {
 
 // The variance of the pre-activations of each linear layer, computed with Eigen alone.
-std::vector<double> variances(Mlp<double>& net, const Matrix<double>& x, const Activation& f) {
+std::vector<double> variances(Sequential<double>& net, const Matrix<double>& x, const Activation& f) {
   std::vector<double> all;
   Matrix<double> h = x;
-  for (std::size_t i = 0; i < net.layers.size(); ++i) {
-    auto* linear = dynamic_cast<Linear<double>*>(&net.layers[i]);
+  for (std::size_t i = 0; i < net.size(); ++i) {
+    auto* linear = dynamic_cast<Linear<double>*>(&net[i]);
     if (!linear) continue;
     const Matrix<double> z = (h * linear->weight.value.transpose()).rowwise() + linear->bias.value.row(0);
     all.push_back((z.array() - z.mean()).square().mean());
@@ -31,7 +31,8 @@ TEST(Lsuv, GivesEveryLayerUnitVariance) {
   x *= 37;  // whatever the scale of the data
   for (const char* name : {"relu", "sigmoid", "gelu", "x*tanh(exp(x))"}) {
     const Activation f = activation(name);
-    Mlp<double> net({.inputs = 12, .hidden = {40, 40, 40, 40, 40, 40, 40, 40}, .outputs = 5, .activations = {f}});
+    auto net =
+        mlp<double>({.inputs = 12, .hidden = {40, 40, 40, 40, 40, 40, 40, 40}, .outputs = 5, .activations = {f}});
     initialize_lsuv<double>(net, x, Rng(2));
     for (const double variance : variances(net, x, f)) EXPECT_NEAR(variance, 1, 0.011) << name;
   }
@@ -39,7 +40,7 @@ TEST(Lsuv, GivesEveryLayerUnitVariance) {
 
 TEST(Lsuv, LeavesALayerWithoutVariationAlone) {
   const Matrix<double> x = Matrix<double>::Zero(10, 3);
-  Mlp<double> net({.inputs = 3, .hidden = {4}, .outputs = 2, .activations = {activation("relu")}});
+  auto net = mlp<double>({.inputs = 3, .hidden = {4}, .outputs = 2, .activations = {activation("relu")}});
   initialize_lsuv<double>(net, x, Rng(2));
-  EXPECT_TRUE(dynamic_cast<Linear<double>&>(net.layers[0]).weight.value.allFinite());
+  EXPECT_TRUE(dynamic_cast<Linear<double>&>(net[0]).weight.value.allFinite());
 }

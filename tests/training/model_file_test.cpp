@@ -22,11 +22,16 @@ using Json = nlohmann::json;
 class ModelFile : public testing::Test {
  protected:
   ModelFile() {
-    Mlp<float> model(
+    auto model = mlp<float>(
         {.inputs = 2, .hidden = {3}, .outputs = 2, .activations = {activation("elu(1.5)")}, .norm = Norm::batch});
     model.initialize(initializer("he"), Rng(1));
     save_model(path, model, {.name = "made", .feature_names = {"a", "b"}, .class_names = {"x", "y"}});
-    good = load_safetensors(path);
+    written = load_safetensors(path);
+    good = written;
+    good.metadata["architecture"] = Json{{"type", "mlp"},  {"inputs", 2},       {"hidden", {3}},
+                                         {"outputs", 2},   {"norm", "batch"},   {"activations", {"elu(1.5)"}},
+                                         {"dropout", 0.0}, {"residual", false}, {"activation", "elu(1.5)"}}
+                                        .dump();
   }
 
   /// What loading says after the path, which it must name, when the file is changed like this.
@@ -60,18 +65,35 @@ class ModelFile : public testing::Test {
 
   TempFolder folder;
   std::filesystem::path path = folder.path() / "model.safetensors";
-  Safetensors good;
+  Safetensors written;  ///< by this program
+  Safetensors good;     ///< as programs before nets in one line wrote it
 };
 
 TEST_F(ModelFile, ComesBackWhole) {
   SavedModel<float> saved = load_model<float>(path);
-  EXPECT_EQ(saved.model.options().hidden, std::vector<Index>{3});
-  EXPECT_EQ(saved.model.options().activations[0].name(), "elu(1.5)");
-  EXPECT_EQ(saved.model.options().norm, Norm::batch);
+  EXPECT_EQ(saved.model.word(), "linear(3) batchnorm elu(1.5) linear(2)");
+  EXPECT_EQ(saved.inputs, (Shape{1, 2}));
   EXPECT_EQ(saved.data.class_names, (std::vector<std::string>{"x", "y"}));
   save_model(folder.path() / "again", saved.model, saved.data);
-  EXPECT_EQ(load_safetensors(folder.path() / "again").metadata, good.metadata);
+  EXPECT_EQ(load_safetensors(folder.path() / "again").metadata, written.metadata);
   EXPECT_NO_THROW(load_model<double>(path));
+}
+
+TEST_F(ModelFile, FilesOfBeforeNetsInOneLineAreRead) {
+  save_safetensors(path, good.tensors, good.metadata);
+  SavedModel<float> saved = load_model<float>(path);
+  save_model(folder.path() / "again", saved.model, saved.data);
+  EXPECT_EQ(load_safetensors(folder.path() / "again").metadata, written.metadata);
+}
+
+TEST_F(ModelFile, ItsLineIsBelievedNoFurtherThanItsTensors) {
+  good = written;
+  EXPECT_NE(architecture({{"net", "linear(30000) relu linear(2)"}}).find("parameters are more than the 29"),
+            std::string::npos);
+  EXPECT_NE(architecture({{"net", "linear(3) rleu"}}).find("unknown layer or activation 'rleu': did you mean 'relu'?"),
+            std::string::npos);
+  EXPECT_EQ(architecture({{"inputs", 0}}), "a width is '0', expected a whole number from 1 on");
+  EXPECT_EQ(architecture({{"height", 2}, {"width", 3}}), "its height and width are not those of its rows");
 }
 
 TEST_F(ModelFile, ItsBytesAreTheFile) {
@@ -101,7 +123,7 @@ TEST_F(ModelFile, TensorsMustBeThoseOfTheModel) {
 }
 
 TEST_F(ModelFile, AnotherArchitectureIsRefused) {
-  EXPECT_EQ(architecture({{"type", "transformer"}}), "its type is not 'mlp'");
+  EXPECT_EQ(architecture({{"type", "transformer"}}), "its type is neither 'net' nor 'mlp'");
   EXPECT_EQ(architecture({{"norm", "bach\n"}}),
             "unknown value of --norm 'bach\\x0a': did you mean 'batch'? (known: none, batch, layer)");
   EXPECT_TRUE(architecture({{"activations", {"rleu"}}}).starts_with("unknown activation 'rleu': did you mean 'relu'?"));

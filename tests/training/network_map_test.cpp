@@ -37,10 +37,10 @@ template <Real S>
 struct Solo {
   Solo(const NetworkMap<S>& map, Index pixel) {
     const PixelSettings settings = map.settings(pixel);
-    Mlp<S> net({.inputs = 2,
-                .hidden = std::vector<Index>(static_cast<std::size_t>(settings.depth), map.options().width),
-                .outputs = 2,
-                .activations = {activation(map.options().activation)}});
+    auto net = mlp<S>({.inputs = 2,
+                       .hidden = std::vector<Index>(static_cast<std::size_t>(settings.depth), map.options().width),
+                       .outputs = 2,
+                       .activations = {activation(map.options().activation)}});
     net.initialize(initializer(settings.init), Rng(7).split("init"));
     TrainerOptions options = map.options().trainer;
     options.optimizer.learning_rate = settings.learning_rate;

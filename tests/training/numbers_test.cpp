@@ -33,8 +33,8 @@ Dataset<S> classes(Index samples = 24) {
 }
 
 template <Real S>
-Mlp<S> net(const std::string& f, Norm norm = Norm::none, double dropout = 0, Index width = 8) {
-  Mlp<S> model({.inputs = features,
+Sequential<S> net(const std::string& f, Norm norm = Norm::none, double dropout = 0, Index width = 8) {
+  auto model = mlp<S>({.inputs = features,
                 .hidden = {width, width},
                 .outputs = 3,
                 .activations = {activation(f)},
@@ -72,7 +72,7 @@ std::string failure_once_spoilt(Layer<float>& model, Dataset<float> data, const 
 TEST(NonFinite, InputsAreFoundAtTheirStep) {
   for (const ActivationEntry& entry : activations()) {
     for (const double bad : {nan, inf, -inf}) {
-      Mlp<float> model = net<float>(entry.name);
+      Sequential<float> model = net<float>(entry.name);
       const std::string error = failure_once_spoilt(model, classes<float>(), plain(), [&](Dataset<float>& data) {
         data.inputs(17, 2) = static_cast<float>(bad);
       });
@@ -84,7 +84,7 @@ TEST(NonFinite, InputsAreFoundAtTheirStep) {
 TEST(NonFinite, TargetsAreFoundAtTheirStep) {
   for (const char* loss : {"mse", "huber"}) {
     for (const double bad : {nan, inf, -inf}) {
-      Mlp<float> model = net<float>("tanh");
+      Sequential<float> model = net<float>("tanh");
       TrainerOptions options = plain();
       options.loss = loss;
       const std::string error = failure_once_spoilt(model, regression<float>(), options, [&](Dataset<float>& data) {
@@ -103,7 +103,7 @@ TEST(NonFinite, WeightsAndStatisticsAreFoundAtTheirStep) {
       net<float>(f, norm).visit(Path(), [&](const Path& path, auto&) { names.push_back(path.str()); });
       for (const std::string& name : names) {
         for (const double bad : {nan, inf}) {
-          Mlp<float> model = net<float>(f, norm);
+          Sequential<float> model = net<float>(f, norm);
           const Dataset<float> data = classes<float>(), none;
           Trainer<float> trainer(model, data, none, plain());
           trainer.on_step = [&](const StepReport& report) {
@@ -123,7 +123,7 @@ TEST(NonFinite, WeightsAndStatisticsAreFoundAtTheirStep) {
 
 TEST(NonFinite, ActivationsAreFoundWithTheirLayer) {
   for (const auto& [formula, word] : {std::pair{"log(x)", "NaN"}, {"exp(100*x^2)", "infinity"}}) {
-    Mlp<float> model(
+    Sequential<float> model(
         {.inputs = features, .hidden = {8, 8}, .outputs = 3, .activations = {activation("tanh"), activation(formula)}});
     model.initialize(initializer("normal(3)"), Rng(3));
     expect_words(failure(model, classes<float>(), plain()), {"step 1: ", word, "forward pass", "layers.2", "op affine"},
@@ -133,7 +133,7 @@ TEST(NonFinite, ActivationsAreFoundWithTheirLayer) {
 
 // sqrt|x| is 0 at 0, and its slope has no value there.
 TEST(NonFinite, GradientsAreFoundWithTheirLayer) {
-  Mlp<float> model = net<float>("sqrt(abs(x))");
+  Sequential<float> model = net<float>("sqrt(abs(x))");
   Dataset<float> data = classes<float>();
   data.inputs.setZero();
   expect_words(failure(model, data, plain()), {"step 1: ", "backward pass", "layers."}, "sqrt");
@@ -141,7 +141,7 @@ TEST(NonFinite, GradientsAreFoundWithTheirLayer) {
 
 TEST(NonFinite, ClippingHidesNothing) {
   for (const bool by_norm : {false, true}) {
-    Mlp<float> model = net<float>("sqrt(abs(x))");
+    Sequential<float> model = net<float>("sqrt(abs(x))");
     Dataset<float> data = classes<float>();
     data.inputs.setZero();
     TrainerOptions options = plain();
@@ -151,7 +151,7 @@ TEST(NonFinite, ClippingHidesNothing) {
 }
 
 TEST(NonFinite, TheLastUpdateIsLookedAtToo) {
-  Mlp<float> model = net<float>("relu");
+  Sequential<float> model = net<float>("relu");
   TrainerOptions options = plain();
   options.steps = 1;
   options.optimizer.learning_rate = 1e25;
@@ -195,7 +195,7 @@ TYPED_TEST(ExtremeSettings, EndWellOrInAClearError) {
     if (!adaptive) all.push_back({"coupled decay", {.name = info.name, .learning_rate = 1, .weight_decay = 1e6}, true});
   }
   for (const Extreme& extreme : all) {
-    Mlp<S> model = net<S>("relu");
+    Sequential<S> model = net<S>("relu");
     TrainerOptions options = plain();
     options.optimizer = extreme.optimizer;
     options.epochs = 100;
@@ -225,7 +225,7 @@ TEST(Samples, OfAShortBatchCountAsMuchAsOthers) {
   options.batch_size = 4;
   options.optimizer.learning_rate = 0;
   options.epochs = 1;
-  Mlp<double> model = net<double>("tanh");
+  Sequential<double> model = net<double>("tanh");
   const auto epoch_of = [&](const Dataset<double>& data) {
     const Dataset<double> none;
     Trainer<double> trainer(model, data, none, options);
@@ -259,7 +259,7 @@ struct Trained {
 
 template <Real S>
 Trained<S> train(const TrainerOptions& options, const Dataset<S>& data, const Dataset<S>& test, Index width) {
-  Mlp<S> model = net<S>("gelu", Norm::batch, 0.3, width);
+  Sequential<S> model = net<S>("gelu", Norm::batch, 0.3, width);
   Trainer<S> trainer(model, data, test, options);
   Trained<S> all;
   trainer.on_step = [&](const StepReport& report) { all.losses.push_back(report.loss); };

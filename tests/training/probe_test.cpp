@@ -23,7 +23,7 @@ struct Small {
   }
 
   Split<float> data;
-  Mlp<float> net;
+  Sequential<float> net;
   std::optional<Trainer<float>> trainer;
 };
 
@@ -90,7 +90,7 @@ TEST(Probe, LooksAtAStepWhenAsked) {
 // Plain gradient descent moves a weight by rate times gradient, whatever else the probe reads.
 TEST(Probe, ReadsWeightsGradientsAndUpdatesOfTheStep) {
   Small run(two_layers(), {.optimizer = {.name = "sgd", .learning_rate = 0.25}, .steps = 1});
-  const Matrix<float> before = dynamic_cast<Linear<float>&>(run.net.layers[0]).weight.value;
+  const Matrix<float> before = dynamic_cast<Linear<float>&>(run.net[0]).weight.value;
   Matrix<float> z;  // of the first layer, from the batch itself
   Probe<float> probe(*run.trainer, run.net, run.data.train);
   run.trainer->on_gradients = [&](std::int64_t, const Tape<float>& tape, const Gradients<float>&) {
@@ -106,7 +106,7 @@ TEST(Probe, ReadsWeightsGradientsAndUpdatesOfTheStep) {
   EXPECT_NEAR(row.pre_activation.rms, z.norm() / std::sqrt(static_cast<double>(z.size())), 1e-6);
   EXPECT_NEAR(row.activation.mean, z.cwiseMax(0).mean(), 1e-6);
   EXPECT_NEAR(row.weight.rms, before.norm() / 4, 1e-6);
-  const Matrix<float> after = dynamic_cast<Linear<float>&>(run.net.layers[0]).weight.value;
+  const Matrix<float> after = dynamic_cast<Linear<float>&>(run.net[0]).weight.value;
   EXPECT_NEAR(row.update.rms, (after - before).norm() / 4, 1e-7);
   EXPECT_NEAR(row.update.rms, 0.25 * row.weight_gradient.rms, 1e-6);
   EXPECT_NEAR(row.update_ratio, row.update.rms / row.weight.rms, 1e-12);
@@ -117,7 +117,7 @@ TEST(Probe, ReadsWeightsGradientsAndUpdatesOfTheStep) {
 
 TEST(Probe, CountsUnitsWithBirthsAndRevivals) {
   Small run(two_layers(), {.optimizer = {.name = "sgd", .learning_rate = 1e-6}, .steps = 3});
-  Matrix<float>& bias = dynamic_cast<Linear<float>&>(run.net.layers[0]).bias.value;
+  Matrix<float>& bias = dynamic_cast<Linear<float>&>(run.net[0]).bias.value;
   bias.leftCols(2).setConstant(-1000);
   Probe<float> probe(*run.trainer, run.net, run.data.train, {.every = 1});
   run.trainer->on_step = [&](const StepReport& step) {
@@ -143,7 +143,7 @@ TEST(Probe, CountsUnitsWithBirthsAndRevivals) {
 
 TEST(Probe, NoGradientIsToldOfWholeEpochs) {
   Small run(two_layers(), {.batch_size = 40, .epochs = 2});  // 4 steps an epoch
-  dynamic_cast<Linear<float>&>(run.net.layers[0]).bias.value.leftCols(2).setConstant(-1000);
+  dynamic_cast<Linear<float>&>(run.net[0]).bias.value.leftCols(2).setConstant(-1000);
   Probe<float> probe(*run.trainer, run.net, run.data.train, {.every = 1});
   run.trainer->run();
   const auto row = [&](std::size_t look) { return probe.record().rows[3 * look]; };

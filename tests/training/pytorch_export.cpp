@@ -29,8 +29,12 @@ class PyTorchExport : public testing::TestWithParam<Case> {};
 TEST_P(PyTorchExport, GivesTheSameOutputs) {
   const TempFolder folder;
   Split<float> data = load_data<float>({.name = "moons", .seed = 3});
-  Mlp<float> net({.inputs = 2, .hidden = {24, 16}, .outputs = 2, .activations = {activation(GetParam().activation)},
-                  .norm = GetParam().norm, .dropout = GetParam().dropout});
+  auto net = mlp<float>({.inputs = 2,
+                         .hidden = {24, 16},
+                         .outputs = 2,
+                         .activations = {activation(GetParam().activation)},
+                         .norm = GetParam().norm,
+                         .dropout = GetParam().dropout});
   net.initialize(initializer("he"), Rng(3));
   Trainer<float>(net, data.train, data.test, {.epochs = 3, .seed = 3}).run();
   const auto model = folder.path() / "model.safetensors", outputs = folder.path() / "outputs.csv";
@@ -46,8 +50,8 @@ TEST_P(PyTorchExport, GivesTheSameOutputs) {
     csv << x(r, 0) << ',' << x(r, 1) << ',' << logits(r, 0) << ',' << logits(r, 1) << '\n';
   }
   csv.close();
-  const std::string command = std::string(EVENGRAD_PYTHON " ") + test::source_folder + "/scripts/check_pytorch_export.py " +
-                              model.string() + " " + outputs.string();
+  const std::string command = std::string(EVENGRAD_PYTHON " ") + test::source_folder +
+                              "/scripts/check_pytorch_export.py " + model.string() + " " + outputs.string();
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
 }
 

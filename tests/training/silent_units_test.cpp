@@ -17,21 +17,22 @@ Matrix<double> normals(Index rows, Index cols, std::uint64_t seed) {
   return x;
 }
 
-Linear<double>& linear(Mlp<double>& net, std::size_t i) { return dynamic_cast<Linear<double>&>(net.layers[i]); }
+Linear<double>& linear(Sequential<double>& net, std::size_t i) { return dynamic_cast<Linear<double>&>(net[i]); }
 
-Mlp<double> three_layers(Norm norm = Norm::none) {
-  Mlp<double> net({.inputs = 3, .hidden = {8, 6, 5}, .outputs = 2, .activations = {activation("relu")}, .norm = norm});
+Sequential<double> three_layers(Norm norm = Norm::none) {
+  auto net =
+      mlp<double>({.inputs = 3, .hidden = {8, 6, 5}, .outputs = 2, .activations = {activation("relu")}, .norm = norm});
   net.initialize(initializer("he"), Rng(7));
   return net;
 }
 
-Matrix<double> answers(Mlp<double>& net, const Matrix<double>& x) {
+Matrix<double> answers(Sequential<double>& net, const Matrix<double>& x) {
   Tape<double> tape({.recording = false});
   return net.forward(tape.constant(x), {}).value();
 }
 
 TEST(UnitShares, CountsZeroAndPositiveAnswers) {
-  Mlp<double> net({.inputs = 1, .hidden = {4}, .outputs = 1, .activations = {activation("relu")}});
+  auto net = mlp<double>({.inputs = 1, .hidden = {4}, .outputs = 1, .activations = {activation("relu")}});
   linear(net, 0).weight.value << 1, 0, -1, 1;
   linear(net, 0).bias.value << 0, -1, 0.5, 3;
   const Matrix<double> x = (Matrix<double>(4, 1) << -2, -1, 0, 1).finished();
@@ -44,13 +45,13 @@ TEST(UnitShares, CountsZeroAndPositiveAnswers) {
 
 TEST(UnitShares, LooksBehindNormalizationDropoutAndUnderTheSum) {
   const Matrix<double> x = normals(20, 8, 1);
-  Mlp<double> net({.inputs = 8,
-                   .hidden = {8, 8},
-                   .outputs = 2,
-                   .activations = {activation("relu")},
-                   .norm = Norm::layer,
-                   .dropout = 0.5,
-                   .residual = true});
+  auto net = mlp<double>({.inputs = 8,
+                          .hidden = {8, 8},
+                          .outputs = 2,
+                          .activations = {activation("relu")},
+                          .norm = Norm::layer,
+                          .dropout = 0.5,
+                          .residual = true});
   net.initialize(initializer("he"), Rng(3));
   const std::vector<UnitShares> layers = unit_shares<double>(net, x);
   ASSERT_EQ(layers.size(), 2u);
@@ -65,12 +66,12 @@ TEST(UnitShares, LooksBehindNormalizationDropoutAndUnderTheSum) {
 
 TEST(ReinitializeSilentUnits, LeavesTheAnswersAndGivesTheUnitsAStart) {
   const Matrix<double> x = normals(64, 3, 1);
-  Mlp<double> net = three_layers();
+  Sequential<double> net = three_layers();
   linear(net, 0).bias.value(0, 2) = -100;
   linear(net, 2).bias.value(0, 4) = -100;
   linear(net, 2).bias.value(0, 5) = -100;
   const Matrix<double> before = answers(net, x), weight = linear(net, 2).weight.value;
-  Mlp<double> fresh = three_layers();
+  Sequential<double> fresh = three_layers();
   fresh.initialize(initializer("xavier"), Rng(9));
 
   Index silent = 0;
@@ -94,7 +95,7 @@ TEST(ReinitializeSilentUnits, LeavesTheAnswersAndGivesTheUnitsAStart) {
 
 TEST(ReinitializeSilentUnits, AWholeSilentLayerLearnsAgain) {
   const Matrix<double> x = normals(64, 3, 1);
-  Mlp<double> net = three_layers();
+  Sequential<double> net = three_layers();
   linear(net, 2).bias.value.setConstant(-100);
   linear(net, 4).bias.value.setConstant(-100);
   ASSERT_EQ(reinitialize_silent_units<double>(net, x, initializer("he"), Rng(9)), 11);
@@ -107,8 +108,8 @@ TEST(ReinitializeSilentUnits, AWholeSilentLayerLearnsAgain) {
 
 TEST(ReinitializeSilentUnits, NormalizationStartsAfresh) {
   const Matrix<double> x = normals(64, 3, 1);
-  Mlp<double> net = three_layers(Norm::batch);
-  BatchNorm<double>& norm = dynamic_cast<BatchNorm<double>&>(net.layers[1]);
+  Sequential<double> net = three_layers(Norm::batch);
+  BatchNorm<double>& norm = dynamic_cast<BatchNorm<double>&>(net[1]);
   norm.bias.value(0, 3) = -100;
   norm.weight.value(0, 3) = 7;
   norm.weight.value(0, 4) = 3;
@@ -120,7 +121,7 @@ TEST(ReinitializeSilentUnits, NormalizationStartsAfresh) {
 
 TEST(ReinitializeSilentUnits, TheOptimizerForgetsTheOldUnit) {
   const Matrix<double> x = normals(64, 3, 1);
-  Mlp<double> net = three_layers();
+  Sequential<double> net = three_layers();
   Optimizer<double> adam({.name = "adam"});
   const std::vector<std::int32_t> labels(64, 1);
   Tape<double> tape;
@@ -145,7 +146,7 @@ TEST(ReinitializeSilentUnits, TheOptimizerForgetsTheOldUnit) {
 
 TEST(ReinitializeSilentUnits, NothingSilentNothingDone) {
   const Matrix<double> x = normals(64, 3, 1);
-  Mlp<double> net({.inputs = 3, .hidden = {8}, .outputs = 2, .activations = {activation("tanh")}});
+  auto net = mlp<double>({.inputs = 3, .hidden = {8}, .outputs = 2, .activations = {activation("tanh")}});
   net.initialize(initializer("xavier"), Rng(1));
   const Matrix<double> weight = linear(net, 0).weight.value;
   EXPECT_EQ(reinitialize_silent_units<double>(net, x, initializer("he"), Rng(9)), 0);
@@ -153,7 +154,8 @@ TEST(ReinitializeSilentUnits, NothingSilentNothingDone) {
 }
 
 TEST(ReinitializeSilentUnits, RefusesResidualNets) {
-  Mlp<double> net({.inputs = 3, .hidden = {3}, .outputs = 2, .activations = {activation("relu")}, .residual = true});
+  auto net =
+      mlp<double>({.inputs = 3, .hidden = {3}, .outputs = 2, .activations = {activation("relu")}, .residual = true});
   EXPECT_THROW(reinitialize_silent_units<double>(net, normals(4, 3, 1), initializer("he"), Rng(9)), UsageError);
 }
 

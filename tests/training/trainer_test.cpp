@@ -32,8 +32,8 @@ Dataset<S> with_targets(Index targets = 1) {
 }
 
 template <Real S>
-Mlp<S> net(Index outputs) {
-  Mlp<S> model({.inputs = 1, .hidden = {2}, .outputs = outputs, .activations = {activation("relu")}});
+Sequential<S> net(Index outputs) {
+  auto model = mlp<S>({.inputs = 1, .hidden = {2}, .outputs = outputs, .activations = {activation("relu")}});
   model.initialize(initializer("he"), Rng(1));
   return model;
 }
@@ -53,7 +53,7 @@ std::string message(const std::function<void()>& action) {
 // Every way in which data reach a trainer: to train on, to test on, to be judged, to be probed.
 template <class Kind, Real S>
 void expect_refused(const Dataset<S>& bad, const Dataset<S>& good, const std::string& loss, const std::string& words) {
-  Mlp<S> model = net<S>(required_outputs(good, loss));
+  Sequential<S> model = net<S>(required_outputs(good, loss));
   const Dataset<S> none;
   const TrainerOptions options{.loss = loss, .epochs = 2};
   const std::function<void()> ways[] = {
@@ -89,7 +89,7 @@ TYPED_TEST(TrainerData, GoodDataTrainWithEveryLoss) {
   const Dataset<S> none;
   for (const Dataset<S>& data : {with_labels<S>(), with_labels<S>(2), with_targets<S>(), with_targets<S>(2)}) {
     for (const std::string& loss : losses_for(data.task)) {
-      Mlp<S> model = net<S>(required_outputs(data, loss));
+      Sequential<S> model = net<S>(required_outputs(data, loss));
       Trainer<S> trainer(model, data, data, {.loss = loss, .epochs = 2});
       EXPECT_TRUE(std::isfinite(trainer.run().train.loss)) << loss;
       EXPECT_EQ(trainer.evaluate(data).loss, trainer.evaluate(Dataset<S>(data)).loss) << loss;
@@ -187,7 +187,7 @@ TYPED_TEST(TrainerData, TheTaskFitsTheLossAndTheTrainingSet) {
   // Both have models of one output with bce.
   for (const auto& [bad, good] :
        {std::pair(with_targets<S>(), with_labels<S>(2)), std::pair(with_labels<S>(2), with_targets<S>())}) {
-    Mlp<S> model = net<S>(1);
+    Sequential<S> model = net<S>(1);
     const Dataset<S> none;
     const TrainerOptions options{.loss = "bce"};
     Trainer<S> trainer(model, good, none, options);
@@ -202,7 +202,7 @@ TYPED_TEST(TrainerData, TheTaskFitsTheLossAndTheTrainingSet) {
     }
   }
   const Dataset<S> targets = with_targets<S>(), labels = with_labels<S>(), none;
-  Mlp<S> one = net<S>(1), three = net<S>(3);
+  Sequential<S> one = net<S>(1), three = net<S>(3);
   EXPECT_NE(message<UsageError>([&] { Trainer<S>(one, targets, none, {.loss = "cross_entropy"}); }), "");
   EXPECT_NE(message<UsageError>([&] { Trainer<S>(three, labels, none, {.loss = "hinge"}); }), "");
   EXPECT_NE(message<UsageError>([&] { Trainer<S>(three, labels, none, {.loss = "mse", .label_smoothing = 0.1}); }), "");

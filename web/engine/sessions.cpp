@@ -103,6 +103,7 @@ struct LinearLayer {
   std::string name;
   Parameter<float>* weight = nullptr;
   Parameter<float>* bias = nullptr;
+  const Activation* activation = nullptr;  // that follows; null for the output layer
   Matrix<float> first_weight = {}, first_bias = {};
 };
 
@@ -137,26 +138,20 @@ class Session {
         data_(load_data<float>(setup_.data)),
         net_(make_net()),
         trainer_(net_, data_.train, data_.test, setup_.trainer),
-        probe_(trainer_, net_, data_.train, {.theory = theory_net(setup_, net_.options())}) {
+        probe_(trainer_, net_, data_.train, {.theory = theory_net<float>(setup_, net_)}) {
     probe_.on_rows = [this](std::span<const LayerRow> rows) { rows_.assign(rows.begin(), rows.end()); };
     trainer_.on_step = [this](const StepReport& step) {
       losses_.push_back(static_cast<float>(step.loss));
       epoch_ = step.epoch;
     };
     trainer_.stop = [this] { return trainer_.steps() >= target_; };
-    const MlpOptions& shape = net_.options();
-    for (std::size_t l = 0; l < shape.hidden.size(); ++l) {
-      slopes_.push_back(largest_slope(shape.activations[shape.activations.size() == 1 ? 0 : l]));
+    for (const Weight<float>& weight : evengrad::weights<float>(net_)) {
+      linear_.push_back({weight.layer, weight.weight, weight.bias, weight.role.activation, weight.weight->value,
+                         weight.bias ? weight.bias->value : Matrix<float>()});
     }
-    net_.visit(Path(), [this](const Path& path, Parameter<float>& parameter) {
-      const std::string name = path.str(), layer = name.substr(0, name.rfind('.'));
-      if (parameter.rank == 2) {
-        linear_.push_back({layer, &parameter, nullptr, parameter.value});
-      } else if (!linear_.empty() && linear_.back().name == layer) {
-        linear_.back().bias = &parameter;
-        linear_.back().first_bias = parameter.value;
-      }
-    });
+    for (std::size_t l = 0; l + 1 < linear_.size(); ++l) {
+      slopes_.push_back(linear_[l].activation ? largest_slope(*linear_[l].activation) : 1);
+    }
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -165,27 +160,24 @@ class Session {
 
   void describe(Answer& answer) {
     Json& json = answer.json;
-    const MlpOptions& shape = net_.options();
     json["layers"] = Json::array();
     for (std::size_t l = 0; l < linear_.size(); ++l) {
       const Matrix<float>& weight = linear_[l].weight->value;
-      const bool hidden = l < shape.hidden.size();
       json["layers"].push_back(
           {{"name", linear_[l].name},
            {"inputs", weight.cols()},
            {"outputs", weight.rows()},
-           {"activation",
-            hidden ? Json(shape.activations[shape.activations.size() == 1 ? 0 : l].name()) : Json(nullptr)}});
+           {"activation", linear_[l].activation ? Json(linear_[l].activation->name()) : Json(nullptr)}});
     }
     json["parameters"] = parameter_count<float>(net_);
-    json["outputs"] = shape.outputs;
+    json["outputs"] = linear_.back().weight->value.rows();
     json["features"] = feature_names();
     json["classes"] = classifies() ? Json(data_.train.classes) : Json(nullptr);
     json["class_names"] = data_.train.class_names;
     json["notes"] = data_.notes;
     json["auto_init"] = nullptr;
     json["warnings"] = Json::array();
-    if (const auto net = theory_net(setup_, shape)) {
+    if (const auto net = theory_net<float>(setup_, net_)) {
       if (setup_.init == "auto") {
         const Recommendation chosen = recommend(
             net->activation,
@@ -319,21 +311,10 @@ class Session {
 
   bool classifies() const { return data_.train.task == Task::classification; }
 
-  Mlp<float> make_net() const {
-    const MlpOptions shape =
-        mlp_options(setup_, data_.train.features(), required_outputs(data_.train, setup_.trainer.loss));
-    double parameters = 0;
-    Index inputs = shape.inputs;
-    for (const Index width : shape.hidden) {
-      parameters += static_cast<double>(width) * static_cast<double>(inputs + 1);
-      inputs = width;
-    }
-    if (parameters > most_parameters) {
-      throw UsageError(text("--hidden: ", parameters, " parameters are more than a page's ", most_parameters,
-                            "; the command line takes them"));
-    }
-    Mlp<float> net(shape);
-    initialize(net, setup_, data_.train);
+  Sequential<float> make_net() const {
+    Sequential<float> net = evengrad::make_net<float>(
+        setup_, {1, data_.train.features()}, required_outputs(data_.train, setup_.trainer.loss), most_parameters);
+    initialize<float>(net, setup_, data_.train);
     return net;
   }
 
@@ -415,7 +396,7 @@ class Session {
     answer.json["units"] = Json::array();
     std::size_t products = 0;
     for (const Node<float>& node : tape.nodes()) {
-      if (node.op != "affine" || products++ == 0) continue;
+      if (node.role != OpRole::product || products++ == 0) continue;
       const Node<float>& hidden = tape.nodes()[node.inputs[0]];
       const Matrix<float> by_unit = value_of(hidden).transpose();
       answer.json["units"].push_back(answer.array(numbers_of(by_unit)));
@@ -449,7 +430,7 @@ class Session {
   std::vector<PlaneFeature> plane_;
   TrainingSetup setup_;
   Split<float> data_;
-  Mlp<float> net_;
+  Sequential<float> net_;
   Trainer<float> trainer_;
   Probe<float> probe_;
   Tape<float> picture_{{.recording = false}};

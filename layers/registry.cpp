@@ -1,0 +1,329 @@
+#include <evengrad/layers/registry.hpp>
+
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/core/utf8.hpp>
+#include <evengrad/layers/dropout.hpp>
+#include <evengrad/layers/gated.hpp>
+#include <evengrad/layers/linear.hpp>
+#include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/normalization.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <mutex>
+
+namespace evengrad {
+
+namespace {
+
+constexpr std::size_t most_layers = 20'000;
+constexpr int deepest = 32;
+constexpr std::string_view identifier = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+bool is_blank(char c) { return std::isspace(static_cast<unsigned char>(c)); }
+
+std::string_view trimmed(std::string_view part) {
+  while (!part.empty() && is_blank(part.front())) part.remove_prefix(1);
+  while (!part.empty() && is_blank(part.back())) part.remove_suffix(1);
+  return part;
+}
+
+// The length of what comes before the first character outside parentheses and quotes that `stops`.
+template <class Stops>
+std::size_t length_until(std::string_view line, Stops stops) {
+  int depth = 0;
+  bool quoted = false;
+  std::size_t i = 0;
+  for (; i < line.size() && !(depth == 0 && !quoted && stops(line[i])); ++i) {
+    quoted ^= line[i] == '"';
+    if (!quoted) depth += line[i] == '(' ? 1 : line[i] == ')' ? -1 : 0;
+    if (depth < 0) break;
+  }
+  if (depth != 0 || quoted) {
+    throw UsageError(text(in_quotes(line), ": ",
+                          quoted      ? "a quotation mark"
+                          : depth > 0 ? "an opening parenthesis"
+                                      : "a closing parenthesis",
+                          " has no partner"));
+  }
+  return i;
+}
+
+// The arguments of "name(a, key=b)", as text.
+std::vector<NamedCall::Argument> arguments_of(std::string_view list) {
+  std::vector<NamedCall::Argument> arguments;
+  for (bool more = !trimmed(list).empty(); more;) {
+    const std::size_t length = length_until(list, [](char c) { return c == ','; });
+    std::string_view value = trimmed(list.substr(0, length));
+    more = length < list.size();
+    list.remove_prefix(std::min(list.size(), length + 1));
+    std::string_view key;
+    const std::size_t name = std::min(value.find_first_not_of(identifier), value.size());
+    const std::string_view rest = trimmed(value.substr(name));
+    if (name > 0 && rest.starts_with('=')) {
+      key = value.substr(0, name);
+      value = trimmed(rest.substr(1));
+    }
+    if (value.size() > 1 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    if (value.empty()) throw UsageError("an argument is empty");
+    arguments.push_back({std::string(key), std::string(value)});
+  }
+  return arguments;
+}
+
+// Says where an error is, once: the innermost word knows best.
+class PlacedError : public UsageError {
+ public:
+  using UsageError::UsageError;
+};
+
+template <Real S>
+struct Words {
+  std::mutex mutex;
+  std::vector<LayerWord<S>> list;
+};
+
+template <Real S>
+using Made = std::unique_ptr<Layer<S>>;
+
+template <Real S>
+Made<S> normalization(std::string_view word, NetBuilder<S>& at) {
+  const Index features = at.inputs().cols;
+  at.claim(4 * static_cast<double>(features));
+  if (word == "batchnorm") return std::make_unique<BatchNorm<S>>(BatchNormOptions{.features = features});
+  return std::make_unique<LayerNorm<S>>(LayerNormOptions{.features = features});
+}
+
+template <Real S>
+std::vector<LayerWord<S>> built_in_words() {
+  return {
+      {"linear", "n, bias=1", "x W^T + b",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         const Index inputs = at.inputs().cols, outputs = word.count("n");
+         at.claim(static_cast<double>(outputs) * static_cast<double>(inputs + 1));
+         return std::make_unique<Linear<S>>(
+             LinearOptions{.inputs = inputs, .outputs = outputs, .bias = word.flag("bias")});
+       }},
+      {"f", "", "the activation under test (--activation)",
+       [](const Word&, NetBuilder<S>& at) { return activation_layer<S>(at.activation("f"), at.inputs().cols); }},
+      {"act", "formula", "an activation given as a formula in x",
+       [](const Word& word, NetBuilder<S>& at) {
+         return activation_layer<S>(activation(word.value("formula")), at.inputs().cols);
+       }},
+      {"gated", "hidden, activation=f, bias=0, down=1", "f(x G) * (x U), projected down to the inputs' width",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         const Index inputs = at.inputs().cols, hidden = word.count("hidden");
+         at.claim(3 * static_cast<double>(hidden) * static_cast<double>(inputs + 1));
+         return std::make_unique<Gated<S>>(GatedOptions{.inputs = inputs,
+                                                        .hidden = hidden,
+                                                        .outputs = word.flag("down") ? inputs : 0,
+                                                        .bias = word.flag("bias"),
+                                                        .gate = at.activation(word.value("activation"))});
+       }},
+      {"norm", "", "the normalization that --norm names",
+       [](const Word&, NetBuilder<S>& at) -> Made<S> {
+         if (at.settings().norm != "none") at.add(at.settings().norm);
+         return nullptr;
+       }},
+      {"batchnorm", "", "each feature over the batch",
+       [](const Word& word, NetBuilder<S>& at) { return normalization<S>(word.name(), at); }},
+      {"layernorm", "", "the features of each row",
+       [](const Word& word, NetBuilder<S>& at) { return normalization<S>(word.name(), at); }},
+      {"dropout", "p", "zeroes a share p in training",
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Dropout<S>>(word.number("p")); }},
+      {"residual", "layers", "adds the input of these layers to their output",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         at.residual(word.value("layers"));
+         return nullptr;
+       }},
+      {"repeat", "n, layers", "these layers n times",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         for (Index i = word.count("n"); i > 0; --i) at.add(word.value("layers"));
+         return nullptr;
+       }},
+  };
+}
+
+template <Real S>
+Words<S>& words() {
+  static Words<S> all{{}, built_in_words<S>()};
+  return all;
+}
+
+}  // namespace
+
+// ---- Word -----------------------------------------------------------------------------------------------------------
+
+Word::Word(std::string_view whole, std::string_view name, std::string_view arguments) : name_(name) {
+  std::vector<std::string> keys;
+  for (const std::string& entry : arguments.empty() ? std::vector<std::string>{} : split_list(arguments)) {
+    const auto equals = entry.find('=');
+    keys.push_back(entry.substr(0, equals));
+    arguments_.push_back({keys.back(), equals == entry.npos ? "" : entry.substr(equals + 1)});
+  }
+  const auto open = whole.find('(');
+  std::vector<bool> given(keys.size());
+  std::size_t position = 0;
+  const std::string_view inside = open == whole.npos ? "" : whole.substr(open + 1, whole.size() - open - 2);
+  for (auto& [key, value] : arguments_of(inside)) {
+    std::size_t at = position++;
+    if (!key.empty()) at = static_cast<std::size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
+    if (!key.empty() && at == keys.size()) throw UsageError(unknown_name(name_ + " argument", key, keys));
+    if (at >= keys.size()) throw UsageError(text("expected ", name_, "(", arguments, ")"));
+    if (given[at]) throw UsageError(text("'", keys[at], "' is given twice"));
+    given[at] = true;
+    arguments_[at].value = std::move(value);
+  }
+  for (const auto& [key, value] : arguments_) {
+    if (value.empty()) throw UsageError(text("expected ", name_, "(", arguments, "): '", key, "' is missing"));
+  }
+}
+
+const std::string& Word::value(std::string_view key) const {
+  for (const auto& argument : arguments_) {
+    if (argument.key == key) return argument.value;
+  }
+  throw Error(text("the word ", name_, " has no argument '", key, "'"));
+}
+
+double Word::number(std::string_view key) const { return parse_number(text("'", key, "'"), value(key)); }
+
+Index Word::count(std::string_view key) const {
+  constexpr double most = 1e6;
+  const double given = number(key);
+  if (!(given >= 1 && given <= most) || given != static_cast<double>(static_cast<Index>(given))) {
+    throw UsageError(
+        text("'", key, "' must be a whole number from 1 to ", static_cast<Index>(most), ", got ", value(key)));
+  }
+  return static_cast<Index>(given);
+}
+
+bool Word::flag(std::string_view key) const {
+  const std::string& given = value(key);
+  if (given != "0" && given != "1") throw UsageError(text("'", key, "' must be 0 or 1, got ", in_quotes(given)));
+  return given == "1";
+}
+
+// ---- NetBuilder -----------------------------------------------------------------------------------------------------
+
+template <Real S>
+void NetBuilder<S>::claim(double numbers) {
+  counts_->numbers += numbers;
+  if (counts_->numbers > settings_.most_parameters) {
+    throw UsageError(
+        text(counts_->numbers, " parameters are more than the ", settings_.most_parameters, " that this net may have"));
+  }
+}
+
+template <Real S>
+Activation NetBuilder<S>::activation(std::string_view name) {
+  if (name != "f") return evengrad::activation(name);
+  const auto& given = settings_.activations;
+  if (given.empty()) throw UsageError("f stands for the activation under test, and none is given");
+  const std::size_t number = counts_->activations++;
+  if (given.size() > 1 && number >= given.size()) {
+    throw UsageError(text("there are ", given.size(), " activations, expected one, or one for each f"));
+  }
+  return given[given.size() == 1 ? 0 : number];
+}
+
+template <Real S>
+Sequential<S> NetBuilder<S>::sequence(std::string_view line) {
+  NetBuilder inner(settings_, shape_);
+  inner.counts_ = counts_;
+  inner.add(line);
+  return inner.finish();
+}
+
+template <Real S>
+void NetBuilder<S>::add(std::unique_ptr<Layer<S>> layer) {
+  if (++counts_->layers > most_layers) throw UsageError(text("a net has at most ", most_layers, " layers"));
+  shape_ = layer->outputs(shape_);
+  net_.add(std::move(layer));
+}
+
+template <Real S>
+void NetBuilder<S>::residual(std::string_view line) {
+  const std::size_t begin = net_.size();
+  const Shape before = shape_;
+  add(line);
+  if (shape_ != before) {
+    throw UsageError(text("its layers make ", shape_, " of ", before, ": expected the same shape, to add them"));
+  }
+  if (net_.size() > begin) net_.skip(begin, net_.size());
+}
+
+template <Real S>
+void NetBuilder<S>::add(std::string_view line) {
+  if (++counts_->depth > deepest) throw UsageError(text("more than ", deepest, " words lie one in another"));
+  while (!(line = trimmed(line)).empty()) {
+    const std::string_view word = line.substr(0, length_until(line, is_blank));
+    const Shape arrives = shape_;
+    try {
+      add_word(word);
+    } catch (const PlacedError&) {
+      throw;
+    } catch (const Error& error) {
+      throw PlacedError(text("net: ", in_quotes(word), ", where ", arrives, " arrives: ", error.what()));
+    }
+    line.remove_prefix(word.size());
+  }
+  --counts_->depth;
+}
+
+template <Real S>
+void NetBuilder<S>::add_word(std::string_view whole) {
+  const std::string_view name = whole.substr(0, whole.find('('));
+  std::vector<std::string> known;
+  for (const LayerWord<S>& entry : layer_words<S>()) {
+    known.push_back(entry.name);
+    if (entry.name != name) continue;
+    if (whole.size() > name.size() && whole.back() != ')') throw UsageError("expected ')' at the end");
+    if (auto layer = entry.make(Word(whole, name, entry.arguments), *this)) add(std::move(layer));
+    return;
+  }
+  const bool is_activation = find_activation(name) || whole.find('(') != whole.npos;
+  try {
+    return add(activation_layer<S>(evengrad::activation(whole), shape_.cols));
+  } catch (const UsageError&) {
+    if (find_activation(name)) throw;
+  }
+  for (const ActivationEntry& entry : activations()) known.push_back(entry.name);
+  throw UsageError(unknown_name("layer or activation", name, known) +
+                   (is_activation ? "; a formula is act(\"x*tanh(x)\")" : ""));
+}
+
+template <Real S>
+Sequential<S> build_net(std::string_view line, const NetSettings& settings) {
+  NetBuilder<S> builder(settings, settings.inputs, "layers");
+  builder.add(line);
+  if (settings.outputs > 0) builder.add(text("linear(", settings.outputs, ")"));
+  return builder.finish();
+}
+
+template <Real S>
+std::vector<LayerWord<S>> layer_words() {
+  const std::lock_guard lock(words<S>().mutex);
+  return words<S>().list;
+}
+
+template <Real S>
+void register_layer(LayerWord<S> word) {
+  const std::lock_guard lock(words<S>().mutex);
+  for (const LayerWord<S>& other : words<S>().list) {
+    if (other.name == word.name) throw UsageError(text("the layer '", word.name, "' exists already"));
+  }
+  if (find_activation(word.name)) throw UsageError(text("'", word.name, "' is an activation's name"));
+  words<S>().list.push_back(std::move(word));
+}
+
+#define EVENGRAD_INSTANTIATE(S)                                              \
+  template class NetBuilder<S>;                                              \
+  template Sequential<S> build_net<S>(std::string_view, const NetSettings&); \
+  template std::vector<LayerWord<S>> layer_words<S>();                       \
+  template void register_layer(LayerWord<S>);
+EVENGRAD_INSTANTIATE(float)
+EVENGRAD_INSTANTIATE(double)
+#undef EVENGRAD_INSTANTIATE
+
+}  // namespace evengrad

@@ -1,0 +1,101 @@
+#include <evengrad/activations/registry.hpp>
+#include <evengrad/layers/registry.hpp>
+
+#include "../matrices.hpp"
+#include "../temp_folder.hpp"
+
+namespace evengrad {
+namespace {
+
+NetSettings settings() {
+  return {.inputs = {1, 6}, .outputs = 3, .activations = {activation("gelu")}, .norm = "batchnorm"};
+}
+
+std::string line_of(std::string_view line) { return build_net<double>(line, settings()).word(); }
+std::string refusal(std::string_view line) {
+  return error_of<UsageError>([&] { build_net<double>(line, settings()); });
+}
+
+TEST(Net, IsItsWordsFromLeftToRight) {
+  EXPECT_EQ(line_of("linear(64) f norm linear(64)\n\tf"), "linear(64) gelu batchnorm linear(64) gelu linear(3)");
+  EXPECT_EQ(line_of(""), "linear(3)");
+  EXPECT_EQ(line_of("linear(n=8, bias=0) leaky_relu(0.2) dropout(0.5)"),
+            "linear(8, bias=0) leaky_relu(0.2) dropout(0.5) linear(3)");
+  EXPECT_EQ(line_of("repeat(2, linear(6) f)"), "linear(6) gelu linear(6) gelu linear(3)");
+  EXPECT_EQ(line_of("residual(linear(6) residual(f linear(6)))"),
+            "residual(linear(6) residual(gelu linear(6))) linear(3)");
+  EXPECT_EQ(line_of("gated(5) gated(4, activation=silu, down=0)"), "gated(5, gelu) gated(4, silu, down=0) linear(3)");
+}
+
+TEST(Net, AFormulaIsAnActivation) {
+  const std::string line = line_of("linear(4) act(\"x*tanh(exp(x))\") linear(4) act(max(x, 0))");
+  EXPECT_EQ(build_net<double>(line, {.inputs = {1, 6}}).word(), line);
+}
+
+TEST(Net, EveryWordReadsBackAsItself) {
+  for (const char* line : {"linear(4) prelu linear(5) prelu(per_channel=1)", "layernorm linear(4) relu dropout(0.25)",
+                           "repeat(3, residual(layernorm gated(9, silu)))"}) {
+    const std::string word = line_of(line);
+    EXPECT_EQ(build_net<double>(word, {.inputs = {1, 6}}).word(), word);
+  }
+}
+
+TEST(Net, AnActivationForEachF) {
+  NetSettings two = settings();
+  two.activations = {activation("relu"), activation("tanh")};
+  EXPECT_EQ(build_net<double>("linear(4) f linear(4) f", two).word(), "linear(4) relu linear(4) tanh linear(3)");
+  EXPECT_THROW(build_net<double>("linear(4) f linear(4) f linear(4) f", two), UsageError);
+}
+
+TEST(Net, NamesAndSumsAreThoseOfTheLine) {
+  Sequential<double> net = build_net<double>("linear(6) f residual(linear(6) f)", settings());
+  net.initialize(initializer("he"), Rng(1));
+  std::vector<std::string> names;
+  net.visit(Path(), [&](const Path& path, Parameter<double>&) { names.push_back(path.str()); });
+  EXPECT_EQ(names, (std::vector<std::string>{"layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias",
+                                             "layers.4.weight", "layers.4.bias"}));
+  Tape<double> tape;
+  const Var<double> x = tape.constant(random_matrix<double>(5, 6, 1));
+  const Matrix<double> h = net.forward(x, {}, 0, 2).value();
+  const Matrix<double> inner = net[2].forward(tape.constant(h), {}, activation("gelu")).value();
+  const Matrix<double> expected = net[4].forward(tape.constant(Matrix<double>(h + inner)), {}).value();
+  EXPECT_LT((net.forward(x, {}).value() - expected).norm(), 1e-13);
+}
+
+TEST(Net, ErrorsPointAtTheWordAndSayWhatArrives) {
+  EXPECT_EQ(refusal("linear(8) lineer(4)").substr(0, 73),
+            "net: 'lineer(4)', where (1, 8) arrives: unknown layer or activation 'linee");
+  EXPECT_NE(refusal("lineer(4)").find("did you mean 'linear'?"), std::string::npos);
+  EXPECT_EQ(refusal("linear(0)"),
+            "net: 'linear(0)', where (1, 6) arrives: 'n' must be a whole number from 1 to 1000000, got 0");
+  EXPECT_EQ(refusal("linear"), "net: 'linear', where (1, 6) arrives: expected linear(n, bias=1): 'n' is missing");
+  EXPECT_NE(refusal("linear(4, bais=0)").find("did you mean 'bias'?"), std::string::npos);
+  EXPECT_NE(refusal("linear(4, 1, 2)").find("expected linear(n, bias=1)"), std::string::npos);
+  EXPECT_NE(refusal("linear(4, n=3)").find("'n' is given twice"), std::string::npos);
+  EXPECT_NE(refusal("residual(linear(8))").find("its layers make (1, 8) of (1, 6)"), std::string::npos);
+  EXPECT_NE(refusal("residual(linear(8) relo)").find("where (1, 8) arrives: unknown layer"), std::string::npos);
+  EXPECT_NE(refusal("linear(8").find("an opening parenthesis has no partner"), std::string::npos);
+  EXPECT_NE(refusal("linear(8))").find("a closing parenthesis has no partner"), std::string::npos);
+  EXPECT_NE(refusal("dropout(1)").find("dropout must be in [0, 1), got 1"), std::string::npos);
+  EXPECT_NE(refusal("leaky_relu(a)").find("net: 'leaky_relu(a)'"), std::string::npos);
+}
+
+TEST(Net, HostileLinesAreRefusedBeforeMemoryIsTaken) {
+  EXPECT_NE(refusal("linear(1000000) linear(1000000)").find("parameters are more than"), std::string::npos);
+  EXPECT_NE(refusal("repeat(1000000, relu)").find("a net has at most"), std::string::npos);
+  std::string deep;
+  for (int i = 0; i < 10'000; ++i) deep += "residual(";
+  deep += "relu" + std::string(10'000, ')');
+  EXPECT_NE(refusal(deep).find("lie one in another"), std::string::npos);
+}
+
+TEST(Net, EveryEntryIsDescribed) {
+  for (const LayerWord<float>& word : layer_words<float>()) {
+    EXPECT_FALSE(word.help.empty()) << word.name;
+    EXPECT_NE(word.make, nullptr) << word.name;
+  }
+  EXPECT_THROW(register_layer<float>({"linear", "", "again", nullptr}), UsageError);
+}
+
+}  // namespace
+}  // namespace evengrad
