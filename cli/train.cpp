@@ -513,6 +513,16 @@ ResultOptions result_options(const CLI::App& app, const Global& global) {
   return options;
 }
 
+// Equal accuracies of all folds are not certainty: the interval holds Wilson's (1927) of that many rows.
+Measurement with_sampling_error(const Measurement& found, Index tested) {
+  constexpr double z = 1.96;
+  const auto n = static_cast<double>(tested);
+  const double p = found.value, centre = (p + z * z / (2 * n)) / (1 + z * z / n),
+               half = z / (1 + z * z / n) * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  return {p, std::max(0.0, std::min(found.low.value_or(p), centre - half)),
+          std::min(1.0, std::max(found.high.value_or(p), centre + half))};
+}
+
 Json interval_json(const Measurement& found) {
   return {{"mean", found.value}, {"low", or_null(found.low)}, {"high", or_null(found.high)}};
 }
@@ -526,12 +536,14 @@ int cross_validate(TrainArguments& arguments, const Global& global, const Asked&
   document["seed"] = global.seed;
   document["folds"] = Json::array();
   std::vector<double> losses, accuracies, r2s;
+  Index tested = 0;
   Progress progress(global, arguments.data.folds, "folds");
   for (arguments.data.fold = 0; arguments.data.fold < arguments.data.folds; ++arguments.data.fold) {
     TrainRun<S> run(arguments, global, asked, files, store);
     if (arguments.data.fold == 0) run.describe();
     const std::optional<Metrics> test = run.run_fold();
     if (!test) return 128 + interrupted();
+    tested += run.data.test.size();
     losses.push_back(test->loss);
     if (test->accuracy) accuracies.push_back(*test->accuracy);
     const Evaluation found = judge_answers<S>(run.model, run.data.test);
@@ -544,7 +556,8 @@ int cross_validate(TrainArguments& arguments, const Global& global, const Asked&
   std::string line = text("folds  ", arguments.data.folds, ": test ");
   const auto add = [&](const char* key, const char* name, const std::vector<double>& samples, auto shown) {
     if (samples.size() != losses.size()) return;
-    const Measurement found = mean_interval(samples);
+    Measurement found = mean_interval(samples);
+    if (&samples == &accuracies) found = with_sampling_error(found, tested);
     document[key] = interval_json(found);
     line += text(line.ends_with("test ") ? "" : ", ", name, " ", shown(found.value), " [",
                  shown(found.low.value_or(found.value)), ", ", shown(found.high.value_or(found.value)), "]");

@@ -1,5 +1,7 @@
 #include <evengrad/init/kernel.hpp>
 
+#include <evengrad/core/linear_algebra.hpp>
+
 #include <evengrad/core/error.hpp>
 #include <evengrad/init/mean_field.hpp>
 #include <evengrad/init/quadrature.hpp>
@@ -127,7 +129,7 @@ NetKernels net_kernels(const Activation& f, const Initializer& initializer, Inde
   const Index n = inputs.rows();
   const Scales first = scales(0);
   NetKernels k;
-  k.nngp = first.weight / static_cast<double>(inputs.cols()) * inputs * inputs.transpose();
+  k.nngp = first.weight / static_cast<double>(inputs.cols()) * product(inputs, inputs.transpose());
   k.nngp.array() += first.bias;
   k.ntk = k.nngp;
   for (Index layer = 1; layer <= depth; ++layer) {

@@ -89,13 +89,16 @@ std::map<std::string, std::string> description(Layer<S>& model, const ModelData&
                              {"height", inputs.height},
                              {"width", inputs.width},
                              {"activation", f ? f->name() : "identity"}};
-  return {{"schema_version", "1"},
-          {"architecture", architecture.dump()},
-          {"data", data.name},
-          {"task", data.task == Task::classification ? "classification" : "regression"},
-          {"feature_names", Json(data.feature_names).dump()},
-          {"class_names", Json(data.class_names).dump()},
-          {"normalization", Json{{"mean", data.normalization.mean}, {"scale", data.normalization.scale}}.dump()}};
+  std::map<std::string, std::string> entries = {{"schema_version", "1"},
+                                                {"architecture", architecture.dump()},
+                                                {"data", data.name},
+                                                {"task", std::string(choice_word(data.task))},
+                                                {"feature_names", Json(data.feature_names).dump()},
+                                                {"class_names", Json(data.class_names).dump()},
+                                                {"normalization", to_json(data.normalization).dump()}};
+  if (!data.target_units.mean.empty()) entries["target_units"] = to_json(data.target_units).dump();
+  if (!data.encoding.columns.empty()) entries["encoding"] = to_json(data.encoding).dump();
+  return entries;
 }
 
 // What a file's tensors confirm of its description, which is believed no further.

@@ -16,7 +16,8 @@ namespace {
 class Data : public testing::Test {
  protected:
   json json_of(const std::string& arguments) {
-    const Output run = shell(folder, "evengrad " + arguments + " --json --threads 1");
+    const Output run =
+        shell(folder, "evengrad " + arguments + " --json" + (arguments.starts_with("predict") ? "" : " --threads 1"));
     EXPECT_EQ(run.status, 0) << arguments << ": " << run.err;
     said = run.err;
     return run.status == 0 ? run.json() : json();

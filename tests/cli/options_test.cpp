@@ -136,8 +136,8 @@ TEST(Options, LearningRates) {
 }
 
 TEST(Options, BatchSizesAndEpochs) {
-  expect_training_refused({"--batch-size", "0"}, "batch size must be at least 1, got 0");
-  expect_training_refused({"--batch-size", "-5"}, "batch size must be at least 1, got -5");
+  expect_training_refused({"--batch-size", "0"}, "--batch-size must be at least 1, got 0");
+  expect_training_refused({"--batch-size", "-5"}, "--batch-size must be at least 1, got -5");
   expect_training_refused({"--epochs", "-1"}, "epochs must not be negative, got -1");
   expect_training_refused({"--epochs", "1.5"}, "--epochs");
   expect_training_refused({"--steps", "-1"}, "steps");
@@ -276,7 +276,7 @@ TEST(Options, HelpIsMadeForReaders) {
       }
     }
   }
-  EXPECT_EQ(commands, 10);
+  EXPECT_EQ(commands, 11);
   EXPECT_EQ(examples, 2);
 }
 

@@ -27,8 +27,10 @@ TEST(Predict, FindsColumnsByNameAndNamesTheClasses) {
   TempFolder folder;
   folder.write("train.csv", clouds());
   folder.write("new.csv", "y,other,x\n0,7,-3\n0.5,8,3\n");
-  const Output run = shell(folder, "evengrad train --data train.csv --epochs 60 --lr 0.01 --save m.safetensors --quiet && "
-                                   "evengrad predict m.safetensors --data new.csv --out p.csv && evengrad predict m.safetensors --data new.csv --json");
+  const Output run = shell(folder,
+                           "evengrad train --data train.csv --epochs 60 --lr 0.01 --save m.safetensors --quiet && "
+                           "evengrad predict m.safetensors --data new.csv --out p.csv && evengrad predict "
+                           "m.safetensors --data new.csv --json");
   ASSERT_EQ(run.status, 0) << run.err;
   std::istringstream csv(contents(folder.path() / "p.csv"));
   std::string header, first, second;
@@ -65,8 +67,10 @@ TEST(Predict, OneRowIsTheSameAloneAndAmongOthers) {
 TEST(Predict, RegressionHasAPrediction) {
   TempFolder folder;
   folder.write("new.csv", "x\n0\n1.5707963\n");
-  const Output run = shell(folder, "evengrad train --data sine --hidden 32,32 --activation tanh --init xavier --epochs 100 --lr 0.01 --save m.safetensors --quiet >/dev/null && "
-                                   "evengrad predict m.safetensors --data new.csv");
+  const Output run = shell(folder,
+                           "evengrad train --data sine --hidden 32,32 --activation tanh --init xavier --epochs 100 "
+                           "--lr 0.01 --save m.safetensors --quiet >/dev/null && "
+                           "evengrad predict m.safetensors --data new.csv");
   ASSERT_EQ(run.status, 0) << run.err;
   std::istringstream lines(run.out);
   std::string header;
@@ -80,7 +84,8 @@ TEST(Predict, RegressionHasAPrediction) {
 
 TEST(Predict, WrongFilesEndWithOneLine) {
   TempFolder folder;
-  ASSERT_EQ(shell(folder, "evengrad train --data moons --epochs 1 --save m.safetensors --save-init i.safetensors").status, 0);
+  ASSERT_EQ(
+      shell(folder, "evengrad train --data moons --epochs 1 --save m.safetensors --save-init i.safetensors").status, 0);
   folder.write("missing.csv", "x1,y\n1,2\n");
   folder.write("text.csv", "x1,x2\n1,two\n");
   folder.write("none.csv", "");

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+using evengrad::TempFolder;
 using evengrad::test::contents;
 using evengrad::test::Output;
 using evengrad::test::shell;
-using evengrad::TempFolder;
 
 namespace {
 
@@ -20,8 +20,9 @@ nlohmann::json without_time(nlohmann::json document) {
 
 TEST(Train, FashionMnistReachesPyTorchsAccuracy) {
   TempFolder folder;
-  const Output run = shell(folder, "evengrad train --data fashion_mnist --hidden 256,128,100 --activation relu --init he "
-                                   "--optimizer adam --lr 1e-3 --batch-size 128 --epochs 10 --seed 1 --json");
+  const Output run = shell(folder,
+                           "evengrad train --data fashion_mnist --hidden 256,128,100 --activation relu --init he "
+                           "--optimizer adam --lr 1e-3 --batch-size 128 --epochs 10 --seed 1 --json");
   ASSERT_EQ(run.status, 0) << run.err;
   EXPECT_GE(run.json()["final"]["test_accuracy"].get<double>(), 0.875);
   EXPECT_EQ(run.json()["parameters"], 247766);
@@ -32,16 +33,18 @@ TEST(Train, FashionMnistReachesPyTorchsAccuracy) {
 
 TEST(Train, MnistReachesNinetySevenPercent) {
   TempFolder folder;
-  const Output run = shell(folder, "evengrad train --data mnist --hidden 256,128,100 --activation relu --init he "
-                                   "--optimizer adam --lr 1e-3 --batch-size 128 --epochs 10 --seed 1 --json");
+  const Output run = shell(folder,
+                           "evengrad train --data mnist --hidden 256,128,100 --activation relu --init he "
+                           "--optimizer adam --lr 1e-3 --batch-size 128 --epochs 10 --seed 1 --json");
   ASSERT_EQ(run.status, 0) << run.err;
   EXPECT_GE(run.json()["final"]["test_accuracy"].get<double>(), 0.97);
 }
 
 TEST(Train, TwoSpiralsAreSeparated) {
   TempFolder folder;
-  const Output run = shell(folder, "evengrad train --data spirals --hidden 64,64 --activation tanh --init xavier "
-                                   "--optimizer adam --lr 1e-2 --epochs 200 --seed 1 --json");
+  const Output run = shell(folder,
+                           "evengrad train --data spirals --hidden 64,64 --activation tanh --init xavier "
+                           "--optimizer adam --lr 1e-2 --epochs 200 --seed 1 --json");
   ASSERT_EQ(run.status, 0) << run.err;
   EXPECT_GE(run.json()["final"]["train_accuracy"].get<double>(), 0.99);
   EXPECT_GE(run.json()["final"]["test_accuracy"].get<double>(), 0.99);
@@ -49,8 +52,9 @@ TEST(Train, TwoSpiralsAreSeparated) {
 
 TEST(Train, XorNeedsANonlinearity) {
   TempFolder folder;
-  const std::string line = "evengrad train --data xor --hidden 4 --loss bce --init xavier --optimizer adam --lr 0.05 "
-                           "--steps 1000 --test-fraction 0 --seed 2 --json --activation ";
+  const std::string line =
+      "evengrad train --data xor --hidden 4 --loss bce --init xavier --optimizer adam --lr 0.05 "
+      "--steps 1000 --test-fraction 0 --seed 2 --json --activation ";
   const Output tanh = shell(folder, line + "tanh"), identity = shell(folder, line + "identity");
   ASSERT_EQ(tanh.status, 0) << tanh.err;
   EXPECT_EQ(tanh.json()["model"], "2-4-1");
@@ -60,7 +64,9 @@ TEST(Train, XorNeedsANonlinearity) {
 
 TEST(Train, SameSeedSameBitsWhateverTheThreads) {
   TempFolder folder;
-  const std::string line = "evengrad train --data fashion_mnist --samples 4000 --hidden 256,128 --batch-size 500 --epochs 2 --seed 7 --json ";
+  const std::string line =
+      "evengrad train --data fashion_mnist --samples 4000 --hidden 256,128 --batch-size 500 --epochs 2 --seed 7 "
+      "--json ";
   const Output one = shell(folder, line + "--threads 1 --save one.safetensors");
   const Output two = shell(folder, line + "--threads 2 --save two.safetensors");
   const Output again = shell(folder, line + "--threads 2 --save again.safetensors");
@@ -81,7 +87,8 @@ TEST(Train, AnotherSeedGivesAnotherNet) {
 TEST(Train, SavedModelGivesTheSameLossWhenLoaded) {
   TempFolder folder;
   const Output first = shell(folder, "evengrad train --data moons --hidden 16 --epochs 3 --save m.safetensors --json");
-  const Output second = shell(folder, "evengrad train --data moons --hidden 16 --epochs 0 --load m.safetensors --save n.safetensors --json");
+  const Output second = shell(
+      folder, "evengrad train --data moons --hidden 16 --epochs 0 --load m.safetensors --save n.safetensors --json");
   ASSERT_EQ(second.status, 0) << second.err;
   EXPECT_EQ(first.json()["final"], second.json()["final"]);
   EXPECT_EQ(contents(folder.path() / "m.safetensors"), contents(folder.path() / "n.safetensors"));
@@ -89,7 +96,9 @@ TEST(Train, SavedModelGivesTheSameLossWhenLoaded) {
 
 TEST(Train, LogHasALineAStepAndAnEpoch) {
   TempFolder folder;
-  const Output run = shell(folder, "evengrad train --data moons --samples 100 --test-fraction 0.2 --batch-size 32 --epochs 2 --lr 0.5 --optimizer sgd --log l.jsonl --json");
+  const Output run = shell(folder,
+                           "evengrad train --data moons --samples 100 --test-fraction 0.2 --batch-size 32 --epochs 2 "
+                           "--lr 0.5 --optimizer sgd --log l.jsonl --json");
   ASSERT_EQ(run.status, 0) << run.err;
   std::ifstream log(folder.path() / "l.jsonl");
   std::vector<nlohmann::json> rows;
@@ -100,7 +109,9 @@ TEST(Train, LogHasALineAStepAndAnEpoch) {
   EXPECT_EQ(rows[0]["lr"], 0.5);
   EXPECT_EQ(rows[4]["step"], 4);
   EXPECT_EQ(rows[4]["epoch"], 2);
-  const double mean = (32 * rows[0]["loss"].get<double>() + 32 * rows[1]["loss"].get<double>() + 16 * rows[2]["loss"].get<double>()) / 80;
+  const double mean =
+      (32 * rows[0]["loss"].get<double>() + 32 * rows[1]["loss"].get<double>() + 16 * rows[2]["loss"].get<double>()) /
+      80;
   EXPECT_NEAR(rows[3]["train_loss"].get<double>(), mean, 1e-12);
   EXPECT_TRUE(rows[3].contains("test_accuracy"));
 }
@@ -153,7 +164,8 @@ TEST(Train, MissingAndBrokenFilesEndWithOneLine) {
       "evengrad train --data moons --epochs 1 --save no/folder/m.safetensors",
       "mkdir m.safetensors; evengrad train --data moons --epochs 1 --save m.safetensors",
       "evengrad train --data moons --epochs 1 --log no/folder/l.jsonl",
-      "mkdir -p e/mnist; EVENGRAD_DATA=$PWD/e; export EVENGRAD_DATA; printf xx > e/mnist/train-images-idx3-ubyte; evengrad train --data mnist",
+      "mkdir -p e/mnist; EVENGRAD_DATA=$PWD/e; export EVENGRAD_DATA; printf xx > e/mnist/train-images-idx3-ubyte; "
+      "evengrad train --data mnist",
   };
   for (const char* line : lines) {
     TempFolder folder;
@@ -166,7 +178,8 @@ TEST(Train, MissingAndBrokenFilesEndWithOneLine) {
 
 TEST(Train, ExplodingRunNamesWhereItBroke) {
   TempFolder folder;
-  const Output run = shell(folder, "evengrad train --data moons --hidden 64,64,64 --optimizer sgd --lr 1e20 --save m.safetensors");
+  const Output run =
+      shell(folder, "evengrad train --data moons --hidden 64,64,64 --optimizer sgd --lr 1e20 --save m.safetensors");
   EXPECT_EQ(run.status, 1);
   EXPECT_NE(run.err.find("step "), std::string::npos) << run.err;
   EXPECT_NE(run.err.find("pass, layer layers."), std::string::npos) << run.err;
@@ -175,7 +188,8 @@ TEST(Train, ExplodingRunNamesWhereItBroke) {
 
 TEST(Train, ADryRunForetellsTheMemoryOfAStep) {
   TempFolder folder;
-  for (const std::string net : {"--hidden 64,64 --activation gelu", "--hidden 300 --batch-size 500", "--hidden 900,900"}) {
+  for (const std::string net :
+       {"--hidden 64,64 --activation gelu", "--hidden 300 --batch-size 500", "--hidden 900,900"}) {
     const std::string line = "evengrad train --data moons --steps 3 --json " + net;
     const double foretold = shell(folder, line + " --dry-run").json()["arena_bytes"];
     const double needed = shell(folder, line).json()["arena_bytes"];

@@ -32,6 +32,13 @@ struct Leaky {
   }
 };
 
+struct Bent {
+  template <class T>
+  T operator()(const T& x) const {
+    return where(x > 0.0, x, 0.5 * x * x);
+  }
+};
+
 struct Scaled {
   const char* name;
   double variance;
@@ -62,25 +69,22 @@ TEST_P(Variance, IsThePapers) {
 
 constexpr double in = fan_in, average = (fan_in + fan_out) / 2.0;
 
-INSTANTIATE_TEST_SUITE_P(Named, Variance,
-                         ::testing::Values(Scaled{"xavier", 1 / average}, Scaled{"glorot", 1 / average},
-                                           Scaled{"xavier_normal", 1 / average}, Scaled{"xavier_uniform", 1 / average},
-                                           Scaled{"xavier_truncated", 1 / average},
-                                           Scaled{"xavier(gain=2)", 4 / average}, Scaled{"he", 2 / in},
-                                           Scaled{"kaiming_normal", 2 / in}, Scaled{"he_uniform", 2 / in},
-                                           Scaled{"he_truncated", 2 / in}, Scaled{"lecun", 1 / in},
-                                           Scaled{"lecun_uniform", 1 / in}, Scaled{"lecun_truncated", 1 / in},
-                                           Scaled{"lecun_uniform(1.5)", 2.25 / in}, Scaled{"normal(0.02)", 0.0004},
-                                           Scaled{"uniform(0.3)", 0.03}, Scaled{"pytorch", 1 / (3 * in)},
-                                           Scaled{"candle", 1 / (3 * in)}, Scaled{"keras", 1 / average},
-                                           Scaled{"flax", 1 / in}, Scaled{"playground", 0.25 / 3},
-                                           Scaled{"gaussian(1.5, 0.3)", 2.25 / in}),
-                         [](const auto& test) {
-                           std::string name;
-                           for (const char* c = test.param.name; *c; ++c)
-                             name += std::isalnum(static_cast<unsigned char>(*c)) ? *c : '_';
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Named, Variance,
+    ::testing::Values(Scaled{"xavier", 1 / average}, Scaled{"glorot", 1 / average},
+                      Scaled{"xavier_normal", 1 / average}, Scaled{"xavier_uniform", 1 / average},
+                      Scaled{"xavier_truncated", 1 / average}, Scaled{"xavier(gain=2)", 4 / average},
+                      Scaled{"he", 2 / in}, Scaled{"kaiming_normal", 2 / in}, Scaled{"he_uniform", 2 / in},
+                      Scaled{"he_truncated", 2 / in}, Scaled{"lecun", 1 / in}, Scaled{"lecun_uniform", 1 / in},
+                      Scaled{"lecun_truncated", 1 / in}, Scaled{"lecun_uniform(1.5)", 2.25 / in},
+                      Scaled{"normal(0.02)", 0.0004}, Scaled{"uniform(0.3)", 0.03}, Scaled{"pytorch", 1 / (3 * in)},
+                      Scaled{"candle", 1 / (3 * in)}, Scaled{"keras", 1 / average}, Scaled{"flax", 1 / in},
+                      Scaled{"playground", 0.25 / 3}, Scaled{"gaussian(1.5, 0.3)", 2.25 / in}),
+    [](const auto& test) {
+      std::string name;
+      for (const char* c = test.param.name; *c; ++c) name += std::isalnum(static_cast<unsigned char>(*c)) ? *c : '_';
+      return name;
+    });
 
 TEST(Initializer, PresetsSetTheBiasesOfTheirFrameworks) {
   const auto bias = [](std::string_view name) { return initializer(name)(role).bias; };
@@ -112,13 +116,15 @@ TEST(Initializer, GaussianTakesTheParametersOfMeanFieldTheory) {
 
 TEST(Initializer, HeTakesTheSlopeOfALeakyReLUAndOfNothingElse) {
   const Activation leaky = make_activation(Leaky{0.5}, "leaky_relu(0.5)"),
-                   learned = make_activation(Leaky{0.25}, "prelu"), other = make_activation(Leaky{0.5}, "elu");
+                   learned = make_activation(Leaky{0.25}, "prelu"), typed = make_activation(Leaky{0.5}, "max(x,x/2)"),
+                   other = make_activation(Bent{}, "bent");
   const auto scale = [](const Activation* f, const Activation* before) {
     return initializer("he")({.fan_in = 8, .activation = f, .input_activation = before}).weight.scale;
   };
   EXPECT_DOUBLE_EQ(scale(nullptr, &leaky), std::sqrt(2 / 1.25 / 8));
   EXPECT_DOUBLE_EQ(scale(&other, &learned), std::sqrt(2 / 1.0625 / 8));
   EXPECT_DOUBLE_EQ(scale(&leaky, nullptr), std::sqrt(2 / 1.25 / 8));  // the first layer, which sees data
+  EXPECT_DOUBLE_EQ(scale(nullptr, &typed), std::sqrt(2 / 1.25 / 8));  // by what it is, not by its name
   EXPECT_DOUBLE_EQ(scale(&leaky, &other), std::sqrt(2.0 / 8));
   EXPECT_DOUBLE_EQ(scale(&other, nullptr), std::sqrt(2.0 / 8));
 }
@@ -216,10 +222,9 @@ TEST(Initializer, EveryAliasIsTheSameRule) {
 
 TEST(Initializer, WrongNamesAndArgumentsAreRefused) {
   EXPECT_NE(error_of<UsageError>([] { initializer("xaveir"); }).find("'xavier'"), std::string::npos);
-  for (const char* wrong :
-       {"normal", "uniform", "constant", "normal(-1)", "uniform(-0.5)", "he(2)", "xavier(gain)", "xavier(1, 2)",
-        "xavier(std=1)", "xavier(nan)", "zeros(1)", "pytorch(3)", "gaussian(-1)",
-        "gaussian(1, -0.1)", "he(", "xavier()"}) {
+  for (const char* wrong : {"normal", "uniform", "constant", "normal(-1)", "uniform(-0.5)", "he(2)", "xavier(gain)",
+                            "xavier(1, 2)", "xavier(std=1)", "xavier(nan)", "zeros(1)", "pytorch(3)", "gaussian(-1)",
+                            "gaussian(1, -0.1)", "he(", "xavier()"}) {
     EXPECT_THROW(initializer(wrong), UsageError) << wrong;
   }
 }

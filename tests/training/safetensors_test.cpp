@@ -228,7 +228,7 @@ TEST_F(SafetensorsFile, WrongTypesAndShapesAreRefused) {
     return refused_header(R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}",
                           8);
   };
-  EXPECT_EQ(with(R"("F16")", "[4]", "[0,8]"), "tensor 'a' has dtype F16; F32, F64 and I64 can be read: convert it");
+  EXPECT_EQ(with(R"("I8")", "[8]", "[0,8]"), "tensor 'a' has dtype I8; F16, BF16, F32, F64 and I64 can be read: convert it");
   EXPECT_EQ(with(R"("float")", "[2]", "[0,8]"), "tensor 'a' has the unknown dtype '\"float\"'");
   EXPECT_EQ(with("32", "[2]", "[0,8]"), "tensor 'a' has the unknown dtype '32'");
   const std::string shape = "tensor 'a' has a shape that is not a list of whole numbers from 0 on";
