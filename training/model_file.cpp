@@ -3,6 +3,7 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/utf8.hpp>
+#include <evengrad/data/registry.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/layers/registry.hpp>
 #include <evengrad/training/safetensors.hpp>
