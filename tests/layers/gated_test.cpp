@@ -37,7 +37,7 @@ TEST(Gated, GatesAreThePapers) {
 TEST(Gated, WrongWidthsAreRefused) {
   EXPECT_THROW(Gated<float>({.inputs = 4, .hidden = 0}), UsageError);
   EXPECT_THROW(Gated<float>({.inputs = 4, .hidden = 6, .outputs = -1}), UsageError);
-  EXPECT_THROW(Gated<float>({.inputs = 4, .hidden = 6}).outputs(5), ShapeError);
+  EXPECT_THROW(Gated<float>({.inputs = 4, .hidden = 6}).outputs({1, 5}), ShapeError);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST(PReLU, WrongWidthsAreRefused) {
   PReLULayer<float> layer({.slopes = 3});
   Tape<float> tape;
   EXPECT_THROW(layer.forward(tape.constant(Matrix<float>::Zero(2, 2)), {}), ShapeError);
-  EXPECT_THROW(layer.outputs(2), ShapeError);
+  EXPECT_THROW(layer.outputs({1, 2}), ShapeError);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ TEST(Residual, AnotherWidthIsRefusedByName) {
   const std::string error = error_of<ShapeError>([&] { net.forward(tape.constant(Matrix<double>::Ones(1, 3)), {}); });
   EXPECT_NE(error.find("layer 0, Residual(Linear(3, 1)): [residual] input is (1, 3)"), std::string::npos) << error;
   EXPECT_NE(error.find("(1, 1)"), std::string::npos) << error;
-  EXPECT_THROW(net.outputs(3), ShapeError);
+  EXPECT_THROW(net.outputs({1, 3}), ShapeError);
 }
 
 }  // namespace

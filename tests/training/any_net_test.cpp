@@ -60,7 +60,7 @@ TrainingSetup setup_of(const std::string& init) {
   TrainingSetup setup;
   setup.net = registered ? line : "";
   setup.activation = "tanh";
-  setup.norm = "batch";
+  setup.norm = Norm::batch;
   setup.init = init;
   setup.data.name = "moons";
   setup.data.samples = 400;

@@ -41,12 +41,12 @@ template <Real S>
 class Training {
  public:
   Training(const Settings& settings, const Split<S>& data)
-      : net_({.inputs = data.train.features(),
-              .hidden = {4, 4},
-              .outputs = data.train.outputs(),
-              .activations = {activation("prelu"), activation("tanh")},
-              .norm = settings.norm,
-              .dropout = settings.dropout}),
+      : net_(mlp<S>({.inputs = data.train.features(),
+                     .hidden = {4, 4},
+                     .outputs = data.train.outputs(),
+                     .activations = {activation("prelu"), activation("tanh")},
+                     .norm = settings.norm,
+                     .dropout = settings.dropout})),
         trainer((net_.initialize(initializer("he"), Rng(3)), net_), data.train, data.test, settings.trainer) {
     trainer.on_step = [this](const StepReport& step) {
       rows.push_back({static_cast<double>(step.step), static_cast<double>(step.epoch), step.loss, step.learning_rate});

@@ -123,7 +123,7 @@ TEST(NonFinite, WeightsAndStatisticsAreFoundAtTheirStep) {
 
 TEST(NonFinite, ActivationsAreFoundWithTheirLayer) {
   for (const auto& [formula, word] : {std::pair{"log(x)", "NaN"}, {"exp(100*x^2)", "infinity"}}) {
-    Sequential<float> model(
+    Sequential<float> model = mlp<float>(
         {.inputs = features, .hidden = {8, 8}, .outputs = 3, .activations = {activation("tanh"), activation(formula)}});
     model.initialize(initializer("normal(3)"), Rng(3));
     expect_words(failure(model, classes<float>(), plain()), {"step 1: ", word, "forward pass", "layers.2", "op affine"},

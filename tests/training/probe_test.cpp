@@ -1,3 +1,4 @@
+#include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/probe.hpp>
 
 #include <evengrad/activations/registry.hpp>
@@ -16,7 +17,7 @@ namespace {
 
 struct Small {
   explicit Small(const MlpOptions& shape, TrainerOptions options, const char* data_name = "moons")
-      : data(load_data<float>({.name = data_name, .samples = 200})), net(shape) {
+      : data(load_data<float>({.name = data_name, .samples = 200})), net(mlp<float>(shape)) {
     net.initialize(initializer("he"), Rng(3));
     options.seed = 5;
     trainer.emplace(net, data.train, data.test, options);

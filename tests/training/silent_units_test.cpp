@@ -1,3 +1,4 @@
+#include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/silent_units.hpp>
 
 #include <evengrad/activations/registry.hpp>
