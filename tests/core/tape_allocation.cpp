@@ -141,7 +141,7 @@ TEST_P(SteadyStep, OfEvaluationAllocatesNothing) {
 // Seven batches an epoch, the last one short, for five epochs; records how often memory was asked for before each.
 struct Watched {
   explicit Watched(const MlpOptions& shape, TrainerOptions options)
-      : net(shape), trainer(net, data(), none, [&] {
+      : net(mlp<float>(shape)), trainer(net, data(), none, [&] {
           options.batch_size = 32;
           options.epochs = 5;
           return options;

@@ -1,3 +1,4 @@
+#include <evengrad/layers/mlp.hpp>
 #include <evengrad/training/model_file.hpp>
 
 #include <evengrad/activations/registry.hpp>
