@@ -1,6 +1,6 @@
 // The README's pictures from a run's results: node pictures.mjs RESULTS.json, after npm run build.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { downloaded, launch, until } from "./test/browser.mjs";
+import { downloaded, launch, openMenus, until } from "./test/browser.mjs";
 
 const pictures = [
   { name: "vanishing-gradients", chart: "Gradient by layer, 20 layers" },
@@ -22,8 +22,10 @@ try {
   for (const { name, chart } of pictures) {
     await page.evaluate((id) => (location.hash = `#${id}`), name);
     const figure = page.locator(`#${name} .chart`, { has: page.getByText(chart, { exact: true }) });
+    await page.locator(`#${name} .fold > summary`).first().click();
     await figure.locator("svg").first().waitFor();
     await until(page, () => !document.querySelector(".canvas:empty"));
+    await openMenus(page);
     const { text } = await downloaded(page, () => figure.getByRole("button", { name: /^SVG/ }).click());
     await writeFile(new URL(`${name}.svg`, folder), `${text.replace(/="[^"]*"/g, (value) => value.replace(/(\.\d{2})\d+/g, "$1"))}\n`);
     console.log(`docs/pictures/${name}.svg: ${Math.ceil(text.length / 1000)} kB`);

@@ -116,8 +116,8 @@ function fillOracle(into: HTMLElement, doc: CompareDocument): void {
   const usual = [...bins].sort((a, b) => b.nets - a.nets)[0];
   into.append(
       h("p.answer",
-          `Before anything was trained, ${best[0]} foretold best which nets train (Brier score ${
-              number(best[1])}, 0 is perfect); the rank correlation of theory's order with the measured one is ${
+          `Before anything was trained, ${best[0]} predicted best which nets train (Brier score ${
+              number(best[1])}: the mean squared error of its probabilities; 0 is perfect, 0.25 a coin). Theory's ranking and the measured one have a rank correlation of ${
               number(rank_correlation)}.`),
       h("div.charts", lineChart({
         kicker: "Calibration of theory's forecasts",

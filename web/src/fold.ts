@@ -18,6 +18,8 @@ addEventListener("beforeprint", unfold);
 export function unfold(id?: unknown): void {
   for (const [element, open] of unfolding) {
     open();
-    if (typeof id !== "string" || element.querySelector(`[id="${CSS.escape(id)}"]`)) (element as HTMLDetailsElement).open = true;
+    // A section that is nothing but a fold opens with its link.
+    const whole = typeof id === "string" && element.closest("section")?.id === id && element.parentElement!.childElementCount === 1;
+    if (typeof id !== "string" || whole || element.querySelector(`[id="${CSS.escape(id)}"]`)) (element as HTMLDetailsElement).open = true;
   }
 }

@@ -14,6 +14,14 @@ function binName(bin: number): string {
   return bin > decades ? power(lowest + bin - decades - 1) : `−${power(lowest + decades - 1 - bin)}`;
 }
 
+/** What lies in a bin, in words. */
+function binRange(bin: number): string {
+  if (bin === decades) return "are exactly 0";
+  const exponent = bin > decades ? lowest + bin - decades - 1 : lowest + decades - 1 - bin;
+  const [near, far] = [10 ** exponent, 10 ** (exponent + 1)];
+  return bin > decades ? `lie between ${number(near)} and ${number(far)}` : `lie between ${number(-far)} and ${number(-near)}`;
+}
+
 export function histogramChart(rows: LayerRow[], layer: string, tensor: string): HTMLElement {
   const columns = rows.map(row => {
     const counts = Array.isArray(row[`${tensor}_histogram`]) ? (row[`${tensor}_histogram`] as number[]) : [];
@@ -32,8 +40,8 @@ export function histogramChart(rows: LayerRow[], layer: string, tensor: string):
   const peak = end ? end.shares.indexOf(Math.max(...end.shares)) : decades;
   return figure({
     kicker: `${tensor.replaceAll("_", " ")} of ${layer}`,
-    title: `At the last step most lie around ${binName(peak)}${
-        zero > 0 && peak !== decades ? `; ${percent(zero, 2)} are exactly 0` : ""}.`,
+    title: `At the last step ${percent(end?.shares[peak] ?? 0, 2)} ${binRange(peak)}${
+        zero > 0 && peak !== decades ? `, ${percent(zero, 2)} are exactly 0` : ""}.`,
     file: `train.histogram.${layer}.${tensor}`,
     legend: [],
     note: `Each column is a step; darker: more of the numbers, up to ${percent(most, 2)}.`,

@@ -38,6 +38,8 @@ export interface LineChart {
   /** Dots against the diagonal, on which x is y. */
   diagonal?: boolean;
   compact?: boolean;
+  /** As wide as others, and lower. */
+  short?: boolean | undefined;
   note?: string | undefined;
 }
 
@@ -148,7 +150,7 @@ function draw(chart: LineChart, lines: Drawn[], width: number, shown: (name: str
   const mark = chart.mark && shown(chart.mark.text) ? [chart.mark.y] : [];
   const all = lines.flatMap(l => l.points);
   const ys = all.flatMap(p => [p.y, ...(banded ? [p.low, p.high] : []), ...(predicted ? [p.theory] : [])]);
-  const [least, most] = chart.compact ? [150, 240] : [230, 380];
+  const [least, most] = chart.compact ? [150, 240] : chart.short ? [210, 270] : [230, 380];
   const height = Math.round(Math.max(least, Math.min(most, width * 0.56)));
   const named = width >= 520 && lines.length > 1 && !chart.compact && !chart.diagonal;
   const longest = Math.max(0, ...lines.map(l => l.line.name.length));

@@ -19,7 +19,7 @@ export function nearMisses(rows: readonly Row[]): string[] {
     // What is silent is flat and inactive too, and said already.
     const told = key !== "silent" && rows.some(row => row.layer === worst.layer && row["silent"] === worst.share);
     return worst.share > near && worst.share <= limit && !told
-        ? [`${percent(worst.share, 2)} of layer ${worst.layer}’s units are ${word}, below the ${percent(limit)} at which a rule warns`]
+        ? [`${percent(worst.share, 2)} of layer ${worst.layer}’s units are ${word} (a rule warns above ${percent(limit)})`]
         : [];
   });
 }

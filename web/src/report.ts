@@ -2,6 +2,7 @@
 import {comparePage} from "./compare";
 import {h} from "./dom";
 import {explorer} from "./explorer";
+import {fold} from "./fold";
 import {mapPage} from "./network_map";
 import {showPage} from "./page";
 import {runPage} from "./run";
@@ -20,7 +21,7 @@ function show(root: HTMLElement, text: string): void {
                                   : trainPage(doc);
   const tables = doc.explorer;
   if (tables?.activations.length) {
-    page.sections.push({id: "explorer", title: "Explore activations", fill: into => into.append(explorer(tables))});
+    page.sections.push({id: "explorer", title: "Explore activations", fill: into => into.append(doc.kind === "run" ? fold("Open the explorer", true, () => [explorer(tables)]) : explorer(tables))});
   }
   showPage(root, page, doc);
 }

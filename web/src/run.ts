@@ -18,9 +18,9 @@ export function runPage(doc: RunDocument): Page {
   const surprises = claims.filter(c => c.surprise).length;
   const one = doc.experiments.length === 1 ? doc.experiments[0]! : undefined;
   return {
-    title: one ? one.title : "What the textbooks say, measured",
+    title: one ? one.title : "What two study guides say, measured",
     question: one ? one.question
-                  : "Which textbook statements about activations, initializers and depth hold when they are measured?",
+                  : "Which of their statements about activations, initializers and depth hold when they are measured?",
     answer: one ? prose(one.answer) : verdictSentence(doc, surprises),
     facts: [`${doc.profile} profile`, plural(doc.experiments.length, "experiment"), plural(claims.length, "claim")],
     lead: [claims.length > 0 && verdictBar(claims), claims.length > 0 && claimTable(doc.experiments)],
@@ -48,13 +48,14 @@ function charts(series: Series[]): Series[][] {
   return [...named.values()];
 }
 
-export function seriesChart(lines: Series[], file: string): HTMLElement {
+export function seriesChart(lines: Series[], file: string, short = false): HTMLElement {
   const first = lines[0]!;
   const steps = first.x.length;
   const logX = steps > 2 && steps < 30 && first.x[0]! > 0 && first.x[steps - 1]! / first.x[0]! >= 30;
   const unity = first.log_y && (first.y_label.startsWith("mean square") || first.y_label.includes("ratio"));
   return lineChart({
     kicker: first.chart,
+    short,
     title: chartMessage(lines),
     file: `${file}.${first.chart}`,
     xLabel: first.x_label,
@@ -72,8 +73,9 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
   const slopes = all.find(lines => lines[0]!.y_label === "f'(x)");
   const curves = values && slopes ? [values, slopes] : [];
   const drawn = all.filter(lines => !curves.includes(lines));
+  const first = 1;
   const pictures = [
-    ...drawn.map(lines => () => seriesChart(lines, e.name)),
+    ...drawn.map((lines, i) => () => seriesChart(lines, e.name, i < first)),
     ...e.heat_maps.map(map => () => heatMap({
       ...map,
       title: heatMapMessage(map),
@@ -81,15 +83,18 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
       middle: isRatio(map) ? 1 : undefined
     }))
   ];
-  const first = 2;
   const command =
       e.command ?? `evengrad run ${e.name} --profile ${doc.profile} --seed ${doc.seed ?? 1} --out runs/${e.name}`;
   const history = e.notes.filter(note => note.startsWith("History"));
   const notes = e.notes.filter(note => !note.startsWith("History"));
-  into.append(h("p.question", e.question), h("p.answer", prose(e.answer)), e.claims.length ? verdictBar(e.claims) : "",
-      ...(relations[e.name] ?? []).map(r => h("p.relation", formula(r.formula, true), h("span", r.words))),
-      h("div.charts", pictures.slice(0, first).map(make => make())),
-      fold(plural(Math.max(0, pictures.length - first) + (curves.length ? values!.length : 0), "more chart"), pictures.length > first || curves.length > 0, () => [
+  const [headline, ...rest] = prose(e.answer).split(/(?<=[.;]) (?=\S)/);
+  into.append(
+      h("div.outline",
+          h("div", h("p.question", e.question), h("p.answer", headline!.replace(/;$/, ".")), rest.length ? h("p.note", rest.join(" ")) : "",
+              e.claims.length ? verdictBar(e.claims) : "",
+              (relations[e.name] ?? []).map(r => h("p.relation", formula(r.formula, true), h("span", r.words)))),
+          h("div", pictures.slice(0, first).map(make => make()))),
+      h("div.folds", fold(plural(Math.max(0, pictures.length - first) + (curves.length ? values!.length : 0), "more chart"), pictures.length > first || curves.length > 0, () => [
         curves.length ? curveCards(values!, slopes!, e.name) : "",
         h("div.charts", pictures.slice(first).map(make => make()))
       ]),
@@ -98,7 +103,7 @@ function experiment(into: HTMLElement, e: Experiment, doc: RunDocument): void {
       fold(plural(e.tables.length, "table"), e.tables.length > 0, () => e.tables.map(table => tableDetails(e.name, table))),
       fold(`How it was run${history.length ? `, and ${plural(history.length, "statement")} of history, not tested` : ""}`, true,
           () => [h("ul.notes", notes.map(note => h("li", prose(note)))),
-            h("ul.notes", history.map(note => h("li", note.replace(/^History, not tested\. /, "")))), commandLine(command)]));
+            h("ul.notes", history.map(note => h("li", note.replace(/^History, not tested\. /, "")))), commandLine(command)])));
 }
 
 export function tableDetails(file: string, table: Table): HTMLElement {

@@ -18,8 +18,12 @@ test("Train: each preset's nets have the digests of their commands", async () =>
   const names = await page.locator(".stories .chip").allInnerTexts();
   assert.ok(names.length >= 6);
   for (const name of names) {
+    const before = (await command(page, "train")).replace(/--steps \d+/g, "");
     await page.getByRole("button", { name, exact: true }).click();
-    await until(page, () => Number(document.querySelector(".counter").textContent.match(/step (\d+)/)?.[1]) > 8);
+    await until(page, (last) => {
+      const shown = document.querySelector("#tab-train .footer code")?.textContent ?? last;
+      return shown.replace(/--steps \d+/g, "") !== last && Number(shown.match(/--steps (\d+)/)[1]) > 8;
+    }, before);
     await page.getByRole("button", { name: "Pause" }).click();
     await until(page, () => {
       const step = document.querySelector(".counter").textContent.match(/step (\d+)/)[1];

@@ -16,6 +16,7 @@ const ready = {
   "#train?steps=20": () => document.querySelector(".nets")?.getAttribute("aria-busy") === "false" && document.querySelector(".digest"),
   [`#map?${smallMap}&pixel=40`]: () => document.querySelector("#tab-map .same.yes"),
   "#learn": () => document.querySelector(".ask input"),
+  "#practice?part=card": () => document.querySelector("#tab-practice textarea"),
 };
 async function open(address) {
   const { page, messages } = await playground(browser, address, { width: 1280, height: 800 });
@@ -133,7 +134,7 @@ test("Learn: a question is answered by keys, and the next one has the focus; a c
   assert.equal(await focused(page), "Run it again");
   await press(page, "Next question");
   assert.ok(await page.locator(".ask input").first().evaluate((e) => e === document.activeElement));
-  await press(page, "What the textbooks say");
+  await press(page, "What the guides say");
   const claim = page.locator("a[href^='#claim-']").nth(3);
   await claim.focus();
   await page.keyboard.press("Enter");

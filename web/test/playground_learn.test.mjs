@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
-import { launch, until, words } from "./browser.mjs";
+import { launch, until, words as shellWords } from "./browser.mjs";
 import { evengrad, inaccessible, pictured, playground, test } from "./playground_page.mjs";
 
 let browser;
@@ -28,7 +28,7 @@ test("nothing is measured before the guess; then guess, measurement and theory s
   // The program says the same of the same net.
   const command = await page.locator("#tab-learn .footer code").innerText();
   assert.match(command, /^evengrad propagate .*sigmoid/);
-  const native = await evengrad(...words(command).slice(1));
+  const native = await evengrad(...shellWords(command).slice(1));
   assert.ok((await page.locator(".outcome").innerText()).includes("measured"));
   const exponent = Math.floor(Math.log10(native.gradient_ratio));
   assert.ok(measured.includes(`10${[...String(exponent)].map((d) => (d === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[d])).join("")}`), `${measured} and ${native.gradient_ratio}`);

@@ -24,6 +24,7 @@ for (const kind of kinds) {
   test(`${kind}: opens without a message and draws every chart`, async () => {
     const { page, messages } = await browser.open(await example(kind));
     await drawn(page);
+    await unfold(page, "main");
     const empty = await page.$$eval(".canvas svg", (charts) => charts.filter((chart) => !chart.querySelector("path, rect, circle")).length);
     assert.equal(empty, 0);
     assert.ok((await page.locator(".chart").count()) > (kind === "map" ? 0 : 3));
@@ -36,6 +37,9 @@ for (const kind of kinds) {
     test(`${kind}: ${width} px, ${scheme}: fits and has no serious accessibility finding`, async () => {
       const { page, messages } = await browser.open(await example(kind), { width, scheme });
       await drawn(page);
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width);
+      assert.deepEqual(await inaccessible(page), []);
+      await unfold(page, "main");
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width);
       assert.deepEqual(await inaccessible(page), []);
       assert.deepEqual(messages, []);
@@ -101,6 +105,28 @@ test("an address that leads nowhere does no harm", async () => {
   await page.context().close();
 });
 
+/** Opens all that a section has folded away, and waits until it is drawn. */
+async function unfold(page, section) {
+  await page.evaluate((id) => document.querySelectorAll(`${id} details.fold`).forEach((fold) => (fold.open = true)), section);
+  await until(page, (id) => [...document.querySelectorAll(`${id} details.fold`)].every((fold) => fold.lastElementChild.childElementCount), section);
+  await until(page, () => [...document.querySelectorAll(".canvas")].every((canvas) => canvas.querySelector("svg")));
+}
+
+test("before anything is unfolded the page is short; a claim's link and a print open what holds it", async () => {
+  const doc = await example("run");
+  const { page, messages } = await browser.open(doc);
+  await drawn(page);
+  assert.ok((await page.evaluate(() => document.documentElement.scrollHeight)) < 8000);
+  assert.equal(await page.locator(".claim blockquote").count(), 0);
+  const id = doc.experiments.at(-1).claims[0].id;
+  await page.evaluate((hash) => (location.hash = hash), `#claim-${id}`);
+  await until(page, (claim) => document.getElementById(claim)?.checkVisibility(), `claim-${id}`);
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await page.locator("details.fold:not([open])").count(), 0);
+  assert.deepEqual(messages, []);
+  await page.context().close();
+});
+
 test("the legend shows and hides lines, the readout tells values by pointer and by key", async () => {
   const doc = await example("run");
   const { page, messages } = await browser.open(doc);
@@ -133,6 +159,7 @@ test("the legend shows and hides lines, the readout tells values by pointer and 
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   assert.match(await tip.innerText(), /layer \d+/);
 
+  await unfold(page, "#init-pairing");
   const map = page.locator("#init-pairing .chart", { has: page.locator('[data-mark="cell"]') }).first();
   await map.locator(".surface").focus();
   await page.keyboard.press("ArrowRight");
@@ -179,6 +206,7 @@ test("the explorer follows the activations, their parameters and the initializer
   const doc = await example("run");
   const { page, messages } = await browser.open(doc);
   await drawn(page);
+  await unfold(page, "#explorer");
   const explorer = page.locator(".explorer");
   const curves = explorer.locator(".chart").first();
   const lines = () => curves.locator('svg [data-mark="line"] path').count();

@@ -24,3 +24,12 @@ test("a ratio's interval is that of its logarithm, and above 0", () => {
 });
 
 test("shares have their extent", () => assert.deepEqual(extent([0.5, 1, 0.75]), { value: 0.75, low: 0.5, high: 1 }));
+
+test("near misses are the worst layer's shares from 30 % up to the rules' 50 %, each told once", async () => {
+  const { nearMisses } = await bundled("../src/near_misses.ts");
+  const row = (layer, silent, saturated = 0, dormant = 0, hidden = 1) => ({ layer, hidden, silent, saturated, dormant });
+  assert.deepEqual(nearMisses([row(1, 0.3), row(2, 0.44), row(3, 0.9, 0, 0, 0)]), ["44 % of layer 2’s units are silent (a rule warns above 50 %)"]);
+  assert.deepEqual(nearMisses([row(1, 0.51), row(2, 0.1)]), [], "then the rule speaks itself");
+  assert.deepEqual(nearMisses([row(1, 0.4, 0.4, 0.4)]).length, 1, "what is silent is flat and inactive too");
+  assert.deepEqual(nearMisses([row(1, 0, 0.4)]), ["40 % of layer 1’s units are saturated (a rule warns above 50 %)"]);
+});

@@ -203,7 +203,7 @@ function mount(into: HTMLElement, host: Host): Mounted {
   void host.engine.list().then(known => {
     names = known.initializers.map(one => one.name);
     activations = known.activations;
-    list = new InitList(names, init => host.set({init, scale: "1", "bias-std": ""}));
+    list = new InitList(known.initializers, init => host.set({init, scale: "1", "bias-std": ""}));
     lists.append(list.element);
     const box = activation.element.querySelector("select")!;
     box.replaceChildren(...known.activations.map(one => h("option", {value: one.name}, one.name)));

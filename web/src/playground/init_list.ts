@@ -1,7 +1,7 @@
 // The initializers as a list that is a chart: how much of the gradient reaches layer 1 with each, by theory.
 import {h} from "../dom";
 import {factor} from "../format";
-import type {Fate} from "./engine";
+import type {Fate, Lists} from "./engine";
 
 /** Those that answer a question each come first; the others are variants and bad ideas. */
 const groups: [string, string[]][] = [
@@ -19,17 +19,21 @@ export class InitList {
     radio: HTMLInputElement;
     bar: HTMLElement;
     text: HTMLElement;
-    row: HTMLElement
+    row: HTMLElement;
+    about: string
   }
   > ();
 
-  constructor(names: string[], change: (name: string) => void) {
+  constructor(known: Lists["initializers"], change: (name: string) => void) {
+    const names = known.map(one => one.name);
+    const about = new Map(known.map(({name, formula, source}) => [name, `${formula} (${source})`]));
     const rest = names.filter(name => !groups.some(([, members]) => members.includes(name)));
     const list = (members: string[]) => members.filter(name => names.includes(name)).map(name => {
       const radio = h("input", {type: "radio", name: "init", value: name, change: () => change(name)});
       const [bar, text] = [h("span.reach"), h("span.size")];
-      const row = h("label", radio, h("span.name", name), bar, text);
-      this.rows.set(name, {radio, bar, text, row});
+      const shown = name === "playground" ? "TF playground" : name.replaceAll("_", " ");
+      const row = h("label", radio, h("span.name", shown), bar, text);
+      this.rows.set(name, {radio, bar, text, row, about: about.get(name) ?? ""});
       return row;
     });
     for (const [title, members] of groups) this.element.append(h("p", title), ...list(members));
@@ -49,8 +53,8 @@ export class InitList {
       const kind = !known ? "none" : log < -1 ? "fades" : log > 1 ? "grows" : "stays";
       row.row.className = kind;
       // Why there is no such initializer here, for those who see and those who listen.
-      row.row.title = fate.refused ?? "";
-      row.radio.setAttribute("aria-description", fate.refused ?? "");
+      row.row.title = fate.refused ?? row.about;
+      row.radio.setAttribute("aria-description", row.row.title);
       row.bar.style.setProperty("--size", `${known ? Math.min(50, Math.max(4, (50 * Math.abs(log)) / full)) : 0}%`);
       row.text.textContent = fate.refused ? "none" : !known ? "–" : factor(10 ** log);
     }

@@ -27,7 +27,7 @@ export class NetCharts {
         new LiveChart({title, file: `${side}.${title.toLowerCase().replace(/\W+/g, "_")}`, ...more});
     this.loss = chart("Loss", {height: 118});
     this.gradient = chart("Gradient of each layer (rms)", {log: true});
-    this.update = chart("Update over weights (rms)", {log: true, band: {from: 1e-4, to: 1e-2, name: "usual"}});
+    this.update = chart("Size of an update / size of the weights", {log: true, band: {from: 1e-4, to: 1e-2, name: "usual"}});
     this.units = chart("Dead units", {domain: [0, 1], format: (v: number) => percent(v)});
   }
 

@@ -260,6 +260,7 @@ export class NetPanel {
     if (mine !== this.asked) return;
     this.digest = "";
     this.take(done, look);
+    this.network.label();
     this.showProof();
     this.options.edited();
   }

@@ -323,8 +323,8 @@ const dying: Story = {
           right,
           best,
           lesson: others.length
-              ? `${names[best]} has the highest average; the differences between paired seeds are too uneven to tell it from ${listed(others)}.`
-              : `${names[best]} beats the others by more than five paired seeds scatter.`,
+              ? `${names[best]} has the highest average, ${number(means[best]!.value)} %; the differences between paired seeds are too uneven to tell it from ${listed(others)}.`
+              : `${names[best]}, with ${number(means[best]!.value)} %, beats the others by more than five paired seeds scatter.`,
           command: commandOf({...relu, optimizer: "adam", lr: 0.3}, 300, seeds, {name: "activation", values: names})
         };
       },
