@@ -191,7 +191,7 @@ int run_program(int argc, char** argv) {
       add_list(program, global),   add_playground(program, global)};
   program.footer(
       "To begin with:\n"
-      "  evengrad train --data spirals --hidden 64,64 --activation gelu --lr 0.01 --epochs 50\n"
+      "  evengrad train --data spirals --activation gelu --lr 0.01\n"
       "  evengrad theory gelu\n"
       "evengrad COMMAND --help says what a command takes.");
   for (const Command& command : commands) {

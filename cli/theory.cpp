@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <iostream>
+#include <regex>
 
 namespace evengrad::cli {
 
@@ -92,7 +93,10 @@ int theory(const std::string& given, const std::string& framework, const Global&
 
   std::cout << f.name() << "\n\n  f(x)  = " << formula << '\n';
   if (named) std::cout << "  f'(x) = " << formula_text(named->entry->info.derivative, *named) << '\n';
-  if (named) std::cout << "  range " << named->entry->info.range << ", " << named->entry->info.source << '\n';
+  if (named) {
+    const std::string range = std::regex_replace(std::string(named->entry->info.range), std::regex("inf"), "∞");
+    std::cout << "  range " << range << ", " << named->entry->info.source << '\n';
+  }
   std::cout << '\n';
   for (const std::string& line : plot(f)) std::cout << "  " << line << '\n';
 

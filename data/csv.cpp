@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t most_columns = 100'000;
 constexpr std::size_t window_size = std::size_t{1} << 18;
-constexpr std::size_t longest_row = std::size_t{1} << 26;
+constexpr std::size_t longest_row = std::size_t{1} << 23;
 
 // Files that are given in place of a CSV file, by what they begin with.
 constexpr std::pair<std::string_view, std::string_view> other_files[] = {

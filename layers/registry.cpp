@@ -89,7 +89,7 @@ using Made = std::unique_ptr<Layer<S>>;
 template <Real S>
 Made<S> normalization(std::string_view word, NetBuilder<S>& at) {
   const Index features = at.inputs().cols;
-  at.claim(4 * static_cast<double>(features));
+  at.claim((word == "batchnorm" ? 4 : 2) * static_cast<double>(features));
   if (word == "batchnorm") return std::make_unique<BatchNorm<S>>(BatchNormOptions{.features = features});
   return std::make_unique<LayerNorm<S>>(LayerNormOptions{.features = features});
 }
@@ -100,7 +100,7 @@ std::vector<LayerWord<S>> built_in_words() {
       {"linear", "n, bias=1", "x W^T + b",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          const Index inputs = at.inputs().cols, outputs = word.count("n");
-         at.claim(static_cast<double>(outputs) * static_cast<double>(inputs + 1));
+         at.claim(static_cast<double>(outputs) * static_cast<double>(inputs + (word.flag("bias") ? 1 : 0)));
          return std::make_unique<Linear<S>>(
              LinearOptions{.inputs = inputs, .outputs = outputs, .bias = word.flag("bias")});
        }},
@@ -113,7 +113,9 @@ std::vector<LayerWord<S>> built_in_words() {
       {"gated", "hidden, activation=f, bias=0, down=1", "f(x G) * (x U), projected down to the inputs' width",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          const Index inputs = at.inputs().cols, hidden = word.count("hidden");
-         at.claim(3 * static_cast<double>(hidden) * static_cast<double>(inputs + 1));
+         const bool down = word.flag("down"), bias = word.flag("bias");
+         at.claim((down ? 3 : 2) * static_cast<double>(hidden) * static_cast<double>(inputs) +
+                  (bias ? static_cast<double>(2 * hidden + (down ? inputs : 0)) : 0));
          return std::make_unique<Gated<S>>(GatedOptions{.inputs = inputs,
                                                         .hidden = hidden,
                                                         .outputs = word.flag("down") ? inputs : 0,

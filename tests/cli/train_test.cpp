@@ -132,7 +132,7 @@ TEST(Train, WrongOptionsAreUsageErrorsThatSuggestTheNearestName) {
       {"--data moons --norm bach", "did you mean 'batch'?"},
       {"--data moons --lr -1", "learning rate"},
       {"--data moons --lr nan", "learning rate"},
-      {"--data moons --batch-size 0", "batch size"},
+      {"--data moons --batch-size 0", "--batch-size must be at least 1"},
       {"--data moons --hidden 0", "--hidden"},
       {"--data moons --hidden 2147483648", "--hidden"},
       {"--data moons --hidden 3,,3", "--hidden"},

@@ -413,9 +413,9 @@ TEST(Tape, AnOpWithTooManyInputsIsRefused) {
   Tape<Real> tape;
   const Var<Real> x = tape.variable(Matrix<Real>{{1}});
   EXPECT_EQ(error_of([&] {
-              tape.record(ManyInputs{}, {1, 1}, {x, x, x, x});
+              tape.record(ManyInputs{}, {1, 1}, {x, x, x, x, x, x, x});
             }),
-            "[many] an op has at most 3 inputs, got 4");
+            "[many] an op has at most 6 inputs, got 7");
 }
 
 struct NoPull {

@@ -63,7 +63,7 @@ TEST(Net, NamesAndSumsAreThoseOfTheLine) {
 }
 
 TEST(Net, ErrorsPointAtTheWordAndSayWhatArrives) {
-  EXPECT_EQ(refusal("linear(8) lineer(4)").substr(0, 73),
+  EXPECT_EQ(refusal("linear(8) lineer(4)").substr(0, 74),
             "net: 'lineer(4)', where (1, 8) arrives: unknown layer or activation 'linee");
   EXPECT_NE(refusal("lineer(4)").find("did you mean 'linear'?"), std::string::npos);
   EXPECT_EQ(refusal("linear(0)"),

@@ -354,6 +354,7 @@ TEST(TrainManyNets, WhatCannotShareAVectorTrainsAlone) {
   plans[0].net.dropout = 0.5;
   plans[1].net.norm = Norm::layer;
   plans[2].net.residual = true;
+  plans[2].net.hidden = {5, 5};
   plans[3].net.activations = {activation("prelu")};
   plans[4].net.activations = {make_activation<Square>()};
   for (const Plan& plan : plans) {
