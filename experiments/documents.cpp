@@ -229,6 +229,10 @@ std::vector<std::string> propagation_notes(const NetOptions& net, const Propagat
   } else if (!std::isfinite(expected.gradient_ratio.value)) {
     notes.push_back(net.batch_norm && net.inputs < 4 ? "theory: unknown behind the normalization of a batch below 4"
                                                      : "theory: the gradient is unknown or beyond double");
+  } else if (const auto at =
+                 first(expected.layers, [](const LayerTheory& x) { return !std::isfinite(x.correlation.value); });
+             at > 0 && net.inputs > 1) {
+    notes.push_back(text("theory: correlations cannot be resolved from layer ", at, " on"));
   }
   if (net.inputs == 1) notes.push_back("one input has no correlation");
   if (net.nets == 1) notes.push_back("one net gives no interval");

@@ -290,8 +290,8 @@ class Loader {
     std::vector<float> values;
     values.reserve(halves.size());
     for (const std::uint16_t half : halves) {
-      values.push_back(entry.dtype == "F16" ? static_cast<float>(std::bit_cast<Eigen::half>(half))
-                                            : std::bit_cast<float>(std::uint32_t{half} << 16));
+      values.push_back(entry.dtype == "F16" ? static_cast<float>(Eigen::numext::bit_cast<Eigen::half>(half))
+                                            : Eigen::numext::bit_cast<float>(std::uint32_t{half} << 16));
     }
     return {entry.name, entry.shape, std::move(values)};
   }
