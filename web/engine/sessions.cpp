@@ -44,7 +44,9 @@ DataOptions read_data(const Options& options, std::uint64_t seed) {
 TrainerOptions read_trainer(const Options& options, std::uint64_t seed) {
   TrainerOptions trainer;
   options.read(trainer);
-  trainer.batch_size = std::min(trainer.batch_size, most_batch);
+  if (trainer.batch_size > most_batch) {
+    throw UsageError(text("--batch-size: a page takes at most ", most_batch, ", got ", trainer.batch_size));
+  }
   if (!has_end(options)) {
     trainer.steps = most_steps;
     if (trainer.schedule != "constant") {
