@@ -373,8 +373,10 @@ test("Depth: the animation plays forward, then backward, can be paused and moved
   await until(page, () => document.querySelector(".player input").getAttribute("aria-valuetext") === "all has arrived");
   assert.match(await text(page, ".layer-card h2"), /^Layer 1 of 20$/);
   await play.click();
-  await page.getByRole("navigation").getByRole("link", { name: "Learn" }).click();
-  await page.getByRole("navigation").getByRole("link", { name: "Depth" }).click();
+  for (const tab of ["Learn", "Depth"]) {
+    await page.getByRole("navigation").getByRole("link", { name: tab }).click();
+    await until(page, (id) => !document.getElementById(id).hidden, `tab-${tab.toLowerCase()}`);
+  }
   assert.equal(await time.getAttribute("aria-valuetext"), "all has arrived");
   await page.context().close();
 });
