@@ -14,7 +14,7 @@ namespace {
 
 // f (solid) and f' (dotted) over [-4, 4], in braille: 2 x 4 points a character.
 std::vector<std::string> plot(const Activation& f) {
-  constexpr int columns = 52, rows = 11, width = 2 * columns, height = 4 * rows;
+  constexpr int columns = 50, rows = 11, width = 2 * columns, height = 4 * rows;
   constexpr double left = -4, right = 4;
   double low = -0.5, high = 1.2;
   std::vector<double> value, slope;

@@ -40,8 +40,8 @@ std::uint64_t bytes_until(const std::string& path, std::int64_t step) {
 // Of the terminal that this is.
 TableSize window(int file, const TableSize& otherwise) {
   winsize size{};
-  if (!isatty(file) || ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return otherwise;
-  return {size.ws_col, size.ws_row};
+  if (!isatty(file) || ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return otherwise;
+  return {size.ws_col, size.ws_row > 0 ? size.ws_row : otherwise.height};
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ std::vector<std::string> health_table(std::span<const LayerRow> rows, const Tabl
   const auto count = [](double LayerRow::*value) {
     return [value](const LayerRow& row) { return row.units > 0 ? significant(row.*value, 6) : "-"; };
   };
-  const std::vector<Column> columns = {
+  std::vector<Column> columns = {
       {"z mean ± spread", 18,
        [](const LayerRow& row) {
          return significant(row.pre_activation.mean, 3) + " ± " + significant(row.pre_activation.deviation, 3);
@@ -72,15 +72,18 @@ std::vector<std::string> health_table(std::span<const LayerRow> rows, const Tabl
       {"inactive", 10, share(&LayerRow::inactive)},
       {"births", 8, count(&LayerRow::births)},
       {"revivals", 9, count(&LayerRow::revivals)}};
+  const auto characters = [](const std::string& part) { return part.size() - (part.find("±") != part.npos); };
+  for (Column& column : columns) {  // numbers of a net that explodes are long
+    for (const LayerRow& row : rows) column.width = std::max(column.width, characters(column.cell(row)) + 1);
+  }
   const auto line = [&](std::string words, const std::function<std::string(const Column&)>& cell) {
-    std::size_t used = 13;  // characters, of which ± has two bytes
+    std::size_t used = 13;
     words.resize(std::max(used, words.size()), ' ');
     for (const Column& column : columns) {
       used += column.width;
       if (used > size.width) break;
       const std::string part = cell(column);
-      const std::size_t shown = part.size() - (part.find("±") != part.npos);
-      words += std::string(column.width - std::min(shown, column.width - 1), ' ') + part;
+      words += std::string(column.width - std::min(characters(part), column.width - 1), ' ') + part;
     }
     return words;
   };

@@ -32,10 +32,17 @@ std::size_t indent_of(std::string_view line, std::size_t width) {
   return indent == first ? std::min(first + 2, width / 2) : indent;
 }
 
+// A command to be copied, which a line break would spoil: at the beginning of the line or of a column.
+bool holds_command(std::string_view line) {
+  const std::size_t first = std::min(line.find_first_not_of(' '), line.size());
+  const std::size_t column = line.find("  evengrad ");
+  return line.substr(first).starts_with("evengrad ") || (column != line.npos && column >= first);
+}
+
 }  // namespace
 
 std::string wrapped(std::string_view line, std::size_t width) {
-  if (columns(line) <= width || line.find("evengrad ") != line.npos) return std::string(line);
+  if (columns(line) <= width || holds_command(line)) return std::string(line);
   const std::string indent(indent_of(line, width), ' ');
   std::string all, current;
   bool begun = false;  // the current line holds a word

@@ -29,6 +29,21 @@ Output on_terminal(const TempFolder& folder, int columns, const std::string& com
   return shell(folder, "script -qec 'stty cols " + std::to_string(columns) + "; " + command + "' /dev/null");
 }
 
+TEST(Terminal, LinesFit) {
+  const TempFolder folder;
+  for (const int columns : {60, 80, 120}) {
+    for (const char* command :
+         {"evengrad", "evengrad train --help", "evengrad compare --help", "evengrad list rules", "evengrad theory gelu",
+          "evengrad propagate --activation gelu --init he --depth 6 --width 16 --inputs 8 --nets 2",
+          "evengrad train --data spirals --lr 20 --optimizer sgd --steps 60 --probe"}) {
+      const Output shown = on_terminal(folder, columns, command);
+      ASSERT_EQ(shown.status, 0) << command;
+      EXPECT_GT(shown.out.size(), 200u) << command;
+      EXPECT_LE(widest(shown.out), static_cast<std::size_t>(columns)) << command << shown.out;
+    }
+  }
+}
+
 TEST(Terminal, WordsStayWholeAndDescriptionsAligned) {
   const TempFolder folder;
   const Output wide = shell(folder, "evengrad train --help"), narrow = on_terminal(folder, 60, "evengrad train --help");
