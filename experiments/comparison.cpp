@@ -501,9 +501,6 @@ void rank(Comparison& comparison, const Rng& rng) {
   comparison.pairings.clear();
   const auto n = static_cast<double>(ranked.size());
   const double level = 1 - 0.05 / std::max(1.0, n * (n - 1) / 2);
-  // Ratios of skewed losses have heavier tails than the normal approximation: at 5 % it takes 15 % of equal pairs for
-  // different.
-  const double of_losses = 1 - (1 - level) / 4;
   const double even = comparison.larger_is_better ? 0 : 1;
   const double floor = std::isnan(comparison.constant_metric) ? 0 : rounding * comparison.constant_metric;
   for (std::size_t i = 0; i < ranked.size(); ++i) {
@@ -516,7 +513,7 @@ void rank(Comparison& comparison, const Rng& rng) {
     if (i > 0 && paired) {
       pairing.behind = comparison.larger_is_better
                            ? paired_accuracy_difference(of_best, of_this, level)
-                           : paired_loss_ratio(of_this, of_best, floor, of_losses);
+                           : paired_loss_ratio(of_this, of_best, floor, level);
       if (of_this.means.size() == 1) pairing.behind = {pairing.behind.value};
     }
     const Strata a = metrics_of(ranked.front().second, sign), b = metrics_of(group, sign);

@@ -103,19 +103,25 @@ class Variance {
  public:
   void add(double part, double freedom) {
     total_ += part;
-    spread_ += part * part / freedom;
+    parts_.emplace_back(part, freedom);
   }
   double total() const { return total_; }
-  // Half the width of an interval, in standard errors: the degrees of freedom are those of Satterthwaite (1946).
+  // Half the width of an interval, in standard errors: each part's quantile, weighted by the part (Cochran and Cox 1950).
+  // Satterthwaite's degrees of freedom call three seeds certain when their spread happens to be small.
   double t(double level) const {
-    if (!(spread_ > 0)) return 0;
-    const boost::math::students_t distribution(total_ * total_ / spread_);
-    return boost::math::quantile(boost::math::complement(distribution, (1 - level) / 2));
+    if (!(total_ > 0)) return 0;
+    double sum = 0;
+    for (const auto& [part, freedom] : parts_) {
+      const boost::math::students_t distribution(freedom);
+      sum += part * boost::math::quantile(boost::math::complement(distribution, (1 - level) / 2));
+    }
+    return sum / total_;
   }
   double half(double level) const { return t(level) * std::sqrt(total_); }
 
  private:
-  double total_ = 0, spread_ = 0;
+  double total_ = 0;
+  std::vector<std::pair<double, double>> parts_;
 };
 
 void require_scores(const TestScores& scores) {

@@ -76,8 +76,8 @@ struct TestScores {
 };
 
 /// The mean accuracy over seeds and rows. Its variance is that of the seeds' means plus that of the rows' means, with
-/// the degrees of freedom of Welch and Satterthwaite; the part that belongs to both is counted twice, which is on the
-/// safe side. The interval is that of Clopper and Pearson for the effective number of rows that has this variance
+/// the quantile of Cochran and Cox (1950); the part that belongs to both is counted twice, which is on the safe side.
+/// The interval is that of Clopper and Pearson for the effective number of rows that has this variance
 /// (Korn and Graubard 1998), never more than there are: it stays within [0, 1], and 200 right answers of 200 are not
 /// certainty. One seed: [0, 1]. \throws Error without seeds or rows.
 Measurement accuracy_interval(const TestScores& scores, double level = 0.95);
