@@ -106,8 +106,8 @@ class Variance {
     parts_.emplace_back(part, freedom);
   }
   double total() const { return total_; }
-  // Half the width of an interval, in standard errors: each part's quantile, weighted by the part (Cochran and Cox 1950).
-  // Satterthwaite's degrees of freedom call three seeds certain when their spread happens to be small.
+  // Half the width of an interval, in standard errors: each part's quantile, weighted by the part (Cochran and Cox
+  // 1950). Satterthwaite's degrees of freedom call three seeds certain when their spread happens to be small.
   double t(double level) const {
     if (!(total_ > 0)) return 0;
     double sum = 0;
