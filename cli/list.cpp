@@ -34,6 +34,7 @@ const Kind kinds[] = {
                    row["claims"].back().get<std::string>(), ")");
      }},
     {"rules", [](const Json& row) { return text(words(row, "sees"), "  (T = ", number(row, "threshold"), ")"); }},
+    {"layers", [](const Json& row) { return text(words(row, "call"), ": ", words(row, "help")); }},
     {"options", [](const Json& row) { return words(row, "help"); }}};
 
 std::string with_aliases(const Json& row) {
@@ -88,8 +89,8 @@ Command add_list(CLI::App& program, Global& global) {
       program.add_subcommand("list", "What has a name: activations, initializers, optimizers, data sets, ...");
   auto what = std::make_shared<std::string>();
   app->add_option("WHAT", *what,
-                  "activations, initializers, optimizers, schedules, losses, datasets, experiments, rules or options "
-                  "(of train) [all]");
+                  "activations, initializers, optimizers, schedules, losses, datasets, experiments, rules, options "
+                  "(of train), or layers (of --net) [all]");
   return {app, [what, &global] { return list(*what, global); }};
 }
 

@@ -5,6 +5,7 @@
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/initializer.hpp>
 #include <evengrad/layers/losses.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
 #include <evengrad/training/health.hpp>
@@ -90,6 +91,11 @@ Json row(const DatasetInfo& info) {
   return row;
 }
 
+Json row(const LayerWord<float>& word) {
+  const std::string call = word.arguments.empty() ? word.name : text(word.name, "(", word.arguments, ")");
+  return {{"name", word.name}, {"call", call}, {"help", word.help}};
+}
+
 Json row(const OptionEntry& option) {
   return {{"name", option.name}, {"group", option.group},       {"help", option.help},
           {"type", option.type}, {"default", option.otherwise}, {"choices", option.choices}};
@@ -129,6 +135,7 @@ std::string lists_json() {
                {"losses", list_of<LossInfo>(losses(), row)},
                {"datasets", list_of<DatasetInfo>(datasets(), row)},
                {"rules", list_of<HealthRule>(health_rules(), row)},
+               {"layers", list_of<LayerWord<float>>(layer_words<float>(), row)},
                {"options", list_of<OptionEntry>(option_list<TrainingSetup>(), row)}});
 }
 

@@ -259,9 +259,10 @@ template <Real S>
 void NetBuilder<S>::add(std::string_view line) {
   if (++counts_->depth > deepest) throw UsageError(text("more than ", deepest, " words lie one in another"));
   while (!(line = trimmed(line)).empty()) {
-    const std::string_view word = line.substr(0, length_until(line, is_blank));
+    std::string_view word = line;
     const Shape arrives = shape_;
     try {
+      word = line.substr(0, length_until(line, is_blank));
       add_word(word);
     } catch (const PlacedError&) {
       throw;

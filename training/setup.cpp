@@ -62,6 +62,10 @@ MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs, 
 template <Real S>
 Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters) {
   if (setup.net.empty()) return mlp<S>(mlp_options(setup, inputs.cols, outputs, most_parameters));
+  if (setup.residual || setup.dropout != 0) {
+    throw UsageError(text("--net: write ", setup.residual ? "residual(…)" : "dropout(p)", " into the line instead of ",
+                          setup.residual ? "--residual" : "--dropout"));
+  }
   NetSettings settings{.inputs = inputs, .outputs = outputs, .most_parameters = most_parameters};
   for (const std::string& name : split_list(setup.activation)) settings.activations.push_back(activation(name));
   settings.norm = setup.norm == Norm::none ? "none" : text(choice_word(setup.norm), "norm");

@@ -29,6 +29,12 @@ struct TrainingSetup {
     data.fields(f);
     f.group("Network");
     f({.name = "hidden", .help = "Widths of the hidden layers, or none", .type = "LIST"}, hidden);
+    f({.name = "net",
+       .help = "The net in one line instead: \"linear(64) f norm linear(64) f\"; evengrad list layers has the words",
+       .type = "LINE",
+       .excludes = "hidden",
+       .show_default = false},
+      net);
     f({.name = "activation", .help = "A name, a formula in x, or a list with one for each hidden layer"}, activation);
     f({.name = "init", .help = "Initializer (evengrad list initializers); auto chooses one and says why"}, init);
     f({.name = "norm", .help = "batch, layer or none, before each activation"}, norm);

@@ -232,3 +232,35 @@ TEST(Program, ListKnowsEveryKind) {
   EXPECT_GE(json.json()["activations"].size(), 5u);
   EXPECT_EQ(shell(folder, "evengrad list optimisers").status, 2);
 }
+
+// A net that is no MLP, through every command that takes one.
+TEST(Train, ANetInOneLineIsTrainedSavedLoadedAndPredicts) {
+  const TempFolder folder;
+  const std::string line = "\"linear(16) f residual(layernorm gated(8, silu) linear(16) f) norm f\"",
+                    train = "evengrad train --data moons --norm layer --activation gelu --lr 0.01 --threads 1 --json ";
+  const Output made = shell(folder, train + "--epochs 20 --seed 3 --save net.safetensors --net " + line);
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_GT(made.json()["final"]["test_accuracy"], 0.95);
+  const Output judged =
+      shell(folder, "evengrad evaluate net.safetensors --data moons --test-fraction 0.2 --seed 3 --json");
+  ASSERT_EQ(judged.status, 0) << judged.err;
+  EXPECT_NEAR(judged.json()["accuracy"].get<double>(), made.json()["final"]["test_accuracy"].get<double>(), 1e-9);
+  const Output loaded =
+      shell(folder, "evengrad train --data moons --epochs 0 --seed 3 --threads 1 --json --load net.safetensors");
+  ASSERT_EQ(loaded.status, 0) << loaded.err;
+  EXPECT_EQ(loaded.json()["weights_digest"], made.json()["weights_digest"]);
+
+  const struct {
+    const char *options, *expected;
+  } wrong[] = {{"--net 'linear(8) lineer(4)'", "'linear'"},
+               {"--net 'linear(8) f' --hidden 4", "--hidden"},
+               {"--net 'linear(8) f' --dropout 0.5", "dropout(p)"},
+               {"--net 'linear(8) f' --residual", "residual("},
+               {"--net 'linear(8'", "where (1, 2) arrives: "}};
+  for (const auto& c : wrong) {
+    const Output run = shell(folder, std::string("evengrad train --data moons ") + c.options);
+    EXPECT_EQ(run.status, 2) << c.options;
+    EXPECT_TRUE(run.one_line()) << c.options << run.err;
+    EXPECT_NE(run.err.find(c.expected), std::string::npos) << c.options << ": " << run.err;
+  }
+}
