@@ -35,6 +35,10 @@ const Kind kinds[] = {
      }},
     {"rules", [](const Json& row) { return text(words(row, "sees"), "  (T = ", number(row, "threshold"), ")"); }},
     {"layers", [](const Json& row) { return text(words(row, "call"), ": ", words(row, "help")); }},
+    {"nets",
+     [](const Json& row) {
+       return text(words(row, "call"), ": ", words(row, "help"), "\n      ", words(row, "line"));
+     }},
     {"options", [](const Json& row) { return words(row, "help"); }}};
 
 std::string with_aliases(const Json& row) {
@@ -90,7 +94,7 @@ Command add_list(CLI::App& program, Global& global) {
   auto what = std::make_shared<std::string>();
   app->add_option("WHAT", *what,
                   "activations, initializers, optimizers, schedules, losses, datasets, experiments, rules, options "
-                  "(of train), or layers (of --net) [all]");
+                  "(of train), or layers and nets (of --net) [all]");
   return {app, [what, &global] { return list(*what, global); }};
 }
 

@@ -5,6 +5,7 @@
 #include <evengrad/data/registry.hpp>
 #include <evengrad/init/initializer.hpp>
 #include <evengrad/layers/losses.hpp>
+#include <evengrad/layers/presets.hpp>
 #include <evengrad/layers/registry.hpp>
 #include <evengrad/optim/optimizer.hpp>
 #include <evengrad/optim/schedule.hpp>
@@ -96,6 +97,10 @@ Json row(const LayerWord<float>& word) {
   return {{"name", word.name}, {"call", call}, {"help", word.help}};
 }
 
+Json row(const Preset& preset) {
+  return {{"name", preset.name}, {"call", preset.call()}, {"help", preset.help}, {"line", default_line(preset)}};
+}
+
 Json row(const OptionEntry& option) {
   return {{"name", option.name}, {"group", option.group},       {"help", option.help},
           {"type", option.type}, {"default", option.otherwise}, {"choices", option.choices}};
@@ -136,6 +141,7 @@ std::string lists_json() {
                {"datasets", list_of<DatasetInfo>(datasets(), row)},
                {"rules", list_of<HealthRule>(health_rules(), row)},
                {"layers", list_of<LayerWord<float>>(layer_words<float>(), row)},
+               {"nets", list_of<Preset>(presets(), row)},
                {"options", list_of<OptionEntry>(option_list<TrainingSetup>(), row)}});
 }
 

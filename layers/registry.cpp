@@ -7,10 +7,12 @@
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/layers/normalization.hpp>
+#include <evengrad/layers/presets.hpp>
 
 #include <algorithm>
 #include <cctype>
 #include <mutex>
+#include <utility>
 
 namespace evengrad {
 
@@ -275,22 +277,35 @@ void NetBuilder<S>::add(std::string_view line) {
 }
 
 template <Real S>
+void NetBuilder<S>::add_net(std::string_view line) {
+  whole_line_ = trimmed(line);
+  add(line);
+}
+
+template <Real S>
 void NetBuilder<S>::add_word(std::string_view whole) {
   const std::string_view name = whole.substr(0, whole.find('('));
+  const auto word = [&](const auto& entry) {
+    if (whole.size() > name.size() && whole.back() != ')') throw UsageError("expected ')' at the end");
+    return Word(whole, name, entry.arguments);
+  };
+  const Preset* preset = find_preset(name);
+  if (preset && whole == std::exchange(whole_line_, {})) return add(preset->line(word(*preset)));
   std::vector<std::string> known;
   for (const LayerWord<S>& entry : layer_words<S>()) {
     known.push_back(entry.name);
     if (entry.name != name) continue;
-    if (whole.size() > name.size() && whole.back() != ')') throw UsageError("expected ')' at the end");
-    if (auto layer = entry.make(Word(whole, name, entry.arguments), *this)) add(std::move(layer));
+    if (auto layer = entry.make(word(entry), *this)) add(std::move(layer));
     return;
   }
+  if (preset) return add(preset->line(word(*preset)));
   const bool is_activation = find_activation(name) || whole.find('(') != whole.npos;
   try {
     return add(activation_layer<S>(evengrad::activation(whole), shape_.cols));
   } catch (const UsageError&) {
     if (find_activation(name)) throw;
   }
+  for (const Preset& other : presets()) known.push_back(other.name);
   for (const ActivationEntry& entry : activations()) known.push_back(entry.name);
   throw UsageError(unknown_name("layer or activation", name, known) +
                    (is_activation ? "; a formula is act(\"x*tanh(x)\")" : ""));
@@ -299,7 +314,7 @@ void NetBuilder<S>::add_word(std::string_view whole) {
 template <Real S>
 Sequential<S> build_net(std::string_view line, const NetSettings& settings) {
   NetBuilder<S> builder(settings, settings.inputs, "layers");
-  builder.add(line);
+  builder.add_net(line);
   if (settings.outputs > 0) builder.add(text("linear(", settings.outputs, ")"));
   return builder.finish();
 }

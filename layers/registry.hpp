@@ -78,6 +78,8 @@ class NetBuilder {
 
   /// Adds the layers of a line. \throws UsageError that points at the word and says what arrives there.
   void add(std::string_view line);
+  /// Adds the layers of the line of a whole net, which may be one of layers/presets.hpp. \throws as add().
+  void add_net(std::string_view line);
   /// Adds a layer. \throws ShapeError if it cannot take what arrives.
   void add(std::unique_ptr<Layer<S>> layer);
   /// Adds the layers of a line, with their input added to their output. \throws UsageError, ShapeError.
@@ -94,6 +96,7 @@ class NetBuilder {
   void add_word(std::string_view text);
 
   const NetSettings& settings_;
+  std::string_view whole_line_;  // of the net; a preset's name goes before a layer's there
   Shape shape_;
   Sequential<S> net_;
   Counts own_;

@@ -1,5 +1,5 @@
 #include <evengrad/activations/registry.hpp>
-#include <evengrad/layers/registry.hpp>
+#include <evengrad/layers/presets.hpp>
 
 #include "../matrices.hpp"
 #include "../temp_folder.hpp"
@@ -87,6 +87,23 @@ TEST(Net, HostileLinesAreRefusedBeforeMemoryIsTaken) {
   for (int i = 0; i < 10'000; ++i) deep += "residual(";
   deep += "relu" + std::string(10'000, ')');
   EXPECT_NE(refusal(deep).find("lie one in another"), std::string::npos);
+}
+
+TEST(Net, APresetIsItsLine) {
+  EXPECT_EQ(line_of("mlp(layers=1, width=5)"), "linear(5) gelu linear(3)");
+  EXPECT_EQ(line_of("linear(6) residual(mlp(1, 6)) f"), "linear(6) residual(linear(6) gelu) gelu linear(3)");
+  EXPECT_NE(refusal("mlp(0)").find("net: 'mlp(0)', where (1, 6) arrives: 'layers' must be a whole number"),
+            std::string::npos);
+  EXPECT_NE(refusal("mlp(depth=3)").find("unknown mlp argument 'depth'"), std::string::npos);
+  EXPECT_NE(refusal("mpl").find("did you mean 'mlp'?"), std::string::npos);
+}
+
+TEST(Net, EveryPresetIsDescribedAndReadsItsOwnLine) {
+  for (const Preset& preset : presets()) {
+    EXPECT_FALSE(preset.help.empty()) << preset.name;
+    EXPECT_FALSE(find_activation(preset.name)) << preset.name;
+    EXPECT_NE(default_line(preset), preset.name);
+  }
 }
 
 TEST(Net, EveryEntryIsDescribed) {
