@@ -28,7 +28,11 @@ class Activation {
   /// The identity.
   Activation();
   Activation(std::string name, std::shared_ptr<const void> formula, FormulaKernels kernels, Kinks kinks)
-      : name_(std::move(name)), formula_(std::move(formula)), kernels_(kernels), kinks_(std::move(kinks)) {}
+      : name_(std::move(name)),
+        formula_(std::move(formula)),
+        kernels_(kernels),
+        kinks_(std::move(kinks)),
+        fades_(fades()) {}
 
   /// The name with its parameters, as the command line accepts it: "leaky_relu(0.2)".
   const std::string& name() const { return name_; }
@@ -45,16 +49,23 @@ class Activation {
     }
   }
 
+  /// The same for training: values and slopes below `negligible` are 0, for layers behind them not to be slowed down.
+  template <Real S>
+  void apply(const S* z, S* value, S* derivative, Index count) const;
+
   /// f(z), in double.
   double value(double z) const;
   /// f'(z), in double.
   double derivative(double z) const;
 
  private:
+  bool fades() const;
+
   std::string name_;
   std::shared_ptr<const void> formula_;
   FormulaKernels kernels_;
   Kinks kinks_;
+  bool fades_ = false;  // has a tail that runs through subnormal numbers
 };
 
 /// Puts a formula behind a handle, with the given kernels (those of this file's compiler flags by default).

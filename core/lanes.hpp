@@ -140,6 +140,13 @@ struct Lanes {
 #endif
 };
 
+/// x, or 0 where its magnitude is below the limit.
+template <Real S>
+inline Lanes<S> flushed(Lanes<S> x, Lanes<S> limit = Lanes<S>(negligible<S>)) {
+  constexpr auto all_but_sign = sizeof(S) == sizeof(float) ? Bits<S>{0x7fffffff} : static_cast<Bits<S>>(~0ull >> 1);
+  return where(Lanes<S>::from_bits(x.bits() & all_but_sign) < limit, Lanes<S>(0.0), x);
+}
+
 template <Real S>
 Lanes<S> where(Mask<S> mask, double a, double b) {
   return where(mask, Lanes<S>(a), Lanes<S>(b));

@@ -90,7 +90,7 @@ void Affine<S>::forward(Forward<S>& step) {
       for (Index r = 0; r < runs; ++r) {
         const Index at = first + r * out;
         if (z) std::copy_n(y + at, length, z + at);
-        if (activated) (*f)(y + at, y + at, d ? d + at : nullptr, length);
+        if (activated) f->apply(y + at, y + at, d ? d + at : nullptr, length);
       }
     }
   });
@@ -164,7 +164,7 @@ Var<S> affine(const Var<S>& x, const Var<S>& weight, const Var<S>& bias, const A
 template <Real S>
 void Activate<S>::forward(Forward<S>& step) {
   S* d = step.recording() ? step.keep(step.shape().size()) : nullptr;
-  (*f)(step.input(0).data(), step.output().data(), d, step.shape().size());
+  f->apply(step.input(0).data(), step.output().data(), d, step.shape().size());
   derivative = d;
   step.set_activation_derivative(d);
   step.set_pre_activation(step.input(0).data(), f->kinks());

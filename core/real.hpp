@@ -13,4 +13,10 @@ concept Real = std::same_as<S, float> || std::same_as<S, double>;
 
 using Index = std::ptrdiff_t;
 
+/// Gradients, the optimizers' averages and weights below this count as 0. Left alone they decay into subnormal numbers,
+/// stay there, and slow every step down on processors that handle those in microcode. It is so small that no weight of
+/// ordinary size notices, and so far above the smallest normal number (2^-126, 2^-1022) that products stay above that.
+template <Real S>
+inline constexpr S negligible = static_cast<S>(sizeof(S) == sizeof(float) ? 0x1p-120 : 0x1p-1000);
+
 }  // namespace evengrad

@@ -2,10 +2,18 @@
 // double. One definition for the ops of losses.hpp and for nets that train side by side.
 #pragma once
 
+#include <evengrad/core/real.hpp>
+
 #include <algorithm>
 #include <cmath>
 
 namespace evengrad {
+
+/// A slope as a gradient holds it: 0 where it is negligible.
+template <Real S>
+S flushed(S slope) {
+  return std::abs(slope) < negligible<S> ? S(0) : slope;
+}
 
 struct SquaredError {
   double operator()(double y, double t) const { return (y - t) * (y - t); }

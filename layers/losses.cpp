@@ -53,7 +53,7 @@ void add_slopes(Pull<S>& step, int input, Slope slope) {
   each_counted(step.shape(0), [&](Index begin, Index end) {
     for (Index i = begin * prediction.cols(); i < end * prediction.cols(); ++i) {
       const double z = static_cast<double>(prediction.data()[i]), t = static_cast<double>(target.data()[i]);
-      const S g = static_cast<S>(scale * slope(z, t));
+      const S g = flushed(static_cast<S>(scale * slope(z, t)));
       to.data[i] = to.accumulate ? to.data[i] + g : g;
     }
   });
@@ -105,7 +105,7 @@ void SoftmaxCrossEntropy<S>::pull(Pull<S>& step) const {
     for (Index c = 0; c < shape.cols; ++c) {
       const Index i = r * shape.cols + c;
       const S target = share + (kept_labels[r] == c ? 1 - static_cast<S>(smoothing) : S(0));
-      const S g = scale * (probabilities[i] - target);
+      const S g = flushed(scale * (probabilities[i] - target));
       to.data[i] = to.accumulate ? to.data[i] + g : g;
     }
   }

@@ -308,7 +308,7 @@ void Ensemble<S>::forward() {
   for (const Stage& s : stages_) {
     kernel_.product({x, s.inputs * lanes_, lanes_}, {weights_ + s.weight * lanes_, s.inputs * lanes_, lanes_}, s.inputs,
                     weights_ + s.bias * lanes_, s.y, rows_, s.outputs);
-    if (s.f) (*s.f)(s.y, s.y, s.derivative, rows_ * s.outputs * lanes_);
+    if (s.f) s.f->apply(s.y, s.y, s.derivative, rows_ * s.outputs * lanes_);
     x = s.y;
   }
 }
@@ -343,7 +343,7 @@ void Ensemble<S>::mean_of_terms(Term term) {
     for (Index n = 0; n < lanes_; ++n) {
       const double y = static_cast<double>(last.y[i + n]), t = static_cast<double>(target_[i + n]);
       total[static_cast<std::size_t>(n)] += term(y, t);
-      last.slopes[i + n] = static_cast<S>(scale * term.slope(y, t));
+      last.slopes[i + n] = flushed(static_cast<S>(scale * term.slope(y, t)));
     }
   }
   for (std::size_t n = 0; n < total.size(); ++n) losses_[n] = static_cast<S>(total[n] / static_cast<double>(count));

@@ -24,10 +24,11 @@ template <Real S>
 void multiply(const S* a, const S* b, S* out, Index count, bool accumulate) {
   if (accumulate) {
     for_each_vector<S>(count, [=](Index i, auto load, auto store) {
-      store(fma(load(a + i), load(b + i), load(out + i)), out + i);
+      store(flushed(fma(load(a + i), load(b + i), load(out + i))), out + i);
     });
   } else {
-    for_each_vector<S>(count, [=](Index i, auto load, auto store) { store(load(a + i) * load(b + i), out + i); });
+    for_each_vector<S>(count,
+                       [=](Index i, auto load, auto store) { store(flushed(load(a + i) * load(b + i)), out + i); });
   }
 }
 
@@ -41,7 +42,7 @@ void sum_columns(Index rows, Index cols, S* out, bool accumulate, Term term) {
     for_each_vector<S>(cols, [=](Index c, auto load, auto store) {
       Lanes<S> sum = begin > 0 || accumulate ? load(out + c) : Lanes<S>(0.0);
       for (Index r = begin; r < end; ++r) sum += term(r, c, load, store);
-      store(sum, out + c);
+      store(end == rows ? flushed(sum) : sum, out + c);
     });
   }
 }
@@ -56,10 +57,15 @@ template <Real S>
 void multiply_and_sum(View<const S> a, const S* b, S* out, S* sums, bool accumulate) {
   sum_columns<S>(a.rows, a.cols, sums, accumulate, [=](Index r, Index c, auto load, auto store) {
     const Index i = r * a.stride + c;
-    const Lanes<S> product = load(a.data + i) * load(b + i);
+    const Lanes<S> product = flushed(load(a.data + i) * load(b + i));
     store(product, out + i);
     return product;
   });
+}
+
+template <Real S>
+void flush(S* numbers, Index count) {
+  for_each_vector<S>(count, [=](Index i, auto load, auto store) { store(flushed(load(numbers + i)), numbers + i); });
 }
 
 // softmax_rows() of up to a vector's rows with up to as many columns: a row a lane, so that few classes fill vectors too.
@@ -121,6 +127,7 @@ void add_elementwise(Table<S>& table) {
   table.multiply = multiply<S>;
   table.column_sums = column_sums<S>;
   table.multiply_and_sum = multiply_and_sum<S>;
+  table.flush = flush<S>;
   table.softmax_rows = softmax_rows<S>;
 }
 

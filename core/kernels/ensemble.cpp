@@ -37,7 +37,7 @@ void block(Factor<S> left, Factor<S> right, Index k, const S* start, S* out, Ind
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < cols; ++c) sum[r][c].store(out + r * out_stride + c * L::size);
+    for (int c = 0; c < cols; ++c) flushed(sum[r][c]).store(out + r * out_stride + c * L::size);
   }
 }
 
@@ -73,7 +73,7 @@ void column_sums(const S* in, Index rows, Index cols, S* out) {
   for (Index c = 0; c < cols * L::size; c += L::size) {
     L sum(0.0);
     for (Index r = 0; r < rows; ++r) sum += L::load(in + r * cols * L::size + c);
-    sum.store(out + c);
+    flushed(sum).store(out + c);
   }
 }
 
@@ -121,7 +121,7 @@ void cross_entropy(const S* logits, const S* labels, Index batch, Index classes,
     for (Index c = 0; c < classes; ++c) {
       const L p = L::load(slopes + c * L::size) * L::load(inverse);
       const L target = share + where(label == L(static_cast<double>(c)), hit, zero);
-      (scale * (p - target)).store(slopes + c * L::size);
+      flushed(scale * (p - target)).store(slopes + c * L::size);
     }
   }
   for (Index n = 0; n < L::size; ++n) loss[n] = static_cast<S>(total[n] / static_cast<double>(batch));

@@ -5,6 +5,8 @@
 //
 // Every sum here is one sequential chain of multiply-adds in a documented order. An output's bits therefore depend
 // neither on the batch around it, nor on the number of threads, nor on how loops are tiled.
+//
+// Products and sums below `negligible` (core/real.hpp) are stored as 0: gradients never become subnormal.
 #pragma once
 
 #include <evengrad/core/dispatch.hpp>
@@ -78,6 +80,9 @@ struct Table {
 
   /// out(r, c) = a(r, c) * b(r, c), all with a's stride, and their column_sums() in the same pass.
   void (*multiply_and_sum)(View<const S> a, const S* b, S* out, S* sums, bool accumulate);
+
+  /// numbers[i] = 0 where its magnitude is below `negligible`.
+  void (*flush)(S* numbers, Index count);
 
   /// p(r, :) = softmax(z(r, :)); log_sum[r] = log sum_c exp(z(r, c)), computed from the row's maximum.
   void (*softmax_rows)(View<const S> z, S* p, double* log_sum);

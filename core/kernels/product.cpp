@@ -79,11 +79,11 @@ Panels<S> pack(Right<S> right, Index m, Index k, Index n, S* packed) {
   return {packed, panel_width<S> * k, panel_width<S>, packed + whole * k};
 }
 
-// out (rows x width, width <= vectors * lanes) = start + left * panel over `k` steps. The left factor's element (r, i) is
-// left[r * left_stride + i], or left[i * left_stride + r] where it is transposed.
+// out (rows x width, width <= vectors * lanes) = start + left * panel over `k` steps. The left factor's element (r, i)
+// is left[r * left_stride + i], or left[i * left_stride + r] where it is transposed. Outputs below the limit become 0.
 template <Real S, int rows, int vectors, bool transposed>
 void block(const S* left, Index left_stride, Index k, const S* panel, Index panel_stride, Start<S> start, S* out,
-           Index out_stride, Index width) {
+           Index out_stride, Index width, S limit) {
   using L = Lanes<S>;
   const Index tail = width - (vectors - 1) * L::size;
   const auto load = [tail](const S* from, int v) {
@@ -135,13 +135,14 @@ void block(const S* left, Index left_stride, Index k, const S* panel, Index pane
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
       S* to = out + r * out_stride + v * L::size;
-      v < vectors - 1 ? sum[r][v].store(to) : sum[r][v].store(to, tail);
+      const L result = flushed(sum[r][v], L(limit));
+      v < vectors - 1 ? result.store(to) : result.store(to, tail);
     }
   }
 }
 
 template <Real S>
-using Block = void (*)(const S*, Index, Index, const S*, Index, Start<S>, S*, Index, Index);
+using Block = void (*)(const S*, Index, Index, const S*, Index, Start<S>, S*, Index, Index, S);
 
 template <Real S, int vectors, bool transposed, int... rows>
 Block<S> block_of(int count, std::integer_sequence<int, rows...>) {
@@ -169,6 +170,7 @@ void product(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out
   for (Index k_begin = 0; k_begin == 0 || k_begin < k; k_begin += k_block) {
     const Index steps = k - k_begin < k_block ? k - k_begin : k_block;
     const Start<S> from = k_begin == 0 ? start : Start<S>{nullptr, true};
+    const S limit = k_begin + steps == k ? negligible<S> : S(0);  // of whole sums alone, however they are cut
     for (Index column = 0, i = 0; column < out.cols; column += panel_width<S>, ++i) {
       const bool whole = out.cols - column >= panel_width<S>;
       const Index width = whole ? panel_width<S> : out.cols - column;
@@ -181,7 +183,7 @@ void product(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out
         if (blocks == 0) return;
         const Block<S> block = block_of<S>(rows_each, width, transposed);
         for (Index b = 0; b < blocks; ++b, rows += rows_each * left.row_stride, to += rows_each * out.stride) {
-          block(rows, left_stride, steps, panel, stride, here, to, out.stride, width);
+          block(rows, left_stride, steps, panel, stride, here, to, out.stride, width, limit);
         }
       };
       run(height + 1, taller);

@@ -31,11 +31,31 @@ void for_each(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Ind
     const L gradient = fma(decay, weight, load(g));
     weight = weight * shrink;
     rule(weight, gradient, first, second);
-    store(weight, w);
+    store(flushed(weight), w);
     store(first, a);
     store(second, b);
   }
 }
+
+// The running mean of squared gradients. What it leaves out as negligible changes sqrt(mean) + eps by less than half a
+// unit in eps' last place, or else nothing is left out.
+template <Real S>
+struct Squares {
+  Lanes<S> least_gradient, least_mean;
+
+  Squares(const Rates* rates, Index nets)
+      : least_gradient(lanes_of<S>(rates, nets, [](const Rates& r) { return limit(r, root); })),
+        least_mean(lanes_of<S>(rates, nets, [](const Rates& r) { return limit(r, negligible<S>); })) {}
+
+  Lanes<S> operator()(Lanes<S> mean, Lanes<S> keep, Lanes<S> take, Lanes<S> gradient) const {
+    const Lanes<S> seen = flushed(gradient, least_gradient);
+    return flushed(fma(keep, mean, take * seen * seen), least_mean);
+  }
+
+ private:
+  static constexpr double root = sizeof(S) == sizeof(float) ? 0x1p-55 : 0x1p-495;  // of negligible<S> / (1 - beta2)
+  static double limit(const Rates& r, double number) { return r.eps >= 1e-9 ? number : 0; }
+};
 
 template <Real S>
 void sgd(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index nets) {
@@ -50,7 +70,7 @@ void momentum(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Ind
   const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
   const Lanes<S> keep = lanes_of<S>(rates, nets, [](const Rates& r) { return r.momentum; });
   for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& velocity, auto&) {
-    velocity = fma(keep, velocity, gradient);
+    velocity = flushed(fma(keep, velocity, gradient));
     weight = fma(step, velocity, weight);
   });
 }
@@ -60,7 +80,7 @@ void nesterov(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Ind
   const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
   const Lanes<S> keep = lanes_of<S>(rates, nets, [](const Rates& r) { return r.momentum; });
   for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& velocity, auto&) {
-    velocity = fma(keep, velocity, gradient);
+    velocity = flushed(fma(keep, velocity, gradient));
     weight = fma(step, fma(keep, velocity, gradient), weight);
   });
 }
@@ -75,9 +95,10 @@ void adam(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Index n
   const Lanes<S> step = of([](const Rates& r) { return -r.learning_rate * r.scale1; });
   const Lanes<S> scale2 = of([](const Rates& r) { return r.scale2; });
   const Lanes<S> eps = of([](const Rates& r) { return r.eps; });
+  const Squares<S> squares(rates, nets);
   for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& mean, auto& square) {
-    mean = fma(keep1, mean, take1 * gradient);
-    square = fma(keep2, square, take2 * gradient * gradient);
+    mean = flushed(fma(keep1, mean, take1 * gradient));
+    square = squares(square, keep2, take2, gradient);
     weight = fma(step, mean / fma(sqrt(square), scale2, eps), weight);
   });
 }
@@ -88,8 +109,9 @@ void rmsprop(S* w, const S* g, S* a, S* b, Index count, const Rates* rates, Inde
   const Lanes<S> take = lanes_of<S>(rates, nets, [](const Rates& r) { return 1 - r.momentum; });
   const Lanes<S> step = lanes_of<S>(rates, nets, [](const Rates& r) { return -r.learning_rate; });
   const Lanes<S> eps = lanes_of<S>(rates, nets, [](const Rates& r) { return r.eps; });
+  const Squares<S> squares(rates, nets);
   for_each(w, g, a, b, count, rates, nets, [=](auto& weight, auto gradient, auto& square, auto&) {
-    square = fma(keep, square, take * gradient * gradient);
+    square = squares(square, keep, take, gradient);
     weight = fma(step, gradient / (sqrt(square) + eps), weight);
   });
 }
