@@ -23,6 +23,16 @@ ParameterId& ParameterId::operator=(ParameterId&& other) noexcept {
   return *this;
 }
 
+template <Real S>
+std::vector<Index> Parameter<S>::shape() const {
+  if (rank == 1) return {value.size()};
+  if (rank == 4) return {value.rows(), value.cols() / (height * width), height, width};
+  return {value.rows(), value.cols()};
+}
+
+template struct Parameter<float>;
+template struct Parameter<double>;
+
 std::string Path::str() const {
   if (!parent_) return {};
   const std::string before = parent_->str();

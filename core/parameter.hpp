@@ -1,5 +1,5 @@
-// Parameters belong to layers, by value. A model's visit() is the one enumeration of them: names, counts, checkpoints and
-// optimizer state all come from it.
+// Parameters belong to layers, by value. A model's visit() is the one enumeration of them: names, counts, checkpoints
+// and optimizer state all come from it.
 #pragma once
 
 #include <evengrad/core/types.hpp>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace evengrad {
 
@@ -25,13 +26,18 @@ class ParameterId {
   std::uint64_t value_;
 };
 
-/// What training changes: a weight (out, in) or a vector kept as one row.
+/// What training changes: a weight (out, in), the kernels of a convolution (out, in * height * width), or a vector kept
+/// as one row.
 template <Real S>
 struct Parameter {
   Matrix<S> value;
-  int rank = 2;           ///< dimensions in a saved file: a bias (1, out) is saved as (out)
-  bool trainable = true;  ///< false for running statistics: saved with the model, never updated
+  int rank = 2;                 ///< dimensions in a saved file: 1, 2 or 4
+  bool trainable = true;        ///< false for running statistics: saved with the model, never updated
+  Index height = 1, width = 1;  ///< of kernels, whose rank is 4
   ParameterId id;
+
+  /// As PyTorch has it and files say it: (out), (out, in) or (out, in, height, width).
+  std::vector<Index> shape() const;
 };
 
 /// Where a parameter stands in a model, "layers.0.weight"; written out only when somebody asks.
@@ -57,9 +63,9 @@ template <class Result, class... Arguments>
 class FunctionRef<Result(Arguments...)> {
  public:
   template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, FunctionRef>)
-  FunctionRef(F&& f)
-      : context_(const_cast<void*>(static_cast<const void*>(&f))), call_([](void* context, Arguments... arguments) -> Result {
+  requires(!std::same_as<std::remove_cvref_t<F>, FunctionRef>) FunctionRef(F&& f)
+      : context_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* context, Arguments... arguments) -> Result {
           return (*static_cast<std::remove_reference_t<F>*>(context))(static_cast<Arguments>(arguments)...);
         }) {}
 

@@ -259,12 +259,10 @@ void bind_net(nb::module_& m) {
       .def("state_dict", [](nb::handle self) {
         nb::dict dict;
         nb::cast<Net&>(self).model().visit(Path(), [&](const Path& path, Parameter<float>& parameter) {
-          Matrix<float>& value = parameter.value;
-          const auto rows = static_cast<std::size_t>(value.rows()), cols = static_cast<std::size_t>(value.cols());
-          const std::size_t shape[] = {rows, cols}, flat[] = {rows * cols};
-          const bool matrix = parameter.rank == 2;
+          const std::vector<Index> dimensions = parameter.shape();
+          const std::vector<std::size_t> shape(dimensions.begin(), dimensions.end());
           dict[path.str().c_str()] =
-              nb::ndarray<nb::numpy, float>(value.data(), matrix ? 2 : 1, matrix ? shape : flat, self);
+              nb::ndarray<nb::numpy, float>(parameter.value.data(), shape.size(), shape.data(), self);
         });
         return dict;
       });

@@ -21,17 +21,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::vector<Index> saved_shape(const auto& parameter) {
-  if (parameter.rank == 1) return {parameter.value.size()};
-  return {parameter.value.rows(), parameter.value.cols()};
-}
-
 template <Real S>
 std::vector<Tensor> tensors_of(Layer<S>& model) {
   std::vector<Tensor> tensors;
   model.visit(Path(), [&](const Path& path, Parameter<S>& parameter) {
     const S* first = parameter.value.data();
-    tensors.push_back({path.str(), saved_shape(parameter), std::vector<S>(first, first + parameter.value.size())});
+    tensors.push_back({path.str(), parameter.shape(), std::vector<S>(first, first + parameter.value.size())});
   });
   return tensors;
 }
@@ -196,16 +191,15 @@ void assign(const std::filesystem::path& path, const std::vector<Tensor>& tensor
     const std::string name = where.str();
     const auto found = by_name.find(name);
     if (found == by_name.end()) {
-      fail(text("has no tensor '", name, "' ", shape_text(saved_shape(parameter)), "; it has ", tensors_text(tensors)));
+      fail(text("has no tensor '", name, "' ", shape_text(parameter.shape()), "; it has ", tensors_text(tensors)));
     }
     const Tensor& tensor = *found->second;
-    if (tensor.shape != saved_shape(parameter)) {
+    if (tensor.shape != parameter.shape()) {
       std::vector<Index> turned = tensor.shape;
       std::reverse(turned.begin(), turned.end());
-      fail(text("tensor '", name, "' is ", shape_text(tensor.shape), ", the model's is ",
-                shape_text(saved_shape(parameter)),
-                turned == saved_shape(parameter) ? ": transposed, as kernels of Keras are; save it as (outputs, inputs)"
-                                                 : ""));
+      fail(text(
+          "tensor '", name, "' is ", shape_text(tensor.shape), ", the model's is ", shape_text(parameter.shape()),
+          turned == parameter.shape() ? ": transposed, as kernels of Keras are; save it as (outputs, inputs)" : ""));
     }
     Index i = 0;
     std::visit(
@@ -251,7 +245,7 @@ void load_parameters(const std::filesystem::path& path, Layer<S>& model, std::st
   rename_tensors(tensors, rename);
   std::vector<ParameterShape> parameters;
   model.visit(Path(), [&](const Path& where, Parameter<S>& parameter) {
-    parameters.push_back({where.str(), saved_shape(parameter)});
+    parameters.push_back({where.str(), parameter.shape()});
   });
   adopt_names(tensors, parameters);
   assign<S>(path, tensors, model);
