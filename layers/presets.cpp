@@ -12,6 +12,12 @@ const std::vector<Preset>& presets() {
        [](const Word& word) {
          return text("repeat(", word.count("layers"), ", linear(", word.count("width"), ") f)");
        }},
+      {"lenet", "", "LeNet-5 for 28 x 28 pixels, as it is written today (after LeCun et al. 1998)",
+       [](const Word&) {
+         return std::string(
+             "conv(6, 5) f maxpool(2) conv(16, 5, padding=valid) f maxpool(2) "
+             "flatten linear(120) f linear(84) f");
+       }},
   };
   return list;
 }

@@ -2,11 +2,14 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/utf8.hpp>
+#include <evengrad/layers/concat.hpp>
+#include <evengrad/layers/conv.hpp>
 #include <evengrad/layers/dropout.hpp>
 #include <evengrad/layers/gated.hpp>
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/layers/normalization.hpp>
+#include <evengrad/layers/pooling.hpp>
 #include <evengrad/layers/presets.hpp>
 
 #include <algorithm>
@@ -97,6 +100,32 @@ Made<S> normalization(std::string_view word, NetBuilder<S>& at) {
 }
 
 template <Real S>
+Made<S> convolution(const Word& word, NetBuilder<S>& at) {
+  const std::string& padding = word.value("padding");
+  ConvOptions options{.inputs = at.inputs().cols,
+                      .outputs = word.count("channels"),
+                      .size = word.count("kernel"),
+                      .stride = word.count("stride"),
+                      .groups = word.count("groups"),
+                      .bias = word.flag("bias")};
+  if (padding == "valid" || padding == "0") {
+    options.padding = 0;
+  } else if (padding != "same") {
+    options.padding = word.count("padding");
+  }
+  const auto size = static_cast<double>(options.size);
+  at.claim(static_cast<double>(options.outputs) *
+           (static_cast<double>(options.inputs / options.groups) * size * size + (options.bias ? 1 : 0)));
+  return std::make_unique<Conv<S>>(options);
+}
+
+// "k, stride=k": windows touch unless it is said.
+template <class Pool>
+auto pool(const Word& word) {
+  return std::make_unique<Pool>(word.count("k"), word.value("stride") == "k" ? 0 : word.count("stride"));
+}
+
+template <Real S>
 std::vector<LayerWord<S>> built_in_words() {
   return {
       {"linear", "n, bias=1", "x W^T + b",
@@ -135,6 +164,23 @@ std::vector<LayerWord<S>> built_in_words() {
        [](const Word& word, NetBuilder<S>& at) { return normalization<S>(word.name(), at); }},
       {"dropout", "p", "zeroes a share p in training",
        [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Dropout<S>>(word.number("p")); }},
+      {"conv", "channels, kernel, stride=1, padding=same, groups=1, bias=1",
+       "kernel x kernel pixels of an image to channels; padding is same, valid, or so many zeros on each side",
+       convolution<S>},
+      {"maxpool", "k, stride=k", "the largest number of each k x k pixels",
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<MaxPool<S>>(word); }},
+      {"avgpool", "k, stride=k", "the mean of each k x k pixels",
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<AvgPool<S>>(word); }},
+      {"upsample", "k", "k x k equal pixels for each one",
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Upsample<S>>(word.count("k")); }},
+      {"mean", "", "the mean of each feature over pixels or time",
+       [](const Word&, NetBuilder<S>&) -> Made<S> { return std::make_unique<Mean<S>>(); }},
+      {"flatten", "", "all numbers of a sample in one row",
+       [](const Word&, NetBuilder<S>&) -> Made<S> { return std::make_unique<Flatten<S>>(); }},
+      {"concat", "layers", "the input of these layers beside their output",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         return std::make_unique<Concat<S>>(at.sequence(word.value("layers")));
+       }},
       {"residual", "layers", "adds the input of these layers to their output",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          at.residual(word.value("layers"));

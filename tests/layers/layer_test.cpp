@@ -2,9 +2,12 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/gradient_check.hpp>
 #include <evengrad/layers/activation_layer.hpp>
+#include <evengrad/layers/concat.hpp>
+#include <evengrad/layers/conv.hpp>
 #include <evengrad/layers/dropout.hpp>
 #include <evengrad/layers/gated.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/pooling.hpp>
 #include <evengrad/layers/prelu.hpp>
 #include <evengrad/layers/residual.hpp>
 #include <evengrad/layers/softmax.hpp>
@@ -42,7 +45,20 @@ template <Real S>
 struct Entry {
   const char* name;
   Made<S> (*make)();
+  Shape sample = {1, width};
+
+  bool is_row_by_row() const { return sample.rows == 1; }
+  Shape batch(Index samples) const {
+    Shape shape = sample;
+    shape.blocks = samples;
+    return shape;
+  }
+  Matrix<S> inputs(Index samples, std::uint64_t seed) const {
+    return random_matrix<S>(samples * sample.rows, sample.cols, seed);
+  }
 };
+
+const Shape pixels = Shape::image(1, 5, 4, 4);
 
 template <Real S>
 const std::vector<Entry<S>>& entries() {
@@ -77,6 +93,28 @@ const std::vector<Entry<S>>& entries() {
                         .residual = true})
              .clone();
        }},
+      {"conv", [] { return Conv<S>({.inputs = 4, .outputs = 3, .size = 3}).clone(); }, pixels},
+      {"conv of stride 2",
+       [] { return Conv<S>({.inputs = 4, .outputs = 3, .size = 4, .stride = 2, .padding = 1, .bias = false}).clone(); },
+       pixels},
+      {"conv of groups", [] { return Conv<S>({.inputs = 4, .outputs = 6, .size = 2, .groups = 2}).clone(); }, pixels},
+      {"conv of each channel",
+       [] { return Conv<S>({.inputs = 4, .outputs = 4, .size = 3, .stride = 2, .groups = 4}).clone(); }, pixels},
+      {"max pool", [] { return MaxPool<S>(2).clone(); }, pixels},
+      {"max pool that overlaps", [] { return MaxPool<S>(2, 1).clone(); }, pixels},
+      {"average pool", [] { return AvgPool<S>(3, 1).clone(); }, pixels},
+      {"upsample", [] { return Upsample<S>(3).clone(); }, pixels},
+      {"mean", [] { return Mean<S>().clone(); }, pixels},
+      {"flatten", [] { return Flatten<S>().clone(); }, pixels},
+      {"concat",
+       [] {
+         Sequential<S> inner;
+         inner.add(Conv<S>({.inputs = 4, .outputs = 3, .size = 3}));
+         inner.add(ActivationLayer<S>(activation("tanh")));
+         return Concat<S>(std::move(inner)).clone();
+       },
+       pixels},
+      {"batch norm of channels", [] { return BatchNorm<S>({.features = 4}).clone(); }, pixels},
   };
   return list;
 }
@@ -87,10 +125,11 @@ TEST(Layer, EveryGradientIsRight) {
       const Made<double> layer = entry.make();
       randomize(*layer);
       const auto result = gradient_check(*layer,
-                                         [&](Tape<double>&, std::span<const Var<double>> in) {
-                                           return layer->forward(in[0], {.training = training, .rng = Rng(3)});
+                                         [&](Tape<double>& tape, std::span<const Var<double>> in) {
+                                           const Var<double> x = tape.reshape(in[0], entry.batch(7));
+                                           return layer->forward(x, {.training = training, .rng = Rng(3)});
                                          },
-                                         {random_matrix<double>(7, width, 1)});
+                                         {entry.inputs(7, 1)});
       EXPECT_TRUE(result.ok()) << entry.name << (training ? ", training: " : ", evaluation: ") << result.str();
     }
   }
@@ -99,6 +138,7 @@ TEST(Layer, EveryGradientIsRight) {
 // Row by row on (batch, time, features): the same numbers and gradients as on the rows of a plain batch.
 TEST(Layer, EveryGradientIsRightOnSequences) {
   for (const auto& entry : entries<double>()) {
+    if (!entry.is_row_by_row()) continue;
     const Made<double> layer = entry.make();
     randomize(*layer);
     const auto on_sequences = [&](Tape<double>& tape, std::span<const Var<double>> in) {
@@ -121,7 +161,7 @@ TEST(Layer, AFusedActivationIsTheActivationAfterwards) {
     const Made<double> layer = entry.make();
     randomize(*layer);
     Tape<double> tape;
-    const Var<double> x = tape.constant(random_matrix<double>(5, width, 2));
+    const Var<double> x = tape.constant(entry.inputs(5, 2), entry.batch(5));
     const Var<double> fused = layer->forward(x, {}, f), plain = activate(layer->forward(x, {}), f);
     EXPECT_TRUE(same_bits(fused.value(), plain.value())) << entry.name;
   }
@@ -131,9 +171,9 @@ TEST(Layer, OutputsAreAsWideAsPromised) {
   for (const auto& entry : entries<float>()) {
     const Made<float> layer = entry.make();
     Tape<float> tape;
-    const Var<float> y = layer->forward(tape.constant(random_matrix<float>(5, width, 3)), {});
-    EXPECT_EQ(y.shape(), layer->outputs({5, width})) << entry.name;
-    EXPECT_EQ(y.rows(), 5) << entry.name;
+    const Var<float> y = layer->forward(tape.constant(entry.inputs(5, 3), entry.batch(5)), {});
+    EXPECT_EQ(y.shape(), layer->outputs(entry.batch(5))) << entry.name;
+    EXPECT_EQ(y.shape().blocks, 5) << entry.name;
     EXPECT_FALSE(layer->describe().empty());
   }
 }
@@ -142,20 +182,24 @@ TEST(Layer, InEvaluationASampleDoesNotSeeItsBatch) {
   for (const auto& entry : entries<float>()) {
     const Made<float> layer = entry.make();
     randomize(*layer);
-    const Matrix<float> x = random_matrix<float>(33, width, 4);
+    const Index samples = 33, rows = entry.sample.rows;
+    const Matrix<float> x = entry.inputs(samples, 4);
     Tape<float> tape({.recording = false});
-    const Matrix<float> together = layer->forward(tape.constant(x), {}).value();
-    for (Index r = 0; r < x.rows(); ++r) {
-      EXPECT_TRUE(same_bits(layer->forward(tape.constant(x.row(r)), {}).value(), together.row(r))) << entry.name;
+    const Matrix<float> together = layer->forward(tape.constant(x, entry.batch(samples)), {}).value();
+    const Index made = together.rows() / samples;
+    for (Index i = 0; i < samples; ++i) {
+      const Var<float> alone = tape.constant(x.middleRows(i * rows, rows), entry.batch(1));
+      EXPECT_TRUE(same_bits(layer->forward(alone, {}).value(), together.middleRows(i * made, made))) << entry.name;
     }
   }
 }
 
 // Large enough that several threads get a share of every product.
 TEST(Layer, NeitherThreadsNorASecondRunChangeBits) {
-  const auto outcome = []<Real S>(Layer<S>& layer, int threads) {
+  const auto outcome = []<Real S>(const Entry<S>& entry, Layer<S>& layer, int threads) {
     Tape<S> tape({.threads = threads});
-    const Var<S> x = tape.variable(random_matrix<S>(45'000, width, 8));
+    const Index samples = 45'000 / entry.sample.rows;
+    const Var<S> x = tape.variable(entry.inputs(samples, 8), entry.batch(samples));
     const Var<S> y = layer.forward(x, {.training = true, .rng = Rng(5)});
     const Gradients<S> gradients = tape.backward(y, random_matrix<S>(y.rows(), y.cols(), 9));
     std::vector<Matrix<S>> all{y.value(), gradients[x]};
@@ -168,9 +212,9 @@ TEST(Layer, NeitherThreadsNorASecondRunChangeBits) {
   const auto check = [&]<Real S>(const Entry<S>& entry) {
     const Made<S> layer = entry.make();
     randomize(*layer);
-    const auto expected = outcome(*layer->clone(), 1);
+    const auto expected = outcome(entry, *layer->clone(), 1);
     for (const int threads : {1, 2, 3, 7}) {
-      const auto again = outcome(*layer->clone(), threads);
+      const auto again = outcome(entry, *layer->clone(), threads);
       ASSERT_EQ(again.size(), expected.size());
       for (std::size_t i = 0; i < expected.size(); ++i) {
         EXPECT_TRUE(same_bits(again[i], expected[i])) << entry.name << ", " << threads << " threads, " << i;
@@ -187,7 +231,7 @@ TEST(Layer, ACopyHasItsOwnParameters) {
     randomize(*original);
     const Made<double> copy = original->clone();
     Tape<double> tape;
-    const Var<double> x = tape.constant(random_matrix<double>(4, width, 5));
+    const Var<double> x = tape.constant(entry.inputs(4, 5), entry.batch(4));
     const Matrix<double> before = original->forward(x, {}).value();
     EXPECT_TRUE(same_bits(copy->forward(x, {}).value(), before)) << entry.name;
 
@@ -213,8 +257,9 @@ TEST(Layer, FloatFollowsDouble) {
     randomize(*twice);
     Tape<float> f;
     Tape<double> d;
-    const Var<float> x = f.variable(random_matrix<float>(9, width, 6));
-    const Var<double> y = d.variable(random_matrix<double>(9, width, 6));
+    const Entry<double>& entry = entries<double>()[i];
+    const Var<float> x = f.variable(entry.inputs(9, 6).cast<float>(), entry.batch(9));
+    const Var<double> y = d.variable(entry.inputs(9, 6), entry.batch(9));
     const Context context{.training = true, .rng = Rng(4)};
     const Var<float> a = single->forward(x, context);
     const Var<double> b = twice->forward(y, context);

@@ -89,6 +89,54 @@ TEST(Net, HostileLinesAreRefusedBeforeMemoryIsTaken) {
   EXPECT_NE(refusal(deep).find("lie one in another"), std::string::npos);
 }
 
+TEST(Net, OfImagesTakesAndMakesImages) {
+  const NetSettings image{.inputs = Shape::image(1, 28, 28, 1), .outputs = 10, .activations = {activation("relu")}};
+  EXPECT_EQ(
+      build_net<float>("lenet", image).word(),
+      "conv(6, 5) relu maxpool(2) conv(16, 5, padding=0) relu maxpool(2) flatten linear(120) relu linear(84) relu "
+      "linear(10)");
+  Sequential<float> net = build_net<float>("lenet", image);
+  EXPECT_EQ(parameter_count(net), 61'706);  // 156 + 2,416 + 48,120 + 10,164 + 850
+  EXPECT_EQ(net.outputs(image.inputs), (Shape{1, 10}));
+  for (const char* line : {"conv(6, 3, stride=2, padding=2, groups=1, bias=0)", "conv(4, 3) conv(4, 3, groups=4) mean",
+                           "conv(3, 2) maxpool(2, stride=1) avgpool(3) upsample(2) batchnorm flatten",
+                           "conv(3, 3) concat(conv(2, 3) f maxpool(2) upsample(2)) mean"}) {
+    const std::string word = build_net<float>(line, image).word();
+    Sequential<float> again = build_net<float>(word, {.inputs = image.inputs});
+    EXPECT_EQ(again.word(), word);
+    Tape<float> tape;
+    const Shape two = Shape::image(2, 28, 28, 1);
+    const Var<float> y = again.forward(tape.constant(random_matrix<float>(2 * 784, 1, 1), two), {});
+    EXPECT_EQ(y.shape(), again.outputs(two)) << word;
+  }
+  const auto refused = [&](std::string_view line) {
+    return error_of<UsageError>([&] { build_net<float>(line, image); });
+  };
+  EXPECT_EQ(refusal("conv(4, 3)"),
+            "net: 'conv(4, 3)', where (1, 6) arrives: [convolve] input is (1, 6): expected "
+            "images, (batch, height x width, channels)");
+  EXPECT_NE(refused("maxpool(29)").find("where (1, 28 x 28, 1) arrives: [max_pool]"), std::string::npos);
+  EXPECT_NE(refused("conv(4, 3, groups=3)").find("cannot be split into 3 groups"), std::string::npos);
+  EXPECT_NE(refused("conv(4, 3, padding=some)").find("net: 'conv(4, 3, padding=some)'"), std::string::npos);
+  EXPECT_NE(refused("upsample(1000000)").find("at most"), std::string::npos);
+  EXPECT_NE(refused("conv(1000000, 1000000)").find("parameters are more than"), std::string::npos);
+  EXPECT_NE(refused("concat(conv(2, 3, stride=2))").find("to put them side by side"), std::string::npos);
+}
+
+TEST(Net, AConvolutionTellsItsFans) {
+  Sequential<float> net = build_net<float>("conv(6, 5) f conv(12, 3, groups=3)",
+                                           {.inputs = Shape::image(1, 8, 8, 3), .activations = {activation("relu")}});
+  const std::vector<Weight<float>> all = weights(net);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].role.kind, WeightKind::convolution);
+  EXPECT_EQ(all[0].role.fan_in, 75);  // 5 * 5 pixels of 3 channels
+  EXPECT_EQ(all[0].role.fan_out, 150);
+  EXPECT_EQ(all[1].role.fan_in, 18);  // 3 * 3 pixels of the 2 channels of a group
+  EXPECT_EQ(all[1].role.fan_out, 36);
+  EXPECT_EQ(all[1].name, "layers.2.weight");
+  EXPECT_EQ(all[1].weight->shape(), (std::vector<Index>{12, 2, 3, 3}));
+}
+
 TEST(Net, APresetIsItsLine) {
   EXPECT_EQ(line_of("mlp(layers=1, width=5)"), "linear(5) gelu linear(3)");
   EXPECT_EQ(line_of("linear(6) residual(mlp(1, 6)) f"), "linear(6) residual(linear(6) gelu) gelu linear(3)");
