@@ -5,6 +5,7 @@
 #include <evengrad/layers/concat.hpp>
 #include <evengrad/layers/conv.hpp>
 #include <evengrad/layers/dropout.hpp>
+#include <evengrad/layers/embedding.hpp>
 #include <evengrad/layers/gated.hpp>
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/mlp.hpp>
@@ -164,6 +165,16 @@ std::vector<LayerWord<S>> built_in_words() {
        [](const Word& word, NetBuilder<S>& at) { return normalization<S>(word.name(), at); }},
       {"dropout", "p", "zeroes a share p in training",
        [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Dropout<S>>(word.number("p")); }},
+      {"embed", "n, tokens=data", "a learned row of n numbers for each token; how many tokens there are, the data says",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         const bool by_data = word.value("tokens") == "data";
+         if (by_data && at.settings().tokens == 0) {
+           throw UsageError("the inputs are no tokens, so say how many there are: embed(n, tokens)");
+         }
+         const Index tokens = by_data ? at.settings().tokens : word.count("tokens"), width = word.count("n");
+         at.claim(static_cast<double>(tokens) * static_cast<double>(width));
+         return std::make_unique<Embedding<S>>(EmbeddingOptions{.tokens = tokens, .width = width});
+       }},
       {"conv", "channels, kernel, stride=1, padding=same, groups=1, bias=1",
        "kernel x kernel pixels of an image to channels; padding is same, valid, or so many zeros on each side",
        convolution<S>},

@@ -22,6 +22,7 @@ struct NetSettings {
   std::vector<Activation> activations = {};  ///< what `f` stands for: one for all, or one for each `f`
   std::string norm = "layernorm";            ///< the word that `norm` stands for
   double most_parameters = 2e9;              ///< a larger net is refused before its memory is taken
+  Index tokens = 0;                          ///< different ones in the data; 0 if the inputs are no tokens
 };
 
 /// One word of a line, "conv(16, 3, stride=2)", with a value for each argument that its entry names.
