@@ -7,6 +7,9 @@
 #include <evengrad/training/setup.hpp>
 #include <evengrad/training/trainer.hpp>
 
+#include <nanobind/stl/pair.h>
+
+#include <algorithm>
 #include <chrono>
 
 namespace evengrad::python {
@@ -59,68 +62,70 @@ class Interrupt {
   bool raised_ = false;
 };
 
+// Sets the option of this name among the fields of a TrainingSetup: those of its network and its training. A Python
+// name is that of the command line with _ for -, and "shuffle" for "no-shuffle".
+class OptionSetter {
+ public:
+  OptionSetter(const std::string& key, const nb::handle& value) : key_(key), value_(value) {}
+
+  void group(std::string_view name) { data_ = name == "Data"; }
+  template <class T>
+  void operator()(const OptionInfo& info, T& field) {
+    if (data_) return;  // data are arrays here
+    std::string name(info.name);
+    std::replace(name.begin(), name.end(), '-', '_');
+    if (info.turns_off) name.erase(0, std::string_view("no_").size());
+    set(name, field);
+  }
+  template <class T>
+  void set(const std::string& name, T& field) {
+    known_.push_back(name);
+    if (name != key_) return;
+    found_ = true;
+    try {
+      if constexpr (Choice<T>)
+        field = parse_choice<T>(key_, nb::cast<std::string>(value_));
+      else
+        field = nb::cast<typename OptionValue<T>::type>(value_);
+    } catch (const nb::cast_error&) {
+      throw UsageError(text(key_, ": ", nb::repr(value_).c_str(), " is not ", kind<typename OptionValue<T>::type>()));
+    }
+  }
+  /// \throws UsageError if there is no such option.
+  void require_found() const {
+    if (!found_) throw UsageError(unknown_name("option", key_, known_));
+  }
+
+ private:
+  template <class T>
+  static const char* kind() {
+    return std::is_same_v<T, bool>           ? "True or False"
+           : std::is_integral_v<T>           ? "a whole number"
+           : std::is_floating_point_v<T>     ? "a number"
+                                             : "text";
+  }
+
+  const std::string& key_;
+  const nb::handle& value_;
+  std::vector<std::string> known_;
+  bool data_ = false, found_ = false;
+};
+
 class Net {
  public:
   explicit Net(const nb::dict& options) {
     for (const auto& [key, value] : options) set(nb::cast<std::string>(key), value);
     // Wrong words are refused before there are data.
-    mlp_options(setup_, 1, 1);
-    if (setup_.init != "lsuv") initializer(setup_.init == "auto" ? "he" : setup_.init);
+    if (setup_.net.empty()) mlp_options(setup_, 1, 1);
+    if (setup_.init != "lsuv") initializer(setup_.init);
   }
 
   void set(const std::string& key, const nb::handle& value) {
-    TrainerOptions& trainer = setup_.trainer;
-    const auto number = [&] { return nb::cast<double>(value); };
-    if (key == "hidden")
-      setup_.hidden = nb::cast<std::string>(value);
-    else if (key == "activation")
-      setup_.activation = nb::cast<std::string>(value);
-    else if (key == "init")
-      setup_.init = nb::cast<std::string>(value);
-    else if (key == "norm")
-      setup_.norm = nb::cast<std::string>(value);
-    else if (key == "dropout")
-      setup_.dropout = number();
-    else if (key == "residual")
-      setup_.residual = nb::cast<bool>(value);
-    else if (key == "optimizer")
-      trainer.optimizer.name = nb::cast<std::string>(value);
-    else if (key == "lr")
-      trainer.optimizer.learning_rate = number();
-    else if (key == "weight_decay")
-      trainer.optimizer.weight_decay = number();
-    else if (key == "momentum")
-      trainer.optimizer.momentum = number();
-    else if (key == "beta1")
-      trainer.optimizer.beta1 = number();
-    else if (key == "beta2")
-      trainer.optimizer.beta2 = number();
-    else if (key == "eps")
-      trainer.optimizer.eps = number();
-    else if (key == "schedule")
-      trainer.schedule = nb::cast<std::string>(value);
-    else if (key == "loss")
-      trainer.loss = nb::cast<std::string>(value);
-    else if (key == "label_smoothing")
-      trainer.label_smoothing = number();
-    else if (key == "clip_norm")
-      trainer.clip_norm = number();
-    else if (key == "batch_size")
-      trainer.batch_size = nb::cast<Index>(value);
-    else if (key == "epochs")
-      trainer.epochs = nb::cast<std::int64_t>(value);
-    else if (key == "shuffle")
-      trainer.shuffle = nb::cast<bool>(value);
-    else if (key == "threads")
-      trainer.threads = nb::cast<int>(value);
-    else if (key == "seed")
-      trainer.seed = nb::cast<std::uint64_t>(value);
-    else
-      throw UsageError(unknown_name(
-          "option", key,
-          {"hidden",       "activation", "init",   "norm",    "dropout", "residual", "optimizer", "lr",
-           "weight_decay", "momentum",   "beta1",  "beta2",   "eps",     "schedule", "loss",      "label_smoothing",
-           "clip_norm",    "batch_size", "epochs", "shuffle", "threads", "seed"}));
+    OptionSetter setter(key, value);
+    setup_.fields(setter);
+    setter.set("threads", setup_.trainer.threads);
+    setter.set("seed", setup_.trainer.seed);
+    setter.require_found();
   }
 
   // Trains; a net without weights is built and initialized first. on_epoch returns false to stop.
@@ -238,23 +243,18 @@ void bind_net(nb::module_& m) {
       .def("load", &Net::load, "path"_a)
       .def_prop_ro("classification", [](const Net& net) { return net.task_ == Task::classification; })
       .def_prop_ro("built", [](const Net& net) { return net.model_ != nullptr; })
-      .def_prop_ro("plain",
-                   [](Net& net) {
-                     const MlpOptions& options = net.model().options();
-                     return options.norm == Norm::none && options.dropout == 0 && !options.residual;
-                   })
-      .def_prop_ro("activations",
-                   [](Net& net) {
-                     std::vector<std::string> names;
-                     for (const Activation& f : net.model().options().activations) names.push_back(f.name());
-                     return names;
-                   })
+      .def_prop_ro("description", [](Net& net) { return widths<float>(net.model()); })
+      .def_prop_ro("line", [](Net& net) { return net.model().word(); })
       .def_prop_ro("shape",
                    [](Net& net) {
-                     std::vector<Index> shape{net.inputs_};
-                     for (const Index width : net.model().options().hidden) shape.push_back(width);
-                     shape.push_back(net.model().options().outputs);
-                     return shape;
+                     return std::pair(net.inputs_, net.model().outputs({1, net.inputs_}).cols);
+                   })
+      .def_prop_ro("layers",
+                   [](Net& net) {
+                     std::vector<std::pair<std::string, std::string>> words;
+                     for (const LayerSummary& layer : net.model().summary({1, net.inputs_}))
+                       words.emplace_back(layer.name, layer.layer);
+                     return words;
                    })
       .def("state_dict", [](nb::handle self) {
         nb::dict dict;

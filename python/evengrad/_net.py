@@ -29,20 +29,22 @@ def _inputs(x: Any) -> np.ndarray[Any, Any]:
 
 
 class Net:
-    """A multilayer perceptron: options are those of `evengrad train`, numbers the same bits for the same seed.
+    """A net that the engine trains: options are those of `evengrad train`, numbers the same bits for the same seed.
 
     Args:
-        hidden: widths of the hidden layers, (64, 64).
+        hidden: widths of the hidden layers, (64, 64); or the net in one line, "linear(64) f layernorm linear(64) f", of the
+            words that `evengrad list layers` shows, where f is the activation.
         activation: a name, a formula in x, a Python function, or a list with one per hidden layer.
         init: an initializer; "auto" takes what theory recommends.
         norm, dropout, residual, optimizer, lr, weight_decay, momentum, schedule, loss, label_smoothing, clip_norm,
         batch_size, epochs, shuffle, threads, seed: as on the command line (`evengrad train --help`).
     """
 
-    def __init__(self, hidden: Sequence[int] = (64, 64), activation: str | Function | Sequence[str] = "relu",
+    def __init__(self, hidden: str | Sequence[int] = (64, 64), activation: str | Function | Sequence[str] = "relu",
                  init: str = "auto", **options: Any) -> None:  # fmt: skip
         words = activation if isinstance(activation, str) or callable(activation) else ",".join(activation)
-        self._net = _core.Net({"hidden": ",".join(map(str, hidden)) or "none", "activation": name_of(words), "init": init,
+        net = {"net": hidden} if isinstance(hidden, str) else {"hidden": ",".join(map(str, hidden)) or "none"}
+        self._net = _core.Net({**net, "activation": name_of(words), "init": init,
                                **{k: v for k, v in options.items() if v is not None}})  # fmt: skip
         self._classes: np.ndarray[Any, Any] | None = None
 
@@ -133,7 +135,7 @@ class Net:
         return self
 
     def __repr__(self) -> str:
-        return f"Net({'-'.join(map(str, self._net.shape)) if self._net.built else 'not built'})"
+        return f"Net({self._net.description if self._net.built else 'not built'})"
 
 
 def _targets(y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

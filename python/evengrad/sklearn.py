@@ -90,7 +90,7 @@ class _Mlp(BaseEstimator):
         self.net_: Net = net
         self.n_iter_ = len(self.loss_curve_)
         self.loss_ = self.loss_curve_[-1]
-        self.n_layers_ = len(net._net.shape)
+        self.n_layers_ = len(self.coefs_) + 1
         self.n_outputs_ = net._net.shape[-1]
         return self
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -1157,44 +1156,55 @@ class _Engine(torch.autograd.Function):
 
 def from_evengrad(path: str) -> nn.Sequential:
     """A net that `evengrad train --save` or `evengrad.Net.save` wrote, as an nn.Sequential with the same outputs (logits,
-    for inputs normalized as the training data were). Plain nets only: no normalization, dropout or residual sums."""
+    for inputs normalized as the training data were). Layers one after the other only: linear ones, activations,
+    normalization and dropout, no residual sums."""
     net = _core.Net({})
     net.load(path)
-    shape, names, state = net.shape, net.activations, net.state_dict()
-    if not net.plain:
-        raise ValueError(
-            f"{path}: nets with normalization, dropout or residual sums are not plain nn.Sequential modules"
-        )
-    layers: list[nn.Module] = []
-    for i, (fan_in, fan_out) in enumerate(itertools.pairwise(shape)):
-        layer = nn.Linear(fan_in, fan_out)
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(state[f"layers.{2 * i}.weight"]))
-            layer.bias.copy_(torch.from_numpy(state[f"layers.{2 * i}.bias"]))
-        layers.append(layer)
-        if i < len(shape) - 2:
-            name = names[min(i, len(names) - 1)]
-            layers.append(_MODULES[name]() if name in _MODULES else Formula(name))
-    return nn.Sequential(*layers)
+    if "residual(" in net.line:
+        raise ValueError(f"{path}: a net with residual sums is not an nn.Sequential")
+    module = nn.Sequential(*(_module_of(layer, path) for _, layer in net.layers))
+    state = {name.split(".", 1)[1]: torch.from_numpy(value) for name, value in net.state_dict().items()}
+    missing, strange = module.load_state_dict(state, strict=False)
+    if strange or any("num_batches_tracked" not in name for name in missing):
+        raise ValueError(f"{path}: its parameters are not those of {net.line}")
+    return module
+
+
+def _module_of(layer: str, path: str) -> nn.Module:
+    """The module of a layer as evengrad describes it: "Linear(784, 256)", "gelu"."""
+    name, _, rest = layer.removesuffix(")").partition("(")
+    numbers = rest.split(", ")
+    if name == "Linear":
+        return nn.Linear(int(numbers[0]), int(numbers[1]), bias=len(numbers) < 3)
+    if name in ("BatchNorm", "LayerNorm"):
+        return (nn.BatchNorm1d if name == "BatchNorm" else nn.LayerNorm)(int(numbers[0]))
+    if name == "Dropout":
+        return nn.Dropout(float(numbers[0]))
+    if name[0].isupper():
+        raise ValueError(f"{path}: PyTorch has no module for {layer}")
+    return _MODULES[layer]() if layer in _MODULES else Formula(layer)
 
 
 def to_evengrad(module: nn.Sequential) -> Any:
-    """An `evengrad.Net` with the outputs of an nn.Sequential of Linear layers and activations in turn (classes; save() and
-    predict_proba() work at once)."""
+    """An `evengrad.Net` with the outputs of an nn.Sequential of Linear, BatchNorm1d, LayerNorm, Dropout and activations
+    (classes; save() and predict_proba() work at once)."""
     from ._net import Net
 
-    linears = [m for m in module if isinstance(m, nn.Linear)]
-    others = [m for m in module if not isinstance(m, nn.Linear)]
-    if len(others) != len(linears) - 1 or not all(isinstance(m, nn.Linear) for m in list(module)[::2]):
-        raise ValueError("to_evengrad takes Linear layers with one activation between each two and none at the end")
-    if any(m.bias is None for m in linears):
-        raise ValueError("to_evengrad takes Linear layers with biases")
-    net = Net([m.out_features for m in linears[:-1]], [_module_name(m) for m in others] or "identity", "he")
-    net.build(linears[0].in_features, linears[-1].out_features)
+    words = []
+    if not len(module) or not isinstance(module[0], nn.Linear):
+        raise ValueError("to_evengrad takes an nn.Sequential that begins with a Linear layer")
+    for m in module:
+        if isinstance(m, nn.Linear):
+            words.append(f"linear({m.out_features}, bias={int(m.bias is not None)})")
+        elif isinstance(m, (nn.BatchNorm1d, nn.LayerNorm)):
+            words.append("batchnorm" if isinstance(m, nn.BatchNorm1d) else "layernorm")
+        else:
+            words.append(f"dropout({m.p})" if isinstance(m, nn.Dropout) else f"act({_module_name(m)})")
+    net = Net(" ".join(words), init="he").build(module[0].in_features, 0)
     state = net.state_dict()
-    for i, m in enumerate(linears):
-        state[f"layers.{2 * i}.weight"][...] = m.weight.detach().float().cpu().numpy()
-        state[f"layers.{2 * i}.bias"][...] = m.bias.detach().float().cpu().numpy()
+    for name, value in module.state_dict().items():
+        if "num_batches_tracked" not in name:
+            state[f"layers.{name}"][...] = value.detach().float().cpu().numpy()
     return net
 
 
@@ -1203,8 +1213,11 @@ def _module_name(module: nn.Module) -> str:
     if isinstance(module, Formula):
         return module.activation
     z = np.linspace(-6, 6, 97)
-    with torch.no_grad():
-        values = module(torch.from_numpy(z)).numpy()
+    try:
+        with torch.no_grad():
+            values = module(torch.from_numpy(z)).numpy()
+    except (RuntimeError, ValueError, TypeError):
+        values = np.full_like(z, np.nan)
     names = [
         *_MODULES,
         f"leaky_relu({getattr(module, 'negative_slope', 0.01)})",

@@ -373,5 +373,5 @@ def test_nets_go_to_pytorch_and_back(tmp_path):
         with torch.no_grad():
             assert np.allclose(module(torch.from_numpy(x)).softmax(1).numpy(), net.predict_proba(x), atol=1e-6)
         assert np.allclose(eg.torch.to_evengrad(module).predict_proba(x), net.predict_proba(x), atol=1e-6)
-    with pytest.raises(ValueError, match="Linear layers"):
+    with pytest.raises(ValueError, match="Linear layer"):
         eg.torch.to_evengrad(nn.Sequential(nn.Conv2d(1, 1, 1)))
