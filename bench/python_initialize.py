@@ -10,10 +10,9 @@ import math
 import sys
 import time
 
+import evengrad as eg
 import torch
 from torch import nn
-
-import evengrad as eg
 
 try:
     import anyinit

@@ -6,12 +6,11 @@ python bench/python_sklearn.py
 import time
 import warnings
 
+import evengrad as eg
 import numpy as np
 from sklearn import datasets, neural_network
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-
-import evengrad as eg
 
 warnings.filterwarnings("ignore")
 SETS = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
@@ -27,7 +26,8 @@ for name in SETS:
     for library in (neural_network, eg.sklearn):
         times = []
         for seed in range(5):
-            net = getattr(library, f"MLP{kind}")(hidden_layer_sizes=(64, 64), max_iter=100, tol=0, n_iter_no_change=1000, random_state=seed, batch_size=32)
+            make = getattr(library, f"MLP{kind}")
+            net = make((64, 64), max_iter=100, tol=0, n_iter_no_change=1000, random_state=seed, batch_size=32)
             begin = time.perf_counter()
             net.fit(x, y)
             times.append(time.perf_counter() - begin)

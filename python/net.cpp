@@ -99,10 +99,10 @@ class OptionSetter {
  private:
   template <class T>
   static const char* kind() {
-    return std::is_same_v<T, bool>           ? "True or False"
-           : std::is_integral_v<T>           ? "a whole number"
-           : std::is_floating_point_v<T>     ? "a number"
-                                             : "text";
+    return std::is_same_v<T, bool>       ? "True or False"
+           : std::is_integral_v<T>       ? "a whole number"
+           : std::is_floating_point_v<T> ? "a number"
+                                         : "text";
   }
 
   const std::string& key_;
@@ -189,13 +189,14 @@ class Net {
   }
 
   Array<double> predict(const Inputs& x) {
+    Sequential<float>& net = model();
     if (static_cast<Index>(x.shape(1)) != inputs_) {
       throw ShapeError(text("predict: x is (", x.shape(0), ", ", x.shape(1), "), expected ", inputs_, " columns"));
     }
     Matrix<double> result;
     {
       const nb::gil_scoped_release released;
-      result = evengrad::predict<float>(model(), to_matrix(x), task_);
+      result = evengrad::predict<float>(net, to_matrix(x), task_);
     }
     return to_numpy(std::move(result));
   }
