@@ -39,6 +39,7 @@ POINTWISE = {"relu", "relu_", "relu6", "gelu", "silu", "silu_", "sigmoid", "sigm
              "log_sigmoid", "special_expit", "erfc", "square_", "clamp_"}  # fmt: skip
 ADD, MUL = {"add", "add_", "sub", "sub_", "iadd"}, {"mul", "mul_", "imul", "multiply"}
 NORM = {"layer_norm", "batch_norm", "group_norm", "instance_norm", "rms_norm", "normalize", "local_response_norm"}
+MEASURED = {"relu", "gelu", "silu", "tanh", "sigmoid", "add", "add_", "mul", "layer_norm", "batch_norm"}
 DROP = {"dropout", "dropout_", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
         "feature_dropout", "alpha_dropout_"}  # fmt: skip
 
@@ -203,18 +204,7 @@ class Recorder(TorchFunctionMode):
         if not isinstance(out, (Tensor, tuple, list)):
             return out
         node = self.add(name, inputs, parameters, out, **more)
-        if inputs and name in (
-            "relu",
-            "gelu",
-            "silu",
-            "tanh",
-            "sigmoid",
-            "add",
-            "add_",
-            "mul",
-            "layer_norm",
-            "batch_norm",
-        ):
+        if inputs and name in MEASURED:
             with torch.no_grad():
                 self.measure_only(node, out)
         return out

@@ -283,13 +283,17 @@ def _weighted(recorder: Recorder) -> list[Node]:
     return [n for n in recorder.nodes if n.weight is not None]
 
 
-def _spread(nodes: list[Node], what: str) -> float:
-    """Over depth, between layers of one role (operation, activation behind it, residual end, attention, ...): largest over
-    smallest rms signal, or norm of the gradient; infinite for a NaN."""
+def _spread(nodes: list[Node], what: str, by_role: bool = True) -> float:
+    """Over depth, between layers of one role (operation, activation behind it, residual end, attention, ...) or between
+    all: largest over smallest rms signal, or norm of the gradient; infinite for a NaN."""
     roles: dict[Any, list[float]] = {}
     for n in nodes:
         value = math.sqrt(n.signal) if what == "signal" else n.gradient
-        if value != 0 and not (what == "gradient" and math.isnan(value)):
+        if value == 0 or (what == "gradient" and math.isnan(value)):
+            continue
+        if not by_role:
+            roles.setdefault("", []).append(value)
+        else:
             fate = fate_of(n)
             kind = "recurrent" if n.op in RECURRENT else fate.kind if not fate.cone else _activation_name(fate)
             roles.setdefault((n.op.startswith("embedding"), kind, n.in_norm), []).append(value)
@@ -449,7 +453,10 @@ class _Work:
         return self.numbers.setdefault(stream, numbers)
 
 
-def _allowed(model: nn.Module, keep: Any, recorder: Recorder) -> dict[str, tuple[str, str]]:
+_CUSTOMIZED = "already customized: not what its class draws by default"
+
+
+def _allowed(model: nn.Module, keep: Any, overwrite: bool = False) -> dict[str, tuple[str, str]]:
     """Why each parameter is left alone before anything is measured; ("", "") where it may be drawn."""
     patterns = [keep] if isinstance(keep, (str, nn.Module, Tensor)) else list(keep)
     kept = {id(p) for k in patterns if isinstance(k, (nn.Module, Tensor))
@@ -462,7 +469,7 @@ def _allowed(model: nn.Module, keep: Any, recorder: Recorder) -> dict[str, tuple
     inside = {id(p) for m in model.modules() if isinstance(m, nn.Transformer) for p in m.parameters()}
     config = getattr(model, "config", None)
     ranges: list[float] = []
-    width = getattr(config, "initializer_range", None)
+    width = getattr(config, "initializer_range", None) or getattr(config, "init_std", None)
     if isinstance(width, float) and width > 0:
         layers: Any = getattr(config, "num_hidden_layers", None) or getattr(config, "n_layer", 1)
         ranges = [width, width / math.sqrt(2 * int(layers))]
@@ -480,11 +487,12 @@ def _allowed(model: nn.Module, keep: Any, recorder: Recorder) -> dict[str, tuple
         elif p.dim() > 1 and p.numel() and bool((p == 0).all()):
             why = "deliberately zero"
         elif (
-            not _untouched(p, owner, role, ranges or ([0.02] if id(p) in inside else []))
+            not overwrite
+            and not _untouched(p, owner, role, ranges or ([0.02] if id(p) in inside else []))
             and hooked == role
             and not (type(owner).__name__.startswith("Parametriz"))
         ):
-            why = "already customized: not what its class draws by default"
+            why = _CUSTOMIZED
         else:
             why = ""
         status[name] = ("kept" if why else what, why)
@@ -640,9 +648,7 @@ class _Calibrator:
             gain.fill_(size)
             work.say(gain, "set", f"{size:.3g}: residual end, scaled down with the number of residual sums")
         if bias is not None:
-            work.say(
-                bias, "drawn" if plan.bias else "set", f"variance {plan.bias:.3g}" if plan.bias else f"{plan.gate:g}"
-            )
+            work.say(bias, *(("drawn", f"variance {plan.bias:.3g}") if plan.bias else ("set", f"{plan.gate:g}")))
         return out
 
     def again(self, node: Node, run: Callable[[], Any], leaf: Tensor, key: tuple[int, int], plan: Plan) -> Any:
@@ -792,9 +798,7 @@ class _Calibrator:
                     block.copy_(values / (1 if recurrent or layer else math.sqrt(max(_energy(x), 1e-12))))
                 if "_ih" in role:
                     inputs.setdefault(layer, []).append(p)
-                work.say(
-                    p, "drawn", "recurrent, orthogonal by gate" if recurrent else "input of the gates, mean square 1"
-                )
+                work.say(p, "drawn", "recurrent, orthogonal by gate" if recurrent else "input of the gates, mean square 1")
                 continue
             p.zero_()
             if "ih" in role and gates == 4:
@@ -924,13 +928,9 @@ def _findings(recorder: Recorder, rows: list[dict[str, Any]], sample: Any) -> li
             )
     for row in rows:
         if row.get("zeros", 0) > 0.9:
-            notes.append(
-                f"{row['layer']}: {row['zeros']:.0%} of its activations are exactly 0, so almost no gradient passes."
-            )
+            notes.append(f"{row['layer']}: {row['zeros']:.0%} of its activations are exactly 0, so almost no gradient passes.")
         elif row.get("saturated", 0) > 0.5 > row.get("zeros", 0):
-            notes.append(
-                f"{row['layer']}: {row['saturated']:.0%} of its activations are saturated, so little gradient passes."
-            )
+            notes.append(f"{row['layer']}: {row['saturated']:.0%} of its activations are saturated, so little gradient passes.")
     opaque = sorted({type(n.func).__name__ for n in recorder.nodes if n.op == "opaque"})
     if opaque:
         notes.append(f"Not looked into: {', '.join(opaque)} (compiled or custom code).")
@@ -975,16 +975,15 @@ def audit(model: nn.Module, sample: Any = None, loss: Callable[[Any], Tensor] | 
     sample = _default_sample(model) if sample is None else sample
     _settle_lazy(model, sample)
     recorder = _look(model, sample, loss)
-    status = _allowed(model, (), recorder)
+    status = _allowed(model, ())
     used = {recorder.leaves[id(p)] for n in recorder.nodes for p in n.parameters}
-    parameters = {
-        n: ("left", why or ("" if n in used else "not used by this sample")) for n, (_, why) in status.items()
-    }
+    parameters = {n: ("left", why or ("" if n in used else "not used by this sample")) for n, (_, why) in status.items()}
     return _report(f"Audit of {type(model).__name__}", recorder, None, None, [], sample, parameters)
 
 
 def initialize_(model: nn.Module, scheme: str = "auto", sample: Any = None, seed: int = 1, keep: Any = (),
-                dry_run: bool = False, loss: Callable[[Any], Tensor] | None = None) -> Report:  # fmt: skip
+                overwrite: bool = False, dry_run: bool = False,
+                loss: Callable[[Any], Tensor] | None = None) -> Report:  # fmt: skip
     """Draws the weights of a model anew, in place, so that signal and gradient keep their size over its depth.
 
     One pass records what the model does with the sample and measures it; in a second, each weight is drawn when the
@@ -1001,6 +1000,8 @@ def initialize_(model: nn.Module, scheme: str = "auto", sample: Any = None, seed
             normal numbers (or token numbers) of the shape that the first layer takes.
         seed: the same seed draws the same numbers on every machine; their scales are measured on the sample.
         keep: names (wildcards as in "head.*"), modules or parameters to leave alone.
+        overwrite: draw also what is not at its class's default. For a new model whose author draws weights in another way;
+            it would destroy a trained one.
         dry_run: report what would be done and put everything back.
         loss: as in `audit`.
     """
@@ -1011,7 +1012,12 @@ def initialize_(model: nn.Module, scheme: str = "auto", sample: Any = None, seed
     _settle_lazy(model, sample)
     original = [(p, p.detach().clone()) for p in model.parameters() if p.device.type != "meta"]
     before = _look(model, sample, loss)
-    work = _Work(model, before, seed, scheme, status=_allowed(model, keep, before))
+    work = _Work(model, before, seed, scheme, status=_allowed(model, keep, overwrite))
+    custom = [n for n, (_, why) in work.status.items() if why == _CUSTOMIZED]
+    if custom:
+        work.notes.append(f"{len(custom)} of {len(work.status)} parameters are not at their class's default: trained, loaded, or "
+                          "drawn by the author of the model in another way. They were left alone; for a model that is not "
+                          "trained, overwrite=True draws them too.")  # fmt: skip
     if guessed:
         work.notes.append("No sample was given: measured on standard normal numbers of the first layer's shape.")
     done = False
@@ -1024,11 +1030,11 @@ def initialize_(model: nn.Module, scheme: str = "auto", sample: Any = None, seed
             after = _draw(work, sample, loss)
         mine = [i for i, n in enumerate(_weighted(after)) if any(work.allowed_now(p) for p in n.parameters)]
         now, then = ([_weighted(r)[i] for i in mine if i < len(_weighted(r))] for r in (after, before))
-        worse = [w for w in ("signal", "gradient") if _spread(now, w) > max(3.0, 1.05 * _spread(then, w))]
+        worse = [w for w in ("signal", "gradient") if _spread(now, w) > max(3.0, 1.05 * _spread(then, w))
+                 or (len(custom) > len(work.status) / 2  # few layers among those of the author must fit in with them
+                     and _spread(_weighted(after), w, False) > max(3.0, 1.05 * _spread(_weighted(before), w, False)))]  # fmt: skip
         if worse:
-            work.notes.append(
-                f"The {' and the '.join(worse)} came out less even than before, so every parameter was put back."
-            )
+            work.notes.append(f"The {' and the '.join(worse)} came out less even than before, so every parameter was put back.")
             work.status = {n: ("kept", w[1] or "put back") for n, w in work.status.items()}
         done = not worse and not dry_run
     finally:
@@ -1218,14 +1224,8 @@ def _module_name(module: nn.Module) -> str:
             values = module(torch.from_numpy(z)).numpy()
     except (RuntimeError, ValueError, TypeError):
         values = np.full_like(z, np.nan)
-    names = [
-        *_MODULES,
-        f"leaky_relu({getattr(module, 'negative_slope', 0.01)})",
-        f"elu({getattr(module, 'alpha', 1.0)})",
-    ]
-    for name in names:
+    slope, alpha = getattr(module, "negative_slope", 0.01), getattr(module, "alpha", 1.0)
+    for name in (*_MODULES, f"leaky_relu({slope})", f"elu({alpha})"):
         if np.abs(_core.evaluate(name, z)[0] - values).max() < 1e-9:
             return name
-    raise ValueError(
-        f"{type(module).__name__} is none of the activations that evengrad knows; see evengrad list activations"
-    )
+    raise ValueError(f"{type(module).__name__} is none of the activations that evengrad knows (evengrad list activations)")

@@ -171,6 +171,30 @@ def test_frozen_kept_zero_and_customized_weights_are_left_alone_and_named():
     assert not torch.equal(model[10].weight, before["10.weight"])
 
 
+def test_overwrite_draws_what_an_author_drew_in_another_way():
+    torch.manual_seed(0)
+    model = nn.Sequential(*[m for _ in range(12) for m in (nn.Linear(64, 64), nn.ReLU())], nn.Linear(64, 4))
+    for m in list(model)[::2]:
+        nn.init.trunc_normal_(m.weight, std=0.02)
+    sample = torch.randn(128, 64)
+    report = eg.torch.initialize_(model, sample=sample, keep=["24"])
+    assert any("overwrite=True" in note for note in report.notes) and report.gradient_spread > 1e6
+    report = eg.torch.initialize_(model, sample=sample, keep=["24"], overwrite=True)
+    assert report.signal_spread < 1.5 and report.gradient_spread < 3
+    assert report.parameters["24.weight"]["why"] == "named in keep"
+
+
+def test_few_layers_among_those_of_the_author_are_put_back_if_they_do_not_fit_in():
+    torch.manual_seed(0)
+    model = nn.Sequential(*[m for _ in range(12) for m in (nn.Linear(64, 64), nn.ReLU())], nn.Linear(64, 4))
+    for m in list(model)[:-1:2]:
+        nn.init.normal_(m.weight, std=0.7 * math.sqrt(2 / 64))
+    before = copy.deepcopy(model.state_dict())
+    report = eg.torch.initialize_(model, sample=torch.randn(128, 64))
+    assert any("put back" in note for note in report.notes)
+    assert torch.equal(model[24].weight, before["24.weight"])
+
+
 def test_padding_rows_stay_zero():
     model, sample = build("bert")
     eg.torch.initialize_(model, sample=sample)
