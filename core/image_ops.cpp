@@ -224,7 +224,7 @@ void Convolve<S>::forward(Forward<S>& step) {
       }
       const Index count = rows * g.outputs;
       if (z) std::copy_n(y + first, count, z + first);
-      if (activated) (*f)(y + first, y + first, d ? d + first : nullptr, count);
+      if (activated) f->apply(y + first, y + first, d ? d + first : nullptr, count);
     }
   });
   arena.release(mark);
@@ -307,6 +307,7 @@ void Convolve<S>::pull(Pull<S>& step) const {
   for (Index chunk = 1; chunk < chunks; ++chunk) {
     for (Index i = 0; i < sum; ++i) sums[i] += sums[chunk * sum + i];
   }
+  kernel.flush(sums, sum);
   if (wants_weight) {
     const Target<S> to = step.target(1);
     g.each_weight([&](Index from, Index at) { to.data[at] = to.accumulate ? to.data[at] + sums[from] : sums[from]; });
