@@ -279,11 +279,133 @@ Shape LayerNorm<S>::outputs(const Shape& inputs) const {
   return inputs;
 }
 
+// ---- group ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Calls use(group, begin) for each group of each sample: its number of all, and where its first numbers are. A group
+// has `wide` numbers in each row of the sample.
+template <class Use>
+void each_group(const Shape& shape, Index groups, Use use) {
+  const Index wide = shape.cols / groups;
+  for (Index group = 0; group < shape.blocks * groups; ++group) {
+    use(group, group / groups * shape.rows * shape.cols + group % groups * wide);
+  }
+}
+
+// The mean over a group's numbers of term(i, c), the place and the column of each: a row's sums added up.
+template <class Term>
+double mean_of_group(const Shape& shape, Index groups, Index begin, Term term) {
+  const Index wide = shape.cols / groups, first = begin % shape.cols;
+  double sum = 0;
+  for (Index r = 0; r < shape.rows; ++r) {
+    sum += sum_of(wide, [&](Index c) { return term(begin + r * shape.cols + c, first + c); });
+  }
+  return sum / static_cast<double>(wide * shape.rows);
+}
+
+}  // namespace
+
+template <Real S>
+void GroupNormalize<S>::forward(Forward<S>& step) {
+  const Shape shape = step.shape(0);
+  const Index wide = shape.cols / groups;
+  const S* x = step.input(0).data();
+  S* to = step.keep(shape.size());
+  double* inverse = step.template keep<double>(shape.blocks * groups);
+  each_group(shape, groups, [&](Index group, Index begin) {
+    const double mean = mean_of_group(shape, groups, begin, [=](Index i, Index) { return static_cast<double>(x[i]); });
+    const double variance = mean_of_group(shape, groups, begin, [=](Index i, Index) {
+      const double difference = static_cast<double>(x[i]) - mean;
+      return difference * difference;
+    });
+    inverse[group] = 1 / std::sqrt(variance + eps);
+    for (Index r = 0; r < shape.rows; ++r) {
+      for (Index i = begin + r * shape.cols; i < begin + r * shape.cols + wide; ++i) {
+        to[i] = static_cast<S>((static_cast<double>(x[i]) - mean) * inverse[group]);
+      }
+    }
+  });
+  normalized = to;
+  inverse_deviation = inverse;
+  scale_and_shift(step, to);
+}
+
+template <Real S>
+void GroupNormalize<S>::pull(Pull<S>& step) const {
+  const Shape shape = step.shape();
+  const Index wide = shape.cols / groups;
+  pull_weight_and_bias(step, normalized, step.template scratch<double>(shape.cols),
+                       step.template scratch<double>(shape.cols));
+  if (!step.wants(0)) return;
+
+  const S* weight = step.input(1).data();
+  const S* g = step.gradient().data();
+  const Target<S> to = step.target(0);
+  const auto weighted = [=](Index i, Index c) { return static_cast<double>(g[i]) * static_cast<double>(weight[c]); };
+  each_group(shape, groups, [&](Index group, Index begin) {
+    const double mean = mean_of_group(shape, groups, begin, weighted);
+    const double slope = mean_of_group(
+        shape, groups, begin, [&](Index i, Index c) { return weighted(i, c) * static_cast<double>(normalized[i]); });
+    for (Index r = 0; r < shape.rows; ++r) {
+      for (Index c = 0; c < wide; ++c) {
+        const Index i = begin + r * shape.cols + c;
+        const double through = mean + static_cast<double>(normalized[i]) * slope;
+        const S dx = static_cast<S>(inverse_deviation[group] * (weighted(i, i % shape.cols) - through));
+        to.data[i] = to.accumulate ? to.data[i] + dx : dx;
+      }
+    }
+  });
+}
+
+template <Real S>
+GroupNorm<S>::GroupNorm(const GroupNormOptions& options) : options_(options) {
+  require_options("group normalization", options.features, options.eps);
+  if (options.groups < 1 || options.features % options.groups != 0) {
+    throw UsageError(
+        text("group normalization: ", options.features, " features cannot be split into ", options.groups, " groups"));
+  }
+  weight.rank = bias.rank = 1;
+  reset();
+}
+
+template <Real S>
+void GroupNorm<S>::reset() {
+  weight.value.setOnes(1, options_.features);
+  bias.value.setZero(1, options_.features);
+}
+
+template <Real S>
+Var<S> GroupNorm<S>::forward(const Var<S>& x, const Context&) {
+  require_features("group_norm", x, options_.features);
+  if (x.shape().lengths) {
+    throw ShapeError(text("[group_norm] input is ", x.shape(),
+                          ", sequences of several lengths: its statistics would count their padding; use layer norm"));
+  }
+  Tape<S>& tape = x.tape();
+  return tape.record(GroupNormalize<S>{options_.groups, options_.eps}, x.shape(),
+                     {x, tape.parameter(weight), tape.parameter(bias)});
+}
+
+template <Real S>
+void GroupNorm<S>::visit(const Path& path, ParameterVisitor<S> visitor) {
+  visitor(Path(path, "weight"), weight);
+  visitor(Path(path, "bias"), bias);
+}
+
+template <Real S>
+Shape GroupNorm<S>::outputs(const Shape& inputs) const {
+  require_columns(describe(), options_.features, inputs);
+  return inputs;
+}
+
 #define EVENGRAD_INSTANTIATE(S)      \
   template struct BatchNormalize<S>; \
   template struct LayerNormalize<S>; \
   template class BatchNorm<S>;       \
-  template class LayerNorm<S>;
+  template class LayerNorm<S>;       \
+  template struct GroupNormalize<S>; \
+  template class GroupNorm<S>;
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)
 #undef EVENGRAD_INSTANTIATE

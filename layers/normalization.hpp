@@ -114,4 +114,49 @@ class LayerNorm : public ClonableLayer<LayerNorm<S>, S> {
   LayerNormOptions options_;
 };
 
+/// weight (x - mean) / sqrt(variance + eps) + bias, each group of features of each sample by itself, over all its rows.
+/// x (B, T, C), weight and bias (1, C) -> (B, T, C).
+template <Real S>
+struct GroupNormalize {
+  static constexpr std::string_view name = "group_norm";
+  static constexpr OpRole role = OpRole::normalization;
+  Index groups = 1;
+  double eps = 1e-5;
+  const S* normalized = nullptr;              // (B, T, C)
+  const double* inverse_deviation = nullptr;  // (B, groups)
+
+  void forward(Forward<S>& step);
+  void pull(Pull<S>& step) const;
+};
+
+struct GroupNormOptions {
+  Index features = 0;
+  Index groups = 1;
+  double eps = 1e-5;
+};
+
+/// Group normalization (Wu and He 2018), as PyTorch's nn.GroupNorm: biased variance of each group of a sample's
+/// channels, over its pixels.
+template <Real S>
+class GroupNorm : public ClonableLayer<GroupNorm<S>, S> {
+ public:
+  /// \throws UsageError for fewer than one feature, groups that do not divide them, or an eps that is not positive.
+  explicit GroupNorm(const GroupNormOptions& options);
+
+  using Layer<S>::forward;
+  /// \throws ShapeError for another number of columns, or sequences of several lengths.
+  Var<S> forward(const Var<S>& x, const Context& context) override;
+  void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void roles(Roles<S>& roles, const Path&) override { roles.normalization("group"); }
+  void reset() override;
+  std::string describe() const override { return text("GroupNorm(", options_.groups, ", ", options_.features, ")"); }
+  std::string word() const override { return text("groupnorm(", options_.groups, ")"); }
+  Shape outputs(const Shape& inputs) const override;
+
+  Parameter<S> weight, bias;
+
+ private:
+  GroupNormOptions options_;
+};
+
 }  // namespace evengrad

@@ -12,6 +12,7 @@
 #include <evengrad/layers/normalization.hpp>
 #include <evengrad/layers/pooling.hpp>
 #include <evengrad/layers/presets.hpp>
+#include <evengrad/layers/residual.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -163,6 +164,12 @@ std::vector<LayerWord<S>> built_in_words() {
        [](const Word& word, NetBuilder<S>& at) { return normalization<S>(word.name(), at); }},
       {"layernorm", "", "the features of each row",
        [](const Word& word, NetBuilder<S>& at) { return normalization<S>(word.name(), at); }},
+      {"groupnorm", "groups", "each sample over its pixels or steps, the features in so many groups",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         at.claim(2 * static_cast<double>(at.inputs().cols));
+         return std::make_unique<GroupNorm<S>>(
+             GroupNormOptions{.features = at.inputs().cols, .groups = word.count("groups")});
+       }},
       {"dropout", "p", "zeroes a share p in training",
        [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Dropout<S>>(word.number("p")); }},
       {"embed", "n, tokens=data", "a learned row of n numbers for each token; how many tokens there are, the data says",
@@ -192,8 +199,13 @@ std::vector<LayerWord<S>> built_in_words() {
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          return std::make_unique<Concat<S>>(at.sequence(word.value("layers")));
        }},
-      {"residual", "layers", "adds the input of these layers to their output",
+      {"residual", "layers, shortcut=identity",
+       "adds the input of these layers to their output; where they change its shape, what the shortcut's layers make",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         if (word.value("shortcut") != "identity") {
+           Sequential<S> inner = at.sequence(word.value("layers"));
+           return std::make_unique<Residual<S>>(std::move(inner), at.sequence(word.value("shortcut")));
+         }
          at.residual(word.value("layers"));
          return nullptr;
        }},
@@ -309,7 +321,8 @@ void NetBuilder<S>::residual(std::string_view line) {
   const Shape before = shape_;
   add(line);
   if (shape_ != before) {
-    throw UsageError(text("its layers make ", shape_, " of ", before, ": expected the same shape, to add them"));
+    throw UsageError(text("its layers make ", shape_, " of ", before,
+                          ": expected the same shape, to add them; residual(layers, shortcut=...) changes it"));
   }
   if (net_.size() > begin) net_.skip(begin, net_.size());
 }

@@ -114,6 +114,17 @@ const std::vector<Entry<S>>& entries() {
          return Concat<S>(std::move(inner)).clone();
        },
        pixels},
+      {"residual with a shortcut",
+       [] {
+         Sequential<S> inner, shortcut;
+         inner.add(Conv<S>({.inputs = 4, .outputs = 3, .size = 3, .stride = 2}));
+         inner.add(ActivationLayer<S>(activation("tanh")));
+         shortcut.add(Conv<S>({.inputs = 4, .outputs = 3, .size = 1, .stride = 2}));
+         return Residual<S>(std::move(inner), std::move(shortcut)).clone();
+       },
+       pixels},
+      {"group norm", [] { return GroupNorm<S>({.features = 4, .groups = 2}).clone(); }, pixels},
+      {"group norm of one group", [] { return GroupNorm<S>({.features = 4}).clone(); }, pixels},
       {"batch norm of channels", [] { return BatchNorm<S>({.features = 4}).clone(); }, pixels},
   };
   return list;

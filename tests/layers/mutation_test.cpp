@@ -144,6 +144,35 @@ TEST_F(LayerNormMutation, BiasOfTheLastRowOnly) {
          [](const Op&, Pull<double>& step) { written(step, 2) = step.gradient().row(rows - 1); });
 }
 
+class GroupNormMutation : public ::testing::Test {
+ protected:
+  using Op = GroupNormalize<double>;
+  template <class Change>
+  void caught(const char* planted, Change change) {  // as one row a sample, in two groups of 4 columns
+    expect_caught(planted, Op{2}, {rows, 8},
+                  {random_matrix<double>(rows, 8, 1), random_matrix<double>(1, 8, 2), random_matrix<double>(1, 8, 3)},
+                  change);
+  }
+};
+
+TEST_F(GroupNormMutation, DeviationTakenForConstant) {
+  caught("no way through the deviation", [](const Op& op, Pull<double>& step) {
+    const ConstMap<double> n(op.normalized, rows, 8);
+    const Matrix<double> weighted = step.gradient() * step.input(1).row(0).asDiagonal();
+    for (Index i = 0; i < 2 * rows; ++i) {
+      const Index r = i / 2, c = i % 2 * 4;
+      const auto group = n.row(r).segment(c, 4);
+      written(step, 0).row(r).segment(c, 4) +=
+          op.inverse_deviation[i] * weighted.row(r).segment(c, 4).dot(group) / 4 * group;
+    }
+  });
+}
+TEST_F(GroupNormMutation, WeightForgotten) {
+  caught("weight forgotten", [](const Op&, Pull<double>& step) {
+    for (Index c = 0; c < 8; ++c) written(step, 0).col(c) /= step.input(1)(0, c);
+  });
+}
+
 class DropoutMutation : public ::testing::Test {
  protected:
   using Op = Drop<double>;

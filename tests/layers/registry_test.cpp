@@ -100,6 +100,8 @@ TEST(Net, OfImagesTakesAndMakesImages) {
   EXPECT_EQ(net.outputs(image.inputs), (Shape{1, 10}));
   for (const char* line : {"conv(6, 3, stride=2, padding=2, groups=1, bias=0)", "conv(4, 3) conv(4, 3, groups=4) mean",
                            "conv(3, 2) maxpool(2, stride=1) avgpool(3) upsample(2) batchnorm flatten",
+                           "conv(4, 3) groupnorm(2) residual(conv(6, 3, stride=2), shortcut=conv(6, 1, 2)) mean",
+                           "lenet", "cnn10", "resnet(blocks=1, width=4)", "convnext(blocks=1, width=4)",
                            "conv(3, 3) concat(conv(2, 3) f maxpool(2) upsample(2)) mean"}) {
     const std::string word = build_net<float>(line, image).word();
     Sequential<float> again = build_net<float>(word, {.inputs = image.inputs});
@@ -121,6 +123,17 @@ TEST(Net, OfImagesTakesAndMakesImages) {
   EXPECT_NE(refused("upsample(1000000)").find("at most"), std::string::npos);
   EXPECT_NE(refused("conv(1000000, 1000000)").find("parameters are more than"), std::string::npos);
   EXPECT_NE(refused("concat(conv(2, 3, stride=2))").find("to put them side by side"), std::string::npos);
+}
+
+TEST(Net, ResNetIsThatOfCifar) {
+  const NetSettings image{.inputs = Shape::image(1, 32, 32, 3), .outputs = 10, .activations = {activation("relu")}};
+  Sequential<float> net = build_net<float>("resnet(blocks=3)", image);  // ResNet-20
+  // He et al. 2016, table 6, give 0.27 M; the two projections have 16 * 32 + 2 * 32 and 32 * 64 + 2 * 64 of them.
+  EXPECT_EQ(parameter_count(net), 272'474);
+  const std::vector<Weight<float>> all = weights(net);
+  EXPECT_EQ(all.size(), 22u);  // 20 layers and two projections
+  EXPECT_EQ(all.front().role.branches, 9);
+  EXPECT_EQ(std::count_if(all.begin(), all.end(), [](const auto& w) { return w.role.ends_branch; }), 9);
 }
 
 TEST(Net, AConvolutionTellsItsFans) {
