@@ -1,7 +1,8 @@
-// 170 runs of 50 steps that PyTorch did (tests/golden/README.md), done again; and its float32 models, loaded.
+// Runs of 50 steps that PyTorch did (tests/golden/README.md), done again; and its float32 models, loaded.
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/layers/losses.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/layers/softmax.hpp>
 #include <evengrad/optim/clip.hpp>
 #include <evengrad/optim/optimizer.hpp>
@@ -171,6 +172,53 @@ TEST_P(Parity, FiftyStepsAsPyTorchDoesThem) {
 
 INSTANTIATE_TEST_SUITE_P(Spine, Parity, ::testing::ValuesIn(runs("parity_spine.json")), identifier);
 INSTANTIATE_TEST_SUITE_P(Full, Parity, ::testing::ValuesIn(runs("parity_full.json")), identifier);
+
+// Nets of images, from a line: PyTorch's images have their channels first.
+class ImageParity : public ::testing::TestWithParam<Run> {};
+
+TEST_P(ImageParity, FiftyStepsAsPyTorchDoesThem) {
+  const Json file = golden::json(GetParam().file);
+  const Json& run = file["cases"][GetParam().number];
+  const auto numbers = file["images"].get<std::vector<double>>();
+  const auto labels = file["labels"].get<std::vector<std::int32_t>>();
+  const Index samples = std::ssize(labels), batch = file["batch_size"];
+  const Shape one = Shape::image(1, file["height"], file["width"], file["channels"]);
+  ASSERT_EQ(std::ssize(numbers), samples * one.size());
+  Matrix<double> images(samples * one.rows, one.cols);
+  for (Index i = 0; i < samples; ++i) {
+    images.middleRows(i * one.rows, one.rows) =
+        ConstMap<double>(numbers.data() + i * one.size(), one.cols, one.rows).transpose();
+  }
+  Sequential<double> net = build_net<double>(
+      run["net"].get<std::string>(),
+      {.inputs = one, .outputs = file["classes"], .activations = {activation(run["activation"].get<std::string>())}});
+  golden::load<double>(net, run["init"]);
+  Optimizer<double> optimizer(optimizer_options(run["optimizer"]));
+
+  Tape<double> tape;
+  const auto loss_of = [&](Index begin, Index count, bool training) {
+    tape.clear();
+    const Var<double> x = tape.constant(images.middleRows(begin * one.rows, count * one.rows),
+                                        Shape::image(count, one.height, one.width, one.cols));
+    const std::span<const std::int32_t> of_batch(labels.data() + begin, static_cast<std::size_t>(count));
+    return softmax_cross_entropy(net.forward(x, {.training = training}), of_batch);
+  };
+  for (std::size_t t = 0; t < run["losses"].size(); ++t) {
+    const Var<double> l = loss_of(static_cast<Index>(t) * batch % samples, batch, true);
+    expect_close(l.item(), run["losses"][t], 0, text("loss of step ", t));
+    optimizer.step(net, tape.backward(l));
+  }
+  std::size_t compared = 0;
+  net.visit(Path(), [&](const Path& path, Parameter<double>& parameter) {
+    const std::string name = path.str();
+    expect_close(parameter.value.squaredNorm(), run["final_sum_of_squares"].at(name), 1e-15, name + ", squares");
+    ++compared;
+  });
+  EXPECT_EQ(compared, run["final_sum_of_squares"].size());
+  expect_close(loss_of(0, samples, false).item(), run["final_loss"], 0, "loss in evaluation mode");
+}
+
+INSTANTIATE_TEST_SUITE_P(Images, ImageParity, ::testing::ValuesIn(runs("parity_images.json")), identifier);
 
 TEST(Exchange, ModelsOfPyTorchGiveItsOutputs) {
   const Json file = golden::json("pytorch_outputs.json");
