@@ -269,6 +269,16 @@ Initializer::Rule pytorch(const NamedCall& call) {
   };
 }
 
+// GPT-2: N(0, std^2); the last weight of each of N residual branches N(0, std^2 / N), two branches a block.
+Initializer::Rule gpt2(const NamedCall& call) {
+  const double deviation = numeric_arguments(call, {"std"}, {0.02})[0];
+  if (deviation < 0) throw UsageError("gpt2: std must not be negative");
+  return [deviation](const WeightRole& role) {
+    const double branches = role.ends_branch ? static_cast<double>(role.branches) : 1;
+    return weight_only({Distribution::normal, deviation / std::sqrt(branches)});
+  };
+}
+
 // TensorFlow Playground: weights uniform on +-0.5, biases 0.1.
 Initializer::Rule playground(const NamedCall& call) {
   numeric_arguments(call, {}, {});
@@ -338,6 +348,11 @@ const std::vector<Entry>& entries() {
       {{"auto", {}, "what theory prefers for this activation and depth", "init/recommend.hpp"}, automatic},
       {{"lsuv", {}, "orthogonal; train then scales each layer to variance 1 on the data", "Mishkin and Matas 2016"},
        orthogonal_rule},
+      {{"gpt2",
+        {},
+        "N(0, 0.02^2), the last weight of each of N residual branches divided by sqrt(N): gpt2(std=0.02)",
+        "Radford et al. 2019"},
+       gpt2},
       {{"playground", {}, "U(-0.5, 0.5), biases 0.1: TensorFlow Playground", "TensorFlow Playground"}, playground},
   };
   return list;

@@ -20,9 +20,10 @@ Var<S> Embedding<S>::forward(const Var<S>& x, const Context&) {
 
 template <Real S>
 void Embedding<S>::roles(Roles<S>& roles, const Path& path) {
-  // A row is looked up, not summed: one input reaches each of its numbers.
+  // A row is looked up, not summed: one input reaches each of its numbers. Outputs of a tied one sum the columns.
+  const Index tokens = weight.value.rows(), width = weight.value.cols();
   roles.weight(Path(path, "weight"), weight,
-               {.fan_in = 1, .fan_out = weight.value.cols(), .kind = WeightKind::embedding});
+               {.fan_in = tied ? width : 1, .fan_out = tied ? tokens : width, .kind = WeightKind::embedding});
   roles.not_plain();
 }
 

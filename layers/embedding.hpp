@@ -27,6 +27,7 @@ class Embedding : public ClonableLayer<Embedding<S>, S> {
   Shape outputs(const Shape& inputs) const override;
 
   Parameter<S> weight;  ///< (tokens, width)
+  bool tied = false;    ///< the weight makes the net's outputs too (TiedHead)
 };
 
 }  // namespace evengrad

@@ -399,11 +399,105 @@ Shape GroupNorm<S>::outputs(const Shape& inputs) const {
   return inputs;
 }
 
+// ---- root mean square -----------------------------------------------------------------------------------------------
+
+template <Real S>
+void RmsNormalize<S>::forward(Forward<S>& step) {
+  const Shape shape = step.shape(0);
+  const auto count = static_cast<double>(shape.cols);
+  S* to = has_weight ? step.keep(shape.size()) : step.output().data();
+  double* inverse = step.template keep<double>(shape.matrix_rows());
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
+    const S* x = step.input(0).data() + r * shape.cols;
+    const double squares =
+        sum_of(shape.cols, [=](Index c) { return static_cast<double>(x[c]) * static_cast<double>(x[c]); });
+    inverse[r] = 1 / std::sqrt(squares / count + eps);
+    for (Index c = 0; c < shape.cols; ++c) {
+      to[r * shape.cols + c] = static_cast<S>(static_cast<double>(x[c]) * inverse[r]);
+    }
+  }
+  normalized = to;
+  inverse_rms = inverse;
+  if (!has_weight) return;
+  const ConstMap<S> unit(to, shape.matrix_rows(), shape.cols);
+  step.output() = unit.array().rowwise() * step.input(1).row(0).array();
+}
+
+template <Real S>
+void RmsNormalize<S>::pull(Pull<S>& step) const {
+  const Shape shape = step.shape();
+  const Index cols = shape.cols;
+  const S* weight = nullptr;
+  if (has_weight) {
+    weight = step.input(1).data();
+    double* sums = step.template scratch<double>(cols);
+    const S* g = step.gradient().data();
+    column_sums(shape, sums, [=, this](Index r, Index c) {
+      return static_cast<double>(g[r * cols + c]) * static_cast<double>(normalized[r * cols + c]);
+    });
+    step.add(1, Eigen::Map<const Eigen::RowVectorXd>(sums, cols).template cast<S>());
+  }
+  if (!step.wants(0)) return;
+  const Target<S> to = step.target(0);
+  for (Index r = 0; r < shape.matrix_rows(); ++r) {
+    const S* g = step.gradient().data() + r * cols;
+    const S* n = normalized + r * cols;
+    const auto weighted = [=](Index c) {
+      return weight ? static_cast<double>(g[c]) * static_cast<double>(weight[c]) : static_cast<double>(g[c]);
+    };
+    const double along = sum_of(cols, [=](Index c) { return weighted(c) * static_cast<double>(n[c]); });
+    const double slope = along / static_cast<double>(cols);
+    S* out = to.data + r * cols;
+    for (Index c = 0; c < cols; ++c) {
+      const S dx = static_cast<S>(inverse_rms[r] * (weighted(c) - static_cast<double>(n[c]) * slope));
+      out[c] = to.accumulate ? out[c] + dx : dx;
+    }
+  }
+}
+
+template <Real S>
+RmsNorm<S>::RmsNorm(const RmsNormOptions& options) : options_(options) {
+  require_options("RMS normalization", options.features, options.eps);
+  weight.rank = 1;
+  reset();
+}
+
+template <Real S>
+void RmsNorm<S>::reset() {
+  if (options_.gain) weight.value.setOnes(1, options_.features);
+}
+
+template <Real S>
+Var<S> RmsNorm<S>::forward(const Var<S>& x, const Context&) {
+  require_features("rms_norm", x, options_.features);
+  const RmsNormalize<S> op{options_.eps, options_.gain};
+  return options_.gain ? x.tape().record(op, x.shape(), {x, x.tape().parameter(weight)})
+                       : x.tape().record(op, x.shape(), {x});
+}
+
+template <Real S>
+void RmsNorm<S>::visit(const Path& path, ParameterVisitor<S> visitor) {
+  if (options_.gain) visitor(Path(path, "weight"), weight);
+}
+
+template <Real S>
+std::string RmsNorm<S>::describe() const {
+  return text("RmsNorm(", options_.features, options_.gain ? ")" : ", no gain)");
+}
+
+template <Real S>
+Shape RmsNorm<S>::outputs(const Shape& inputs) const {
+  require_columns(describe(), options_.features, inputs);
+  return inputs;
+}
+
 #define EVENGRAD_INSTANTIATE(S)      \
   template struct BatchNormalize<S>; \
   template struct LayerNormalize<S>; \
+  template struct RmsNormalize<S>;   \
   template class BatchNorm<S>;       \
   template class LayerNorm<S>;       \
+  template class RmsNorm<S>;         \
   template struct GroupNormalize<S>; \
   template class GroupNorm<S>;
 EVENGRAD_INSTANTIATE(float)

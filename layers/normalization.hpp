@@ -54,6 +54,20 @@ struct LayerNormalize {
   void pull(Pull<S>& step) const;
 };
 
+/// weight x / sqrt(mean square + eps), each row by itself. x (B, C), weight (1, C), or none -> (B, C).
+template <Real S>
+struct RmsNormalize {
+  static constexpr std::string_view name = "rms_norm";
+  static constexpr OpRole role = OpRole::normalization;
+  double eps = 1e-5;
+  bool has_weight = true;
+  const S* normalized = nullptr;        // (B, C)
+  const double* inverse_rms = nullptr;  // (B)
+
+  void forward(Forward<S>& step);
+  void pull(Pull<S>& step) const;
+};
+
 struct BatchNormOptions {
   Index features = 0;
   double eps = 1e-5;
@@ -157,6 +171,36 @@ class GroupNorm : public ClonableLayer<GroupNorm<S>, S> {
 
  private:
   GroupNormOptions options_;
+};
+
+struct RmsNormOptions {
+  Index features = 0;
+  bool gain = true;  ///< a learned factor for each feature
+  double eps = 1e-5;
+};
+
+/// Root mean square normalization (Zhang and Sennrich 2019), as PyTorch's nn.RMSNorm with this eps: no mean is
+/// subtracted, nothing is added.
+template <Real S>
+class RmsNorm : public ClonableLayer<RmsNorm<S>, S> {
+ public:
+  /// \throws UsageError for fewer than one feature or an eps that is not positive.
+  explicit RmsNorm(const RmsNormOptions& options);
+
+  using Layer<S>::forward;
+  /// \throws ShapeError for another number of columns.
+  Var<S> forward(const Var<S>& x, const Context& context) override;
+  void visit(const Path& path, ParameterVisitor<S> visitor) override;
+  void roles(Roles<S>& roles, const Path&) override { roles.normalization("rms"); }
+  void reset() override;
+  std::string describe() const override;
+  std::string word() const override { return options_.gain ? "rmsnorm" : "rmsnorm(gain=0)"; }
+  Shape outputs(const Shape& inputs) const override;
+
+  Parameter<S> weight;  ///< empty without gain
+
+ private:
+  RmsNormOptions options_;
 };
 
 }  // namespace evengrad

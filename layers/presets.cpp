@@ -65,6 +65,44 @@ const std::vector<Preset>& presets() {
        "6 blocks + 2 layers in three stages of twice the width each, as for CIFAR (He et al. 2016)", resnet_line},
       {"convnext", "blocks=2, width=32", "a small ConvNeXt of two stages, without layer scale (Liu et al. 2022)",
        convnext_line},
+      {"gpt", "layers=4, heads=4, width=128",
+       "a decoder as GPT-2 and nanoGPT have it: pre-norm, tied head, f in the MLPs",
+       [](const Word& word) {
+         const Index width = word.count("width");
+         return text("embed(", width, ") positions(learned) repeat(", word.count("layers"),
+                     ", residual(layernorm attention(", word.count("heads"), ", causal=1)) residual(layernorm linear(",
+                     4 * width, ") f linear(", width, "))) layernorm head(tied=1)");
+       }},
+      {"llama", "layers=4, heads=4, width=128",
+       "a decoder as LLaMA has it: RMSNorm, RoPE, MLPs gated by f (SwiGLU: silu)",
+       [](const Word& word) {
+         const Index width = word.count("width"), hidden = (8 * width / 3 + 7) / 8 * 8;  // two thirds of four times
+         return text("embed(", width, ") repeat(", word.count("layers"), ", residual(rmsnorm attention(",
+                     word.count("heads"), ", causal=1, rope=10000, bias=0)) residual(rmsnorm gated(", hidden,
+                     ", f))) rmsnorm head");
+       }},
+      {"bert", "layers=4, heads=4, width=128", "an encoder as BERT has it: sees both directions, post-norm, tied head",
+       [](const Word& word) {
+         const Index width = word.count("width");
+         return text("embed(", width, ") positions(learned) layernorm repeat(", word.count("layers"),
+                     ", residual(attention(", word.count("heads"), ", causal=0)) layernorm residual(linear(", 4 * width,
+                     ") f linear(", width, ")) layernorm) linear(", width, ") f layernorm head(tied=1)");
+       }},
+      {"vit", "layers=4, heads=4, width=64, patch=7",
+       "a vision transformer: patches are the sequence, whose mean is classified (Dosovitskiy et al. 2021)",
+       [](const Word& word) {
+         const Index width = word.count("width"), patch = word.count("patch");
+         return text("conv(", width, ", ", patch, ", stride=", patch, ", padding=valid) positions(learned) repeat(",
+                     word.count("layers"), ", residual(layernorm attention(", word.count("heads"),
+                     ", causal=0)) residual(layernorm linear(", 4 * width, ") f linear(", width, "))) layernorm mean");
+       }},
+      {"microgpt", "", "4,192 parameters at 27 tokens and a context of 16: one layer, RMSNorm, no biases (f: relu)",
+       [](const Word&) {
+         return std::string(
+             "embed(16) positions(learned) rmsnorm(gain=0) "
+             "residual(rmsnorm(gain=0) attention(4, causal=1, bias=0)) "
+             "residual(rmsnorm(gain=0) linear(64, bias=0) f linear(16, bias=0)) head");
+       }},
   };
   return list;
 }

@@ -2,17 +2,22 @@
 
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/utf8.hpp>
+#include <evengrad/layers/attention.hpp>
 #include <evengrad/layers/concat.hpp>
 #include <evengrad/layers/conv.hpp>
 #include <evengrad/layers/dropout.hpp>
+#include <evengrad/layers/dyt.hpp>
 #include <evengrad/layers/embedding.hpp>
 #include <evengrad/layers/gated.hpp>
+#include <evengrad/layers/last.hpp>
 #include <evengrad/layers/linear.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/layers/normalization.hpp>
 #include <evengrad/layers/pooling.hpp>
+#include <evengrad/layers/positions.hpp>
 #include <evengrad/layers/presets.hpp>
 #include <evengrad/layers/residual.hpp>
+#include <evengrad/layers/tied_head.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -128,6 +133,51 @@ auto pool(const Word& word) {
 }
 
 template <Real S>
+Made<S> embedding_layer(const Word& word, NetBuilder<S>& at) {
+  const bool by_data = word.value("tokens") == "data";
+  if (by_data && at.settings().tokens == 0) {
+    throw UsageError("the inputs are no tokens, so say how many there are: embed(n, tokens)");
+  }
+  const Index tokens = by_data ? at.settings().tokens : word.count("tokens"), width = word.count("n");
+  at.claim(static_cast<double>(tokens) * static_cast<double>(width));
+  return std::make_unique<Embedding<S>>(EmbeddingOptions{.tokens = tokens, .width = width});
+}
+
+// `auto` is causal where the net predicts tokens from tokens.
+template <Real S>
+Made<S> attention_layer(const Word& word, NetBuilder<S>& at) {
+  const Index width = at.inputs().cols;
+  const NetSettings& net = at.settings();
+  at.claim(4 * static_cast<double>(width) * static_cast<double>(width + (word.flag("bias") ? 1 : 0)));
+  const bool automatic = word.value("causal") == "auto";
+  return std::make_unique<SelfAttention<S>>(SelfAttentionOptions{
+      .width = width,
+      .attention = {.heads = word.count("heads"),
+                    .causal = automatic ? net.tokens > 0 && net.outputs == net.tokens : word.flag("causal"),
+                    .rope = word.number("rope"),
+                    .qk_norm = word.flag("qknorm")},
+      .bias = word.flag("bias")});
+}
+
+// The layer to the outputs, where it is not the one that follows by itself.
+template <Real S>
+Made<S> head(const Word& word, NetBuilder<S>& at) {
+  const Index inputs = at.inputs().cols, outputs = at.settings().outputs;
+  const bool bias = word.flag("bias");
+  at.outputs_follow();
+  if (word.flag("tied")) {
+    if (bias) throw UsageError("a tied head has no bias");
+    for (std::size_t i = at.net().size(); i-- > 0;) {
+      if (auto* embedding = dynamic_cast<Embedding<S>*>(&at.net()[i])) return std::make_unique<TiedHead<S>>(*embedding);
+    }
+    throw UsageError("a tied head multiplies with the weight of an embedding before it, and there is none");
+  }
+  if (outputs == 0) throw UsageError("a head makes the net's outputs, and nothing says how many there are");
+  at.claim(static_cast<double>(outputs) * static_cast<double>(inputs + (bias ? 1 : 0)));
+  return std::make_unique<Linear<S>>(LinearOptions{.inputs = inputs, .outputs = outputs, .bias = bias});
+}
+
+template <Real S>
 std::vector<LayerWord<S>> built_in_words() {
   return {
       {"linear", "n, bias=1", "x W^T + b",
@@ -170,20 +220,38 @@ std::vector<LayerWord<S>> built_in_words() {
          return std::make_unique<GroupNorm<S>>(
              GroupNormOptions{.features = at.inputs().cols, .groups = word.count("groups")});
        }},
+
+      {"rmsnorm", "gain=1", "the features of each row, by their root mean square",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         at.claim(static_cast<double>(at.inputs().cols));
+         return std::make_unique<RmsNorm<S>>(RmsNormOptions{.features = at.inputs().cols, .gain = word.flag("gain")});
+       }},
+      {"dyt", "alpha=0.5", "g tanh(alpha x) + b, all three learned, in place of a normalization",
+       [](const Word& word, NetBuilder<S>& at) -> Made<S> {
+         at.claim(2 * static_cast<double>(at.inputs().cols));
+         return std::make_unique<DyT<S>>(DyTOptions{.features = at.inputs().cols, .alpha = word.number("alpha")});
+       }},
       {"dropout", "p", "zeroes a share p in training",
        [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Dropout<S>>(word.number("p")); }},
       {"embed", "n, tokens=data", "a learned row of n numbers for each token; how many tokens there are, the data says",
+       embedding_layer<S>},
+      {"positions", "kind", "adds a row for each time: learned, or sinusoidal",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
-         const bool by_data = word.value("tokens") == "data";
-         if (by_data && at.settings().tokens == 0) {
-           throw UsageError("the inputs are no tokens, so say how many there are: embed(n, tokens)");
-         }
-         const Index tokens = by_data ? at.settings().tokens : word.count("tokens"), width = word.count("n");
-         at.claim(static_cast<double>(tokens) * static_cast<double>(width));
-         return std::make_unique<Embedding<S>>(EmbeddingOptions{.tokens = tokens, .width = width});
+         const Shape& in = at.inputs();
+         at.claim(static_cast<double>(in.rows) * static_cast<double>(in.cols));
+         return std::make_unique<Positions<S>>(
+             PositionOptions{in.rows, in.cols, parse_choice<PositionKind>("kind", word.value("kind"))});
        }},
+      {"attention", "heads, causal=auto, rope=0, qknorm=0, bias=1",
+       "each row takes what it needs from the others of its sample; causal: from those before it; rope is a "
+       "base",
+       attention_layer<S>},
+      {"last", "", "the last row of each sample",
+       [](const Word&, NetBuilder<S>&) -> Made<S> { return std::make_unique<Last<S>>(); }},
+      {"head", "tied=0, bias=0", "the layer to the outputs; tied: with the weight of the embedding", head<S>},
       {"conv", "channels, kernel, stride=1, padding=same, groups=1, bias=1",
-       "kernel x kernel pixels of an image to channels; padding is same, valid, or so many zeros on each side",
+       "kernel x kernel pixels of an image to channels; padding is same, valid, or so many zeros on each "
+       "side",
        convolution<S>},
       {"maxpool", "k, stride=k", "the largest number of each k x k pixels",
        [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<MaxPool<S>>(word); }},
@@ -200,7 +268,8 @@ std::vector<LayerWord<S>> built_in_words() {
          return std::make_unique<Concat<S>>(at.sequence(word.value("layers")));
        }},
       {"residual", "layers, shortcut=identity",
-       "adds the input of these layers to their output; where they change its shape, what the shortcut's layers make",
+       "adds the input of these layers to their output; where they change its shape, what the shortcut's "
+       "layers make",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          if (word.value("shortcut") != "identity") {
            Sequential<S> inner = at.sequence(word.value("layers"));
@@ -225,7 +294,8 @@ Words<S>& words() {
 
 }  // namespace
 
-// ---- Word -----------------------------------------------------------------------------------------------------------
+// ---- Word
+// -----------------------------------------------------------------------------------------------------------
 
 Word::Word(std::string_view whole, std::string_view name, std::string_view arguments) : name_(name) {
   std::vector<std::string> keys;
@@ -277,7 +347,8 @@ bool Word::flag(std::string_view key) const {
   return given == "1";
 }
 
-// ---- NetBuilder -----------------------------------------------------------------------------------------------------
+// ---- NetBuilder
+// -----------------------------------------------------------------------------------------------------
 
 template <Real S>
 void NetBuilder<S>::claim(double numbers) {
@@ -385,7 +456,11 @@ template <Real S>
 Sequential<S> build_net(std::string_view line, const NetSettings& settings) {
   NetBuilder<S> builder(settings, settings.inputs, "layers");
   builder.add_net(line);
-  if (settings.outputs > 0) builder.add(text("linear(", settings.outputs, ")"));
+  if (settings.outputs > 0 && !builder.has_outputs()) builder.add(text("linear(", settings.outputs, ")"));
+  if (settings.outputs > 0 && builder.inputs().cols != settings.outputs) {
+    throw UsageError(
+        text("net: its head makes ", builder.inputs().cols, " outputs, the data needs ", settings.outputs));
+  }
   return builder.finish();
 }
 

@@ -77,6 +77,12 @@ class NetBuilder {
   /// The layers of a nested line, for what arrives here. \throws UsageError.
   Sequential<S> sequence(std::string_view line);
 
+  /// The layers so far.
+  Sequential<S>& net() { return net_; }
+  /// The layer to come makes the outputs: none follows by itself.
+  void outputs_follow() { counts_->has_outputs = true; }
+  bool has_outputs() const { return counts_->has_outputs; }
+
   /// Adds the layers of a line. \throws UsageError that points at the word and says what arrives there.
   void add(std::string_view line);
   /// Adds the layers of the line of a whole net, which may be one of layers/presets.hpp. \throws as add().
@@ -92,6 +98,7 @@ class NetBuilder {
     double numbers = 0;
     std::size_t layers = 0, activations = 0;
     int depth = 0;
+    bool has_outputs = false;
   };
 
   void add_word(std::string_view text);

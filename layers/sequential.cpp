@@ -1,5 +1,7 @@
 #include <evengrad/layers/sequential.hpp>
 
+#include <evengrad/layers/tied_head.hpp>
+
 #include <algorithm>
 
 namespace evengrad {
@@ -20,7 +22,12 @@ auto named(const Layer<S>& layer, std::size_t number, Action action) {
 
 template <Real S>
 Sequential<S>::Sequential(const Sequential& other) : Layer<S>(other), name_(other.name_), skips_(other.skips_) {
-  for (const auto& layer : other.layers_) layers_.push_back(layer->clone());
+  Embedding<S>* embedding = nullptr;
+  for (const auto& layer : other.layers_) {
+    layers_.push_back(layer->clone());
+    if (auto* found = dynamic_cast<Embedding<S>*>(layers_.back().get())) embedding = found;
+    if (auto* head = dynamic_cast<TiedHead<S>*>(layers_.back().get()); head && embedding) head->tie(*embedding);
+  }
 }
 
 template <Real S>

@@ -2,12 +2,16 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/gradient_check.hpp>
 #include <evengrad/layers/activation_layer.hpp>
+#include <evengrad/layers/attention.hpp>
 #include <evengrad/layers/concat.hpp>
 #include <evengrad/layers/conv.hpp>
 #include <evengrad/layers/dropout.hpp>
+#include <evengrad/layers/dyt.hpp>
 #include <evengrad/layers/gated.hpp>
+#include <evengrad/layers/last.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/layers/pooling.hpp>
+#include <evengrad/layers/positions.hpp>
 #include <evengrad/layers/prelu.hpp>
 #include <evengrad/layers/residual.hpp>
 #include <evengrad/layers/softmax.hpp>
@@ -58,7 +62,7 @@ struct Entry {
   }
 };
 
-const Shape pixels = Shape::image(1, 5, 4, 4);
+const Shape pixels = Shape::image(1, 5, 4, 4), sequence = {1, 5, width};
 
 template <Real S>
 const std::vector<Entry<S>>& entries() {
@@ -70,6 +74,9 @@ const std::vector<Entry<S>>& entries() {
       {"residual", [] { return Residual<S>(block<S>()).clone(); }},
       {"batch norm", [] { return BatchNorm<S>({.features = width}).clone(); }},
       {"layer norm", [] { return LayerNorm<S>({.features = width}).clone(); }},
+      {"rms norm", [] { return RmsNorm<S>({.features = width}).clone(); }},
+      {"rms norm without gain", [] { return RmsNorm<S>({.features = width, .gain = false}).clone(); }},
+      {"dyt", [] { return DyT<S>({.features = width}).clone(); }},
       {"dropout", [] { return Dropout<S>(0.4).clone(); }},
       {"prelu", [] { return PReLULayer<S>().clone(); }},
       {"prelu per channel", [] { return PReLULayer<S>({.slopes = width}).clone(); }},
@@ -125,6 +132,19 @@ const std::vector<Entry<S>>& entries() {
        pixels},
       {"group norm", [] { return GroupNorm<S>({.features = 4, .groups = 2}).clone(); }, pixels},
       {"group norm of one group", [] { return GroupNorm<S>({.features = 4}).clone(); }, pixels},
+      {"attention", [] { return SelfAttention<S>({.width = width, .attention = {.heads = 2}}).clone(); }, sequence},
+      {"causal attention",
+       [] {
+         return SelfAttention<S>({.width = width,
+                                  .attention = {.heads = 3, .causal = true, .rope = 100, .qk_norm = true},
+                                  .bias = false})
+             .clone();
+       },
+       sequence},
+      {"learned positions", [] { return Positions<S>({.rows = 6, .width = width}).clone(); }, sequence},
+      {"sinusoidal positions",
+       [] { return Positions<S>({.rows = 5, .width = width, .kind = PositionKind::sinusoidal}).clone(); }, sequence},
+      {"last", [] { return Last<S>().clone(); }, sequence},
       {"batch norm of channels", [] { return BatchNorm<S>({.features = 4}).clone(); }, pixels},
   };
   return list;

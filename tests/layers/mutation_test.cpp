@@ -1,6 +1,8 @@
 // Does the gradient check catch what can go wrong? Each op is checked as it is, and with an error planted in its pull.
 #include <evengrad/core/gradient_check.hpp>
+#include <evengrad/core/sequence_ops.hpp>
 #include <evengrad/layers/dropout.hpp>
+#include <evengrad/layers/dyt.hpp>
 #include <evengrad/layers/losses.hpp>
 #include <evengrad/layers/normalization.hpp>
 #include <evengrad/layers/prelu.hpp>
@@ -24,7 +26,7 @@ struct Mutant : O {
 
 // The gradient of an input, as written so far.
 MutableMap<double> written(Pull<double>& step, int input) {
-  return {step.target(input).data, step.shape(input).rows, step.shape(input).cols};
+  return {step.target(input).data, step.shape(input).matrix_rows(), step.shape(input).cols};
 }
 
 template <class O>
@@ -33,6 +35,7 @@ GradientCheckResult check(const O& op, const Shape& shape, const std::vector<Mat
       [&](Tape<double>& tape, std::span<const Var<double>> in) {
         if (in.size() == 1) return tape.record(op, shape, {in[0]});
         if (in.size() == 2) return tape.record(op, shape, {in[0], in[1]});
+        if (in.size() == 4) return tape.record(op, shape, {in[0], in[1], in[2], in[3]});
         return tape.record(op, shape, {in[0], in[1], in[2]});
       },
       inputs);
@@ -307,6 +310,161 @@ TEST_F(LossMutation, SoftTargetsScaledOnce) {
   using Op = SoftTargets<double>;
   caught("T instead of T^2", Op{t_.data(), 3.0}, {y_},
          [](const Op& op, Pull<double>& step) { written(step, 0) /= op.temperature; });
+}
+
+class RmsNormMutation : public ::testing::Test {
+ protected:
+  using Op = RmsNormalize<double>;
+  template <class Change>
+  void caught(const char* planted, Change change) {
+    expect_caught(planted, Op{}, {rows, cols},
+                  {random_matrix<double>(rows, cols, 1), random_matrix<double>(1, cols, 2)}, change);
+  }
+};
+
+TEST_F(RmsNormMutation, RootMeanSquareTakenForConstant) {
+  caught("no way through the root mean square", [](const Op& op, Pull<double>& step) {
+    for (Index r = 0; r < rows; ++r) {
+      written(step, 0).row(r) = op.inverse_rms[r] * step.gradient().row(r).cwiseProduct(step.input(1));
+    }
+  });
+}
+TEST_F(RmsNormMutation, WeightLearnsFromTheInput) {
+  caught("input instead of the normalized", [](const Op&, Pull<double>& step) {
+    written(step, 1) = step.gradient().cwiseProduct(step.input(0)).colwise().sum();
+  });
+}
+
+class DyTMutation : public ::testing::Test {
+ protected:
+  using Op = DynamicTanh<double>;
+  template <class Change>
+  void caught(const char* planted, Change change) {
+    static const Activation f = make_activation(TestTanh{});
+    expect_caught(planted, Op{&f}, {rows, cols},
+                  {random_matrix<double>(rows, cols, 1), Matrix<double>::Constant(1, 1, 0.7),
+                   random_matrix<double>(1, cols, 2), random_matrix<double>(1, cols, 3)},
+                  change);
+  }
+};
+
+TEST_F(DyTMutation, AlphaForgotten) {
+  caught("alpha forgotten", [](const Op&, Pull<double>& step) { written(step, 0) /= 0.7; });
+}
+TEST_F(DyTMutation, AlphaLearnsWithoutTheWeight) {
+  caught("weight forgotten", [](const Op& op, Pull<double>& step) {
+    const ConstMap<double> slope(op.slope, rows, cols);
+    written(step, 1)(0, 0) = step.gradient().cwiseProduct(slope).cwiseProduct(step.input(0)).sum();
+  });
+}
+TEST_F(DyTMutation, WeightLearnsFromTheOutput) {
+  caught("output instead of tanh", [](const Op&, Pull<double>& step) {
+    written(step, 2) = step.gradient().cwiseProduct(step.output()).colwise().sum();
+  });
+}
+
+class SequenceMutation : public ::testing::Test {
+ protected:
+  static constexpr Index samples = 2, time = 4, width = 4;
+
+  // Inputs in these shapes.
+  template <class O>
+  static GradientCheckResult check(const O& op, const Shape& out, const std::vector<Shape>& shapes) {
+    std::vector<Matrix<double>> inputs;
+    for (const Shape& shape : shapes) {
+      inputs.push_back(random_matrix<double>(shape.matrix_rows(), shape.cols, inputs.size() + 1));
+    }
+    return gradient_check(
+        [&](Tape<double>& tape, std::span<const Var<double>> in) {
+          const Var<double> x = tape.reshape(in[0], shapes[0]);
+          return in.size() == 1 ? tape.record(op, out, {x}) : tape.record(op, out, {x, in[1]});
+        },
+        inputs);
+  }
+
+  template <class O, class Change>
+  static void caught(const char* planted, const O& op, const Shape& out, const std::vector<Shape>& shapes, Change) {
+    const GradientCheckResult right = check(op, out, shapes);
+    EXPECT_TRUE(right.ok()) << planted << ": the op itself: " << right.str();
+    EXPECT_FALSE((check(Mutant<O, Change>{op}, out, shapes).ok())) << planted << " went unnoticed";
+  }
+
+  template <class Change>
+  static void attention_caught(const char* planted, const AttentionOptions& options, Change change) {
+    caught(planted, Attend<double>{options}, {samples, time, width}, {{samples, time, 3 * width}}, change);
+  }
+  using Op = Attend<double>;
+};
+
+TEST_F(SequenceMutation, ScaleOfTheScoresForgotten) {
+  attention_caught("1 / sqrt(d) forgotten", {.heads = 2},
+                   [](const Op&, Pull<double>& step) { written(step, 0).leftCols(2 * width) *= std::sqrt(2.0); });
+}
+TEST_F(SequenceMutation, QueriesAndKeysExchanged) {
+  attention_caught("queries and keys exchanged", {.heads = 2, .causal = true}, [](const Op&, Pull<double>& step) {
+    const Matrix<double> q = written(step, 0).leftCols(width);
+    written(step, 0).leftCols(width) = written(step, 0).middleCols(width, width);
+    written(step, 0).middleCols(width, width) = q;
+  });
+}
+TEST_F(SequenceMutation, ValuesWithoutWeights) {
+  attention_caught("the gradient goes straight to the values", {.heads = 1},
+                   [](const Op&, Pull<double>& step) { written(step, 0).rightCols(width) = step.gradient(); });
+}
+TEST_F(SequenceMutation, TheSoftmaxOfTheWholeMatrix) {
+  attention_caught("gradients of the last sample in all", {.heads = 2}, [](const Op&, Pull<double>& step) {
+    const Matrix<double> end = written(step, 0).bottomRows(time);
+    written(step, 0).topRows(time) = end;
+  });
+}
+TEST_F(SequenceMutation, RotationsTurnedTheWrongWay) {
+  attention_caught("rotary gradients not turned back", {.heads = 2, .rope = 10}, [](const Op& op, Pull<double>& step) {
+    for (Index r = 0; r < samples * time; ++r) {
+      const double c = op.angles[r % time * 2], s = op.angles[r % time * 2 + 1];
+      for (Index i = 0; i < 2 * width; i += 2) {  // pairs of heads of two columns
+        double &a = written(step, 0)(r, i), &b = written(step, 0)(r, i + 1);
+        const double turned = a * c - b * s;
+        b = a * s + b * c;
+        a = turned;
+      }
+    }
+  });
+}
+TEST_F(SequenceMutation, LengthOfQueriesTakenForConstant) {
+  attention_caught("no way through QK norm", {.heads = 1, .qk_norm = true}, [](const Op& op, Pull<double>& step) {
+    for (Index r = 0; r < samples * time; ++r) {
+      const double inverse = op.inverse_rms[r / time * 2 * time + r % time];
+      written(step, 0).row(r).head(width) += 0.1 * inverse * inverse * step.input(0).row(r).head(width);
+    }
+  });
+}
+TEST_F(SequenceMutation, PositionsOfTheFirstSampleOnly) {
+  caught("no sum over the batch", AddPositions<double>{}, {samples, time, width},
+         {{samples, time, width}, {time, width}},
+         [](const AddPositions<double>&, Pull<double>& step) { written(step, 1) = step.gradient().topRows(time); });
+}
+TEST_F(SequenceMutation, TheFirstRowForTheLast) {
+  caught("the first row", LastRow<double>{}, {samples, width}, {{samples, time, width}},
+         [](const LastRow<double>&, Pull<double>& step) {
+           written(step, 0).setZero();
+           for (Index b = 0; b < samples; ++b) written(step, 0).row(b * time) = step.gradient().row(b);
+         });
+}
+TEST_F(SequenceMutation, TheLastUseOfATokenOnly) {
+  Matrix<double> tokens(time, 1);
+  tokens << 1, 0, 1, 2;
+  const auto check_with = [&](const auto& op) {
+    return gradient_check(
+        [&](Tape<double>& tape, std::span<const Var<double>> in) {
+          return tape.record(op, {1, time, width}, {tape.constant(tokens, {1, time, 1}), in[0]});
+        },
+        {random_matrix<double>(3, width, 1)});
+  };
+  const auto change = [](const Embed<double>&, Pull<double>& step) {
+    written(step, 1).row(1) = step.gradient().row(2);
+  };
+  EXPECT_TRUE(check_with(Embed<double>{}).ok());
+  EXPECT_FALSE(check_with(Mutant<Embed<double>, decltype(change)>{}).ok());
 }
 
 }  // namespace
