@@ -1,5 +1,6 @@
 #pragma once
 
+#include <evengrad/core/option.hpp>
 #include <evengrad/layers/layer.hpp>
 
 namespace evengrad {

@@ -220,6 +220,50 @@ TEST_P(ImageParity, FiftyStepsAsPyTorchDoesThem) {
 
 INSTANTIATE_TEST_SUITE_P(Images, ImageParity, ::testing::ValuesIn(runs("parity_images.json")), identifier);
 
+// Transformers, from a line: each predicts the next of the tokens.
+class SequenceParity : public ::testing::TestWithParam<Run> {};
+
+TEST_P(SequenceParity, FiftyStepsAsPyTorchDoesThem) {
+  const Json file = golden::json(GetParam().file);
+  const Json& run = file["cases"][GetParam().number];
+  const Index samples = file["samples"], time = file["context"], tokens = file["tokens"], batch = file["batch_size"];
+  Matrix<double> inputs(samples * time, 1);
+  std::vector<std::int32_t> labels;
+  for (Index i = 0; i < samples; ++i) {
+    const auto line = file["text"][static_cast<std::size_t>(i)].get<std::vector<std::int32_t>>();
+    ASSERT_EQ(std::ssize(line), time + 1);
+    for (Index t = 0; t < time; ++t) inputs(i * time + t, 0) = line[static_cast<std::size_t>(t)];
+    labels.insert(labels.end(), line.begin() + 1, line.end());
+  }
+  Sequential<double> net = build_net<double>(run["net"].get<std::string>(),
+                                             {.inputs = {1, time, 1},
+                                              .outputs = tokens,
+                                              .activations = {activation(run["activation"].get<std::string>())},
+                                              .tokens = tokens});
+  golden::load<double>(net, run["init"]);
+  Optimizer<double> optimizer(optimizer_options(run["optimizer"]));
+
+  Tape<double> tape;
+  for (std::size_t t = 0; t < run["losses"].size(); ++t) {
+    tape.clear();
+    const Index first = static_cast<Index>(t) * batch % samples * time;
+    const Var<double> x = tape.constant(inputs.middleRows(first, batch * time), {batch, time, 1});
+    const std::span<const std::int32_t> next(labels.data() + first, static_cast<std::size_t>(batch * time));
+    const Var<double> l = softmax_cross_entropy(net.forward(x, {.training = true}), next);
+    expect_close(l.item(), run["losses"][t], 0, text("loss of step ", t));
+    optimizer.step(net, tape.backward(l));
+  }
+  std::size_t compared = 0;
+  net.visit(Path(), [&](const Path& path, Parameter<double>& parameter) {
+    const std::string name = path.str();
+    expect_close(parameter.value.squaredNorm(), run["final_sum_of_squares"].at(name), 1e-15, name + ", squares");
+    ++compared;
+  });
+  EXPECT_EQ(compared, run["final_sum_of_squares"].size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Sequences, SequenceParity, ::testing::ValuesIn(runs("parity_sequences.json")), identifier);
+
 TEST(Exchange, ModelsOfPyTorchGiveItsOutputs) {
   const Json file = golden::json("pytorch_outputs.json");
   ASSERT_EQ(file["models"].size(), 5u);

@@ -159,6 +159,105 @@ TEST(Net, APresetIsItsLine) {
   EXPECT_NE(refusal("mpl").find("did you mean 'mlp'?"), std::string::npos);
 }
 
+NetSettings tokens(Index count, Index context) {
+  return {.inputs = {1, context, 1}, .outputs = count, .activations = {activation("relu")}, .tokens = count};
+}
+
+TEST(Net, OfSequencesReadsBackAsItself) {
+  for (const char* line : {"gpt", "llama(2, 2, 16)", "bert(1, 4, 32)", "microgpt",
+                           "embed(8) positions(sinusoidal) dyt attention(2, causal=auto, rope=50, qknorm=1, bias=0) "
+                           "dyt(0.8) rmsnorm last head(bias=1)"}) {
+    Sequential<double> net = build_net<double>(line, tokens(27, 16));
+    const std::string word = net.word();
+    Sequential<double> again = build_net<double>(word, {.inputs = {1, 16, 1}});
+    EXPECT_EQ(again.word(), word);
+    EXPECT_EQ(parameter_count<double>(again), parameter_count<double>(net)) << line;
+    EXPECT_EQ(net.outputs({1, 16, 1}).cols, 27) << line;
+  }
+  EXPECT_EQ(build_net<double>("embed(4) attention(2)", tokens(5, 3)).word(),
+            "embed(4, 5) attention(2, causal=1) linear(5)");
+  NetSettings classes = tokens(5, 3);
+  classes.outputs = 2;
+  EXPECT_EQ(build_net<double>("embed(4) attention(2) last", classes).word(),
+            "embed(4, 5) attention(2, causal=0) last linear(2)");
+}
+
+TEST(Net, MicrogptHasItsParameters) {
+  Sequential<double> net = build_net<double>("microgpt", tokens(27, 16));
+  EXPECT_EQ(parameter_count<double>(net), 4192);
+}
+
+TEST(Net, ATiedHeadFollowsItsOwnCopyOfTheEmbedding) {
+  Sequential<double> net = build_net<double>("embed(4) layernorm head(tied=1)", tokens(5, 3));
+  net.initialize(initializer("gpt2"), Rng(1));
+  const auto run = [](Sequential<double>& of) {
+    Tape<double> tape;
+    return Matrix<double>(of.forward(tape.constant(Matrix<double>::Constant(3, 1, 2), {1, 3, 1}), {}).value());
+  };
+  const Matrix<double> before = run(net);
+  Sequential<double> copy = net;
+  EXPECT_TRUE(same_bits(run(copy), before));
+  copy.visit(Path(), [](const Path&, Parameter<double>& parameter) { parameter.value *= 2; });
+  EXPECT_FALSE(same_bits(run(copy), before));
+  EXPECT_TRUE(same_bits(run(net), before));
+  const std::vector<Weight<double>> all = weights<double>(copy);
+  ASSERT_EQ(all.size(), 1u);  // one weight, which both use: N(0, 1/4) keeps the outputs of unit inputs at variance 1
+  EXPECT_EQ(all[0].role.kind, WeightKind::embedding);
+  EXPECT_EQ(all[0].role.fan_in, 4);
+  const auto embedding = build_net<double>("embed(4)", tokens(5, 3));
+  Sequential<double> plain = embedding;
+  EXPECT_EQ(weights<double>(plain)[0].role.fan_in, 1);
+}
+
+TEST(Net, RolesOfATransformer) {
+  Sequential<double> net = build_net<double>("gpt(3, 2, 8)", tokens(27, 16));
+  net.initialize(initializer("gpt2"), Rng(1));
+  Index ends = 0, gates = 0;
+  for (const Weight<double>& weight : weights<double>(net)) {
+    EXPECT_EQ(weight.role.branches, 6) << weight.name;
+    ends += weight.role.ends_branch;
+    gates += weight.role.gates == 3;
+    if (weight.role.ends_branch) {
+      EXPECT_TRUE(weight.name.ends_with("out_proj.weight") || weight.weight->value.cols() == 32) << weight.name;
+    }
+    const double expected = weight.role.ends_branch ? 0.02 / std::sqrt(6.0) : 0.02;
+    const auto count = static_cast<double>(weight.weight->value.size());
+    // The root mean square of n normal numbers has a relative deviation of 1/sqrt(2 n).
+    EXPECT_NEAR(std::sqrt(weight.weight->value.squaredNorm() / count), expected, 4 * expected / std::sqrt(2 * count))
+        << weight.name;
+    if (weight.bias) EXPECT_EQ(weight.bias->value.squaredNorm(), 0) << weight.name;
+  }
+  EXPECT_EQ(ends, 6);
+  EXPECT_EQ(gates, 3);
+
+  net.initialize(initializer("orthogonal"), Rng(1));
+  for (const Weight<double>& weight : weights<double>(net)) {
+    for (Index gate = 0; weight.role.gates == 3 && gate < 3; ++gate) {
+      const Matrix<double> block = weight.weight->value.middleRows(8 * gate, 8);
+      EXPECT_LT((block * block.transpose() - Matrix<double>::Identity(8, 8)).norm(), 1e-12) << weight.name;
+    }
+  }
+}
+
+TEST(Net, ErrorsOfSequencesSayWhatIsMissing) {
+  const auto refused = [](std::string_view line) {
+    return error_of<UsageError>([&] { build_net<double>(line, tokens(27, 16)); });
+  };
+  EXPECT_NE(refusal("embed(4)").find("the inputs are no tokens"), std::string::npos);
+  EXPECT_NE(refused("embed(9) attention(4)").find("the width, 9, must be a multiple of its heads, 4"),
+            std::string::npos);
+  EXPECT_NE(refused("embed(9) attention(9, rope=10)").find("an even number of columns, got 9 / 9"), std::string::npos);
+  EXPECT_NE(refused("embed(8) attention(2, rope=-1)").find("rope is 0 or a base above 1, got -1"), std::string::npos);
+  EXPECT_NE(refused("embed(8) attention(2, causal=2)").find("'causal' must be 0 or 1"), std::string::npos);
+  EXPECT_NE(refused("embed(8) positions(linear)").find("learned"), std::string::npos);
+  EXPECT_NE(refused("linear(8) head(tied=1)").find("there is none"), std::string::npos);
+  EXPECT_NE(refused("embed(8) head(tied=1, bias=1)").find("a tied head has no bias"), std::string::npos);
+  NetSettings classes = tokens(27, 16);
+  classes.outputs = 2;
+  EXPECT_EQ(error_of<UsageError>([&] { build_net<double>("embed(8) head(tied=1)", classes); }),
+            "net: its head makes 27 outputs, the data needs 2");
+}
+
 TEST(Net, EveryPresetIsDescribedAndReadsItsOwnLine) {
   for (const Preset& preset : presets()) {
     EXPECT_FALSE(preset.help.empty()) << preset.name;
