@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 WEIGHTED = {"linear", "embedding", "embedding_bag", "bilinear", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
-            "conv_transpose2d", "conv_transpose3d", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "tensordot",
+            "conv_transpose2d", "conv_transpose3d", "matmul", "mm", "bmm", "addmm", "baddbmm", "_grouped_mm", "grouped_mm",
+            "einsum", "tensordot",
             "multi_head_attention_forward", "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell",
             "rnn_tanh_cell", "rnn_relu_cell"}  # fmt: skip
 RECURRENT = {name for name in WEIGHTED if name.startswith(("lstm", "gru", "rnn"))}

@@ -121,8 +121,8 @@ def fate_of(node: Node) -> Fate:
         elif user.weight is not None:
             fate.kind = "linear" if fate.kind == "output" else fate.kind
         elif user.op in ADD and others:
-            if node.ancestors >> others[0].index & 1:
-                fate.kind, fate.stream, fate.sum = "residual", others[0], user
+            if stream := _stream(others[0], node):
+                fate.kind, fate.stream, fate.sum = "residual", stream, user
             elif others[0].op != "input" and not others[0].ancestors >> node.index & 1:
                 fate.share /= 2
                 follow(user)
@@ -154,6 +154,14 @@ def fate_of(node: Node) -> Fate:
         for c in cone:
             fate.scale *= _factor(c)
     return fate
+
+
+def _stream(other: Node, node: Node) -> Node | None:
+    """What a branch that ends in `node` was computed from, if `other` is it, or is it with further branches added."""
+    if node.ancestors >> other.index & 1:
+        return other
+    inputs = other.inputs if other.op in ADD and other.weight is None else []
+    return next((found for i in inputs if (found := _stream(i, node)) and found.op != "input"), None)
 
 
 def _same(a: Node, b: Node) -> bool:
@@ -296,7 +304,8 @@ def _spread(nodes: list[Node], what: str, by_role: bool = True) -> float:
         else:
             fate = fate_of(n)
             kind = "recurrent" if n.op in RECURRENT else fate.kind if not fate.cone else _activation_name(fate)
-            roles.setdefault((n.op.startswith("embedding"), kind, n.in_norm), []).append(value)
+            tail = n.module.rsplit(".", 1)[-1] if kind == "attention" else ""  # queries, values, routers, ...
+            roles.setdefault((n.op.startswith("embedding"), kind, n.in_norm, tail.strip("0123456789")), []).append(value)
     if any(not math.isfinite(v) for values in roles.values() for v in values):
         return math.inf
     return max((max(values) / min(values) for values in roles.values()), default=1.0)
@@ -336,7 +345,7 @@ def _sources(node: Node) -> list[Node]:
 
 def _is_residual(add: Node) -> bool:
     a, b = add.inputs[:2]
-    return bool(a.ancestors >> b.index & 1) or bool(b.ancestors >> a.index & 1)
+    return _stream(a, b) is not None or _stream(b, a) is not None
 
 
 def _residual_depth(recorder: Recorder) -> dict[int, int]:
@@ -593,6 +602,9 @@ def _reason(plan: Plan, start: Start | None) -> str:
     return f"{where}: mean square {plan.target:.3g}" + (", rows centred" if plan.centred else "")
 
 
+_IN_OUT = ("matmul", "mm", "addmm", "bmm", "baddbmm", "_grouped_mm", "grouped_mm")  # whose weights are (..., in, out)
+
+
 class _Calibrator:
     """Draws each weight when the sample first reaches it, and scales it so that its output has its target."""
 
@@ -704,7 +716,7 @@ class _Calibrator:
         into = view if view is not None else leaf
         stream = self.work.first.leaves[id(leaf)] + ("" if view is None or view.numel() == leaf.numel()
                                                      else f"[{view.storage_offset()}]")  # fmt: skip
-        transposed = node.op in ("matmul", "mm", "addmm", "bmm", "baddbmm") and into.dim() >= 2
+        transposed = node.op in _IN_OUT and into.dim() >= 2
         shaped = into.transpose(-1, -2) if transposed else into
         embedding = node.op.startswith("embedding")
         values = self.work.random(shaped, stream, node.op in ("linear", "matmul", "mm", "addmm") and into.dim() == 2
@@ -884,7 +896,7 @@ def _fan_in(node: Node) -> int:
     assert w is not None
     if node.op.startswith("embedding"):
         return 1
-    if node.op in ("matmul", "mm", "addmm", "bmm", "baddbmm", "einsum"):
+    if node.op in _IN_OUT or node.op == "einsum":
         return int(w.shape[-2] if w.dim() > 1 else w.shape[0])
     return int(w[0].numel()) if w.dim() > 1 else 1
 
@@ -1028,14 +1040,17 @@ def initialize_(model: nn.Module, scheme: str = "auto", sample: Any = None, seed
             if not _tilt(work, after):
                 break
             after = _draw(work, sample, loss)
+        fates = [work.status[n] for n, p in model.named_parameters() if p.dim() > 1]
         mine = [i for i, n in enumerate(_weighted(after)) if any(work.allowed_now(p) for p in n.parameters)]
         now, then = ([_weighted(r)[i] for i in mine if i < len(_weighted(r))] for r in (after, before))
-        worse = [w for w in ("signal", "gradient") if _spread(now, w) > max(3.0, 1.05 * _spread(then, w))
-                 or (len(custom) > len(work.status) / 2  # few layers among those of the author must fit in with them
-                     and _spread(_weighted(after), w, False) > max(3.0, 1.05 * _spread(_weighted(before), w, False)))]  # fmt: skip
+        whole = {w: (_spread(_weighted(after), w, False), _spread(_weighted(before), w, False)) for w in ("signal", "gradient")}
+        # Few layers among the author's must fit in with them.
+        few = fates.count(("kept", _CUSTOMIZED)) > max(8, sum(what == "drawn" for what, _ in fates))
+        worse = [w for w, (a, b) in whole.items() if _spread(now, w) > max(3.0, 1.1 * _spread(then, w))
+                 or (few and a > max(3.0, 1.05 * b))]  # fmt: skip
         if worse:
             work.notes.append(f"The {' and the '.join(worse)} came out less even than before, so every parameter was put back.")
-            work.status = {n: ("kept", w[1] or "put back") for n, w in work.status.items()}
+            work.status = {n: w if w[0] == "kept" else ("kept", "put back") for n, w in work.status.items()}
         done = not worse and not dry_run
     finally:
         if not done:

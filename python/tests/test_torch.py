@@ -49,7 +49,7 @@ def test_signal_and_gradient_stay_even_over_depth(name):
     limit = EXCEPTIONS.get(name, (3, ""))[0]
     assert report.signal_spread < 3, report
     assert report.gradient_spread < limit, report
-    assert report.gradient_spread <= max(3, 1.05 * report.gradient_spread_before)
+    assert report.gradient_spread <= max(3, 1.1 * report.gradient_spread_before)
     assert set(report.parameters) == {n for n, _ in model.named_parameters()}
     for name_, said in report.parameters.items():
         assert said["what"] in ("drawn", "set") or said["why"], name_
@@ -357,6 +357,45 @@ def test_conv1d_of_gpt2_is_transposed():
     assert report.signal_spread < 3 and report.gradient_spread < 3
     assert report.rows[0]["fan_in"] == 32
     assert report.parameters["0.weight"]["what"] == "drawn"
+
+
+@pytest.mark.parametrize("order", ["stream first", "stream last"])
+def test_parallel_branches_are_ends_of_one_residual_sum(order):
+    class Block(nn.Module):  # as in GPT-J, Cohere and Phi
+        def __init__(self):
+            super().__init__()
+            self.norm, self.a, self.b = nn.LayerNorm(32), nn.Linear(32, 32), nn.Linear(32, 32)
+
+        def forward(self, x):
+            h = self.norm(x)
+            return x + self.a(h) + self.b(h) if order == "stream first" else self.a(h) + self.b(h) + x
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(16, 32), *[Block() for _ in range(8)])
+    report = eg.torch.initialize_(model, sample=torch.randn(64, 16))
+    ends = [row for row in report.rows if row["layer"].endswith((".a", ".b"))]
+    assert {row["activation"] for row in ends} == {"residual"}
+    assert all(row["signal"] < 0.5 for row in ends)
+    assert report.signal_spread < 3 and report.gradient_spread < 3
+
+
+def test_experts_multiplied_at_once_are_drawn():
+    class Experts(nn.Module):  # as mixtures of experts of transformers: a weight (experts, out, in), transposed
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(0.02 * torch.randn(4, 64, 32))
+
+        def forward(self, x):
+            rows = torch.tensor([16, 32, 48, 64], dtype=torch.int32)
+            return torch._grouped_mm(x, self.w.transpose(-2, -1), offs=rows)
+
+    if not hasattr(torch, "_grouped_mm"):
+        pytest.skip("this PyTorch has no grouped products")
+    torch.manual_seed(0)
+    model, sample = Experts(), torch.randn(64, 32)
+    report = eg.torch.initialize_(model, sample=sample)
+    assert report.parameters["w"]["what"] == "drawn"
+    assert float(model(sample).detach().square().mean()) == pytest.approx(1, rel=1e-3)
 
 
 def test_mup_groups_and_the_coordinate_check():
