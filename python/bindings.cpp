@@ -36,7 +36,7 @@ struct PythonFormula {
 };
 
 void add_function(const std::string& name, nb::object function) {
-  const auto formula = std::make_shared<const PythonFormula>(function.release());
+  const auto formula = std::make_shared<const PythonFormula>(PythonFormula{function.release()});
   add_activation(
       {.name = name,
        .aliases = {},
