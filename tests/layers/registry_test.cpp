@@ -182,6 +182,20 @@ TEST(Net, OfSequencesReadsBackAsItself) {
             "embed(4, 5) attention(2, causal=0) last linear(2)");
 }
 
+TEST(Net, AVisionTransformerTakesPatchesForASequence) {
+  const Shape image = Shape::image(1, 28, 28, 1);
+  Sequential<double> net =
+      build_net<double>("vit(2, 2, 8)", {.inputs = image, .outputs = 10, .activations = {activation("gelu")}});
+  net.initialize(initializer("gpt2"), Rng(1));
+  Tape<double> tape;
+  Shape batch = image;
+  batch.blocks = 3;
+  const Var<double> y = net.forward(tape.constant(random_matrix<double>(3 * 784, 1, 1), batch), {});
+  EXPECT_EQ(y.shape(), (Shape{3, 10}));
+  // The convolution, 16 positions, two blocks of 12 w^2 + 13 w, a norm and the layer to the outputs.
+  EXPECT_EQ(parameter_count<double>(net), (49 + 1) * 8 + 16 * 8 + 2 * (12 * 64 + 13 * 8) + 16 + 90);
+}
+
 TEST(Net, MicrogptHasItsParameters) {
   Sequential<double> net = build_net<double>("microgpt", tokens(27, 16));
   EXPECT_EQ(parameter_count<double>(net), 4192);
