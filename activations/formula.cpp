@@ -6,6 +6,7 @@
 #include <evengrad/activations/words.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/numbers.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/core/utf8.hpp>
 
 #include <algorithm>
@@ -35,6 +36,18 @@ constexpr std::string_view other_words[] = {"x", "pi", "e", "where", "min", "max
 const Function* find_function(std::string_view name) {
   const auto found = std::find_if(std::begin(functions), std::end(functions), [&](auto& f) { return f.name == name; });
   return found == std::end(functions) ? nullptr : found;
+}
+
+// The word of formulas that is meant: "Tanh" is tanh, and "ln" log.
+std::string_view formula_word(std::string_view name) {
+  if (same_name(name, "ln")) return "log";
+  for (const std::string_view word : other_words) {
+    if (same_name(name, word)) return word;
+  }
+  for (const Function& f : functions) {
+    if (same_name(name, f.name)) return f.name;
+  }
+  return name;
 }
 
 /// Recursive descent; each rule is a function. Nodes go into the graph.
@@ -117,13 +130,14 @@ class Parser {
     return graph_.constant(number.value);
   }
 
-  NodeId named(std::string_view name, std::size_t start) {
+  NodeId named(std::string_view given, std::size_t start) {
+    const std::string_view name = formula_word(given);
     if (name == "x") return graph_.input();
     if (name == "pi") return graph_.constant(std::numbers::pi);
     if (name == "e") return graph_.constant(std::numbers::e);
     const Function* function = find_function(name);
     const ActivationEntry* entry = function ? nullptr : find_activation(name);
-    if (!function && !entry && name != "where" && name != "min" && name != "max") unknown(name, start);
+    if (!function && !entry && name != "where" && name != "min" && name != "max") unknown(given, start);
     expect("(");
     if (name == "where") return where();
     const NodeId first = sum();

@@ -7,6 +7,7 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/core/numbers.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/core/utf8.hpp>
 
 #include <algorithm>
@@ -137,7 +138,16 @@ const std::vector<ActivationEntry>& activations() {
   return registry().lists.back();
 }
 
-const ActivationEntry* find_activation(std::string_view name) { return find(activations(), name); }
+const ActivationEntry* find_activation(std::string_view name) {
+  const std::vector<ActivationEntry>& all = activations();
+  if (const ActivationEntry* entry = find(all, name)) return entry;
+  const auto has = [&](const ActivationEntry& entry) {
+    const auto same = [&](const std::string& other) { return same_name(name, other); };
+    return same(entry.name) || std::any_of(entry.aliases.begin(), entry.aliases.end(), same);
+  };
+  const auto found = std::find_if(all.begin(), all.end(), has);
+  return found == all.end() ? nullptr : &*found;
+}
 
 std::vector<double> activation_values(const ActivationEntry& entry, const NamedCall& call) {
   std::vector<std::string> keys;

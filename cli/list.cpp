@@ -2,6 +2,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/experiments/documents.hpp>
 #include <evengrad/experiments/experiment.hpp>
 
@@ -66,7 +67,7 @@ int list(const std::string& what, const Global& global) {
   bool found = what.empty();
   for (const Kind& kind : kinds) {
     known.push_back(kind.name);
-    if (!what.empty() && what != kind.name) continue;
+    if (!what.empty() && !same_name(what, kind.name)) continue;
     found = true;
     document[kind.name] = lists[kind.name];
     if (global.json) continue;

@@ -176,6 +176,16 @@ bool output_arrived() {
   return false;
 }
 
+// "-x^2" is a formula and no option: a blank before it says so to CLI11.
+std::vector<std::string> with_formulas(std::span<char* const> arguments) {
+  std::vector<std::string> words(arguments.begin(), arguments.end());
+  for (std::string& word : words) {
+    const bool formula = word.size() > 1 && word[0] == '-' && word[1] != '-' && word.find('x') != word.npos;
+    if (formula) word.insert(0, " ");
+  }
+  return words;
+}
+
 int run_program(int argc, char** argv) {
   Global global;
   global.command.assign(argv, argv + argc);
@@ -215,7 +225,9 @@ int run_program(int argc, char** argv) {
     check_values(*command.app);
   }
   try {
-    program.parse(argc, argv);
+    std::vector<std::string> words = with_formulas({argv + 1, static_cast<std::size_t>(argc - 1)});
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    program.parse(std::move(words));
   } catch (const CLI::Success& success) {
     return program.exit(success);
   } catch (const CLI::ParseError& error) {

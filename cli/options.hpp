@@ -4,11 +4,30 @@
 #include "program.hpp"
 
 #include <evengrad/core/option.hpp>
+#include <evengrad/core/same_name.hpp>
+#include <evengrad/init/initializer.hpp>
+#include <evengrad/optim/optimizer.hpp>
+#include <evengrad/training/trainer.hpp>
 
 #include <string>
 #include <type_traits>
 
 namespace evengrad::cli {
+
+/// The names that an option takes, if it is one of an optimizer, loss or initializer.
+inline std::vector<std::string> listed_names(std::string_view option) {
+  std::vector<std::string> names;
+  const auto take = [&](const auto& list) {
+    for (const auto& info : list) {
+      names.emplace_back(info.name);
+      if constexpr (requires { info.aliases; }) names.insert(names.end(), info.aliases.begin(), info.aliases.end());
+    }
+  };
+  if (option == "optimizer") take(optimizers());
+  if (option == "loss") take(losses());
+  if (option == "init") take(initializers());
+  return names;
+}
 
 /// `options.fields(command_options)` adds every field; parsing the command line fills them, so they must outlive it.
 class CommandOptions {
@@ -24,6 +43,10 @@ class CommandOptions {
     if (!info.type.empty()) option->type_name(std::string(info.type));
     if (!info.excludes.empty()) option->excludes(app_.get_option("--" + std::string(info.excludes)));
     if (info.required) option->required();
+    if (const std::vector<std::string> known = listed_names(info.name); !known.empty()) {
+      option->transform(
+          CLI::Validator([known](std::string& given) { return given = known_call(given, known), ""; }, ""));
+    }
     if (!info.affects_result) global_.without_effect.insert(name);
   }
 
@@ -38,7 +61,9 @@ class CommandOptions {
           name, [&field, value = !info.turns_off] { field = value; }, help);
     } else if constexpr (Choice<Value>) {
       const auto parse = [&field, word = std::string(info.name)](const std::string& given) {
-        field = parse_choice<Value>(word, given);
+        std::vector<std::string> known;
+        for (const auto& choice : Choices<Value>::words) known.emplace_back(choice.first);
+        field = parse_choice<Value>(word, known_call(given, known));
       };
       CLI::Option* option = app_.add_option_function<std::string>(name, parse, help);
       if constexpr (!optional) option->default_str(std::string(choice_word(field)));

@@ -3,6 +3,7 @@
 
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/experiments/csv_writer.hpp>
 #include <evengrad/experiments/experiment.hpp>
 #include <evengrad/experiments/json_writer.hpp>
@@ -36,11 +37,13 @@ struct RunOptions {
 };
 
 // The experiments of these names in the order of the one list.
-std::vector<const Experiment*> chosen(const std::vector<std::string>& names) {
+std::vector<const Experiment*> chosen(const std::vector<std::string>& given) {
   std::vector<std::string> known = {"all"};
   for (const Experiment& experiment : experiments()) known.push_back(experiment.name);
-  for (const std::string& name : names) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
+  std::vector<std::string> names;
+  for (const std::string& name : given) {
+    names.push_back(known_call(name, known));
+    if (std::find(known.begin(), known.end(), names.back()) == known.end()) {
       throw UsageError(unknown_name("experiment", name, known));
     }
   }

@@ -610,6 +610,9 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   if (arguments.reinit_dead && arguments.residual) {
     throw UsageError("--reinit-dead: in a residual net a unit's outgoing weights serve others too");
   }
+  if (arguments.data.folds < 0 || arguments.data.folds == 1) {
+    throw UsageError(text("--folds: expected 2 or more, got ", arguments.data.folds));
+  }
   if (arguments.early_stopping < 0) throw UsageError("--early-stopping: the epochs to wait are at least 1");
   check_outputs(arguments);
   const Asked asked{rerun_command(app, global), result_options(app, global)};

@@ -4,6 +4,7 @@
 #include <evengrad/core/linear_algebra.hpp>
 #include <evengrad/core/names.hpp>
 #include <evengrad/core/numbers.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/init/mean_field.hpp>
 #include <evengrad/init/recommend.hpp>
 
@@ -380,7 +381,8 @@ Initializer initializer(std::string_view given) {
   std::vector<std::string> known;
   for (const Entry& entry : entries()) {
     const auto& aliases = entry.info.aliases;
-    if (entry.info.name == call.name || std::find(aliases.begin(), aliases.end(), call.name) != aliases.end()) {
+    const auto is_it = [&](std::string_view name) { return same_name(name, call.name); };
+    if (is_it(entry.info.name) || std::any_of(aliases.begin(), aliases.end(), is_it)) {
       return {std::string(given), entry.make(call)};
     }
     known.push_back(entry.info.name);

@@ -1,6 +1,7 @@
 #include <evengrad/layers/registry.hpp>
 
 #include <evengrad/activations/registry.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/layers/attention.hpp>
 #include <evengrad/layers/concat.hpp>
@@ -435,7 +436,7 @@ void NetBuilder<S>::add_word(std::string_view whole) {
   std::vector<std::string> known;
   for (const LayerWord<S>& entry : layer_words<S>()) {
     known.push_back(entry.name);
-    if (entry.name != name) continue;
+    if (!same_name(entry.name, name)) continue;
     if (auto layer = entry.make(word(entry), *this)) add(std::move(layer));
     return;
   }

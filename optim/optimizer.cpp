@@ -2,6 +2,7 @@
 
 #include <evengrad/core/dispatch.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/same_name.hpp>
 
 #include <cmath>
 
@@ -77,7 +78,7 @@ const NamedSetting named_settings[] = {
 const Entry& find_entry(const std::string& name) {
   std::vector<std::string> known;
   for (const Entry& entry : entries()) {
-    if (entry.info.name == name) return entry;
+    if (same_name(entry.info.name, name)) return entry;
     known.push_back(entry.info.name);
   }
   throw UsageError(unknown_name("optimizer", name, known));

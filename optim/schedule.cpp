@@ -1,6 +1,7 @@
 #include <evengrad/optim/schedule.hpp>
 
 #include <evengrad/core/error.hpp>
+#include <evengrad/core/same_name.hpp>
 #include <evengrad/core/names.hpp>
 
 #include <algorithm>
@@ -22,7 +23,9 @@ const std::vector<ScheduleInfo>& schedules() {
 Schedule::Schedule(std::string_view given, std::int64_t total_steps, std::int64_t warmup_steps)
     : total_(total_steps), warmup_(warmup_steps) {
   if (warmup_steps < 0) throw UsageError(text("warm-up steps must not be negative, got ", warmup_steps));
-  const NamedCall call = parse_call(given);
+  std::vector<std::string> known;
+  for (const ScheduleInfo& info : schedules()) known.push_back(info.name);
+  const NamedCall call = parse_call(known_call(given, known));
   if (call.name == "constant") {
     numeric_arguments(call, {}, {});
   } else if (call.name == "step") {
@@ -42,8 +45,6 @@ Schedule::Schedule(std::string_view given, std::int64_t total_steps, std::int64_
     numeric_arguments(call, {}, {});
     if (warmup_ == 0) warmup_ = std::max<std::int64_t>(1, total_steps / 10);
   } else {
-    std::vector<std::string> known;
-    for (const ScheduleInfo& info : schedules()) known.push_back(info.name);
     throw UsageError(unknown_name("schedule", call.name, known));
   }
 }

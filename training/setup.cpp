@@ -19,7 +19,9 @@ std::vector<Index> parse_widths(const std::string& given) {
   std::string_view rest = given;
   for (bool more = true; more;) {
     const auto comma = rest.find(',');
-    const std::string part(rest.substr(0, comma));
+    std::string part(rest.substr(0, comma));
+    part.erase(0, part.find_first_not_of(' '));
+    part.erase(part.find_last_not_of(' ') + 1);
     more = comma != rest.npos;
     rest.remove_prefix(more ? comma + 1 : rest.size());
     const double width = parse_number("--hidden", part);

@@ -19,6 +19,40 @@ using evengrad::test::shell;
 
 namespace {
 
+TEST(Options, NamesAreReadAsPeopleWriteThem) {
+  const TempFolder folder;
+  const auto run = [&](const std::string& arguments) {
+    const Output done = shell(folder, "evengrad " + arguments);
+    EXPECT_EQ(done.status, 0) << arguments << ": " << done.err;
+    return done;
+  };
+  const std::string common = "train --samples 60 --epochs 2 --threads 1 --json ";
+  const auto plain = run(common +
+                         "--data moons --activation leaky_relu --init xavier_normal --optimizer adamw --norm batch "
+                         "--loss cross_entropy --schedule cosine --dtype float64 --hidden 8,4")
+                         .json();
+  const auto other = run(common +
+                         "--data Moons --activation Leaky-ReLU --init Xavier-Normal --optimizer AdamW --norm Batch "
+                         "--loss Cross-Entropy --schedule Cosine --dtype Float64 --hidden '8, 4'")
+                         .json();
+  EXPECT_EQ(other["final"]["test_loss"], plain["final"]["test_loss"]);
+  EXPECT_EQ(other["optimizer"], "adamw");
+  EXPECT_EQ(run("theory 'ln(1 + Exp(x))' --json").json()["moments"],
+            run("theory 'log(1+exp(x))' --json").json()["moments"]);
+  EXPECT_EQ(run("theory '-x^2' --json").out, run("theory --json -- '-x^2'").out);
+  EXPECT_EQ(run("list Activations").out, run("list activations").out);
+  run("theory GELU");
+  run(common + "--data moons --net 'Linear(4) ReLU'");
+  run(common + "--data moons --hidden ''");
+  EXPECT_EQ(shell(folder, "evengrad run dying_rleu")
+                .err.find("evengrad: unknown experiment 'dying_rleu': did you mean "
+                          "'dying-relu'?"),
+            0u);
+  for (const char* folds : {"-2", "1", "61"}) {
+    EXPECT_EQ(shell(folder, "evengrad " + common + "--data moons --folds " + folds).status, 2) << folds;
+  }
+}
+
 using Arguments = std::vector<std::string>;
 
 struct Measured : Output {
