@@ -86,7 +86,12 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
     if (file) file->write(lines);
     if (!file && !global.json) std::cout << lines;
   };
-  Json rows = Json::array();
+  if (global.json) {  // written row by row: as one value a million rows take a gigabyte
+    Json document = document_header();
+    if (predictions.classifies()) document["classes"] = predictions.classes();
+    const std::string head = document.dump(2, ' ', false, Json::error_handler_t::replace);
+    std::cout << head.substr(0, head.rfind('\n')) << ",\n  \"predictions\": [";
+  }
   constexpr Index block = 1000;
   Matrix<double> features;
   Index total = 0, filled = 0, held = block;
@@ -105,7 +110,9 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
     std::string lines;
     for (Index r = 0; r < held; ++r) {
       lines += predictions.line(result.row(r));
-      if (global.json) rows.push_back(predictions.json(result.row(r)));
+      if (!global.json) continue;
+      std::cout << (total + r > 0 ? ",\n    " : "\n    ")
+                << predictions.json(result.row(r)).dump(-1, ' ', false, Json::error_handler_t::replace);
     }
     write(lines);
     total += held;
@@ -118,12 +125,7 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
     file->commit();
     spdlog::info("wrote {} predictions to {}", total, arguments.out);
   }
-  if (global.json) {
-    Json document = document_header();
-    if (predictions.classifies()) document["classes"] = predictions.classes();
-    document["predictions"] = rows;
-    print_json(document);
-  }
+  if (global.json) std::cout << (total > 0 ? "\n  ]\n}\n" : "]\n}\n");
   return 0;
 }
 

@@ -130,7 +130,19 @@ TEST_F(Data, PredictionsOfALongFileTakeLittleMemory) {
             "awk 'BEGIN { print \"x1,x2\"; for (i = 0; i < 200000; ++i) print i / 1000 \",0.5\" }' > "
             "long.csv; ulimit -v 400000; evengrad predict m.safetensors --data long.csv --out p.csv && wc -l < p.csv");
   EXPECT_EQ(run.status, evengrad::test::sanitized ? run.status : 0) << run.err;
-  if (!evengrad::test::sanitized) EXPECT_EQ(run.out, "200001\n");
+  if (evengrad::test::sanitized) return;
+  EXPECT_EQ(run.out, "200001\n");
+  // As JSON they are written row by row too, and are one document.
+  const Output lines = shell(folder,
+                             "ulimit -v 400000; evengrad predict m.safetensors --data long.csv --json > p.json && "
+                             "grep -c '\"class\":' p.json");
+  EXPECT_EQ(lines.status, 0) << lines.err;
+  EXPECT_EQ(lines.out, "200000\n");
+  const json predicted = json::parse(contents(folder.path() / "p.json"));
+  EXPECT_EQ(predicted["predictions"].size(), 200'000u);
+  EXPECT_EQ(predicted["predictions"][0]["probabilities"].size(), 2u);
+  folder.write("none.csv", "x1,x2\n");
+  EXPECT_EQ(json_of("predict m.safetensors --data none.csv")["predictions"], json::array());
 }
 
 }  // namespace
