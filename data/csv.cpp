@@ -371,7 +371,11 @@ CsvFormat detect_csv_format(std::string_view sample, std::optional<char> delimit
     }
     CsvFormat blanks = format;
     blanks.delimiter = ' ';
-    if (const Fit found = fit(held, blanks); best.score <= 0.5 && found.score > best.score) {
+    // Tabs that are doubled here and there are blanks.
+    const bool some_doubled = format.delimiter == '\t' && best.share < 1;
+    const Fit found = fit(held, blanks);
+    if ((best.score <= 0.5 && found.score > best.score) ||
+        (some_doubled && found.cells == best.cells && found.share == 1)) {
       best = found;
       format = blanks;
     }

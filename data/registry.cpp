@@ -65,8 +65,24 @@ std::vector<bool> last_rows(const CsvDataset& csv, const DataOptions& options) {
   }
   const double rows = static_cast<double>(order.size());
   const auto held = std::min(static_cast<std::size_t>(std::llround(test_fraction(options) * rows)), order.size() - 1);
+  std::size_t first = order.size() - held;
+  // Rows of one time stay together: the boundary moves to the nearer end of theirs.
+  if (!csv.keys.empty() && held > 0) {
+    const auto later = [&](double time, std::size_t row) { return time < csv.keys[row]; };
+    const auto earlier = [&](std::size_t row, double time) { return csv.keys[row] < time; };
+    const double time = csv.keys[order[first]];
+    const auto begin =
+        static_cast<std::size_t>(std::lower_bound(order.begin(), order.end(), time, earlier) - order.begin());
+    const auto end =
+        static_cast<std::size_t>(std::upper_bound(order.begin(), order.end(), time, later) - order.begin());
+    if (begin == 0 && end == order.size()) {
+      throw UsageError(text("--split ", options.table.split, ": all rows have the same time"));
+    }
+    const bool up = begin == 0 || (end < order.size() && end - first < first - begin);
+    first = up ? end : begin;
+  }
   std::vector<bool> is_test(order.size());
-  for (std::size_t i = order.size() - held; i < order.size(); ++i) is_test[order[i]] = true;
+  for (std::size_t i = first; i < order.size(); ++i) is_test[order[i]] = true;
   return is_test;
 }
 
@@ -94,6 +110,10 @@ std::vector<bool> groups_of_rows(const CsvDataset& csv, const DataOptions& optio
       fold_of[group] = 1;
       left -= size;
     }
+  }
+  // Groups may all be larger than the share: then the smallest one.
+  if (options.folds == 0 && left > 0 && std::find(fold_of.begin(), fold_of.end(), 1) == fold_of.end()) {
+    fold_of[static_cast<std::size_t>(std::min_element(sizes.begin(), sizes.end()) - sizes.begin())] = 1;
   }
   std::vector<bool> is_test;
   for (const double group : csv.keys) is_test.push_back(fold_of[static_cast<std::size_t>(group)] == 1);

@@ -231,6 +231,14 @@ std::optional<double> parse_date(std::string_view given, DateOrder order) {
   return static_cast<double>(sys_days(date).time_since_epoch().count()) + time;
 }
 
+namespace {
+
+bool may_be_date(std::string_view cell) {
+  return parse_date(cell, DateOrder::month_first) || parse_date(cell, DateOrder::day_first);
+}
+
+}  // namespace
+
 // ---- CsvTable
 // --------------------------------------------------------------------------------------------------------
 
@@ -260,6 +268,7 @@ void CsvTable::open(const TableOptions& options) {
   }
   if (rows.empty()) fail("the file is empty");
   const std::size_t cells = rows[rows.size() > 1 ? 1 : 0].size();
+  if (rows[0].size() == cells + 1 && rows[0].back().empty()) rows[0].pop_back();  // a header that ends with a delimiter
   if (rows.size() > 1 && rows[0].size() + 1 == cells) {
     const bool ends_empty = std::all_of(rows.begin() + 1, rows.end(),
                                         [&](const auto& row) { return row.size() < cells || row.back().empty(); });
@@ -269,6 +278,10 @@ void CsvTable::open(const TableOptions& options) {
     } else {
       rows[0].insert(rows[0].begin(), "");
     }
+  }
+  signs_.assign(rows[0].size(), false);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < std::min(row.size(), signs_.size()); ++i) signs_[i] = signs_[i] || row[i] == "+";
   }
   find_decimal(options.decimal, rows);
   find_header(options.header, std::move(rows), commented);
@@ -286,6 +299,12 @@ bool CsvTable::next_row() {
   if (cells == expected || (trailing_cell_ && cells == expected + 1)) return true;
   fail(text("it has ", cells, cells == 1 ? " cell, " : " cells, ", has_header_ ? "the header " : "the first row ",
             expected, ": repair the row, or remove it"));
+}
+
+CsvCell CsvTable::cell(std::size_t column) const {
+  const std::string_view cell = text_of(column);
+  if (signs_[column] && cell == "-") return {CsvCell::text};
+  return parse(cell);
 }
 
 CsvCell CsvTable::parse(std::string_view cell) const {
@@ -410,7 +429,7 @@ bool CsvTable::looks_like_header(const Rows& rows) const {
       const CsvCell::Kind kind = parse(cell).kind;
       count += kind == CsvCell::number;
       words += kind == CsvCell::text;
-      dates += kind == CsvCell::text && parse_date(cell, DateOrder::month_first);
+      dates += kind == CsvCell::text && may_be_date(cell);
       if (kind == CsvCell::text) different.insert(cell);
     }
     if (first.kind == CsvCell::missing) {
@@ -418,7 +437,7 @@ bool CsvTable::looks_like_header(const Rows& rows) const {
     } else if (count > 0 && count >= 4 * words) {
       ++(first.kind == CsvCell::text ? yes : no);
     } else if (dates > 0 && 2 * dates > words) {
-      ++(parse_date(name, DateOrder::month_first) ? no : yes);
+      ++(may_be_date(name) ? no : yes);
     } else if (words > 0) {
       if (different.contains(name)) {
         ++text_no;
@@ -515,7 +534,8 @@ std::string CsvTable::description() const {
 namespace {
 
 struct Profile {
-  Index numbers = 0, missing = 0, texts = 0, dates = 0, decorated = 0;
+  Index numbers = 0, missing = 0, texts = 0, decorated = 0;
+  Index month_first = 0, day_first = 0;  // texts that are dates in this order
   double low = HUGE_VAL, high = -HUGE_VAL, last = 0;
   bool whole = true, counts_up = true;
   std::vector<double> values = {};  // the different numbers, sorted, while they are few
@@ -561,7 +581,8 @@ struct Profile {
       example = cell;
       example_line = table.line();
     }
-    dates += parse_date(cell, DateOrder::month_first).has_value();
+    month_first += parse_date(cell, DateOrder::month_first).has_value();
+    day_first += parse_date(cell, DateOrder::day_first).has_value();
     if (many_texts || words.contains(cell)) return;
     many_texts = words.size() == most_values || cell.size() > longest;
     if (many_texts) {
@@ -572,7 +593,13 @@ struct Profile {
   }
 
   Index known() const { return numbers + texts; }
-  bool is_date() const { return numbers == 0 && 10 * dates >= 9 * texts && texts > 0; }
+  bool is_date() const { return numbers == 0 && 10 * std::max(month_first, day_first) >= 9 * texts && texts > 0; }
+  /// What stands first in 1/2/2024, if other dates of the column tell.
+  DateOrder date_order() const {
+    return month_first > day_first   ? DateOrder::month_first
+           : day_first > month_first ? DateOrder::day_first
+                                     : DateOrder::unknown;
+  }
   bool too_many() const { return many_texts || (texts > 0 && many_numbers); }
 
   /// The different values by their names: numbers by value, texts in their order.
@@ -605,9 +632,11 @@ struct Inference {
   std::vector<std::string> class_names = {};
   std::string said = {};  // what was decided of the target and the features
   std::size_t most_categories = 50;
+  std::string how = {};                    // the target was chosen; empty if it is asked for
   bool classify = false, regress = false;  // asked for
 
   void check_options() {
+    encoding.dates = options.dates;
     classify = options.task == Task::classification;
     regress = options.task == Task::regression;
     if (!options.dates.empty()) choice("--dates", options.dates, dates_words);
@@ -670,15 +699,60 @@ struct Inference {
     if (!targets.empty()) return;
     targets = table.columns(options.target);
     if (!targets.empty()) return;
+    std::vector<std::size_t> free;  // columns with values that are not asked for as features, nor left out
+    for (std::size_t column = 0; column < profiles.size(); ++column) {
+      const auto listed = [&](const std::string& list) {
+        const auto columns = table.columns(list);
+        return std::find(columns.begin(), columns.end(), column) != columns.end();
+      };
+      if (profiles[column].known() > 0 && !listed(options.features) && !listed(options.exclude)) free.push_back(column);
+    }
+    if (free.empty()) free = {profiles.size() - 1};
+    targets = {free.back()};
+    how = free.back() + 1 == profiles.size() ? ", the last column" : ", the last column that can be it";
+    const std::optional<std::size_t> other = table.has_header() ? target_by_name(free) : first_as_class(free);
+    if (!other) return;
+    targets = {*other};
+    how = table.has_header() ? ", by its name" : ", whose values are classes and those of the last column are not";
+  }
+
+  // A name that says what the table is about: one at the beginning, or one that is hardly ever a feature's.
+  std::optional<std::size_t> target_by_name(const std::vector<std::size_t>& free) const {
     static const std::set<std::string, std::less<>> usual = {"target", "label", "labels", "class", "y", "output"};
-    const std::size_t last = profiles.size() - 1;
-    std::size_t first = is_index(0) ? 1 : 0;
-    first = std::min(first, last);
-    std::size_t chosen = last;
-    while (chosen > 1 && profiles[chosen].known() == 0) --chosen;  // nothing in it
-    if (table.has_header() && usual.contains(lower(name(first))) && !usual.contains(lower(name(chosen))))
-      chosen = first;
-    targets = {chosen};
+    static const std::set<std::string, std::less<>> anywhere = {
+        "target",    "label",     "survived",   "species", "diagnosis",          "outcome", "churn", "exited", "price",
+        "attrition", "saleprice", "sale_price", "medv",    "median_house_value", "mpg"};
+    const auto has = [&](const auto& words, std::size_t column) { return words.contains(lower(name(column))); };
+    if (has(usual, free.back()) || has(anywhere, free.back())) return std::nullopt;
+    const std::size_t first = is_index(0) ? 1 : 0;
+    if (std::find(free.begin(), free.end(), first) != free.end() && has(usual, first)) return first;
+    std::vector<std::size_t> found;
+    std::copy_if(free.begin(), free.end(), std::back_inserter(found),
+                 [&](auto column) { return has(anywhere, column); });
+    return found.size() == 1 ? std::optional(found[0]) : std::nullopt;
+  }
+
+  // Tables without a header, such as those of UCI, may begin with the class: whole numbers from 0 or 1, or the only
+  // texts, before a last column of many values.
+  std::optional<std::size_t> first_as_class(const std::vector<std::size_t>& free) const {
+    if (free.size() < 2) return std::nullopt;
+    const Profile& last = profiles[free.back()];
+    const bool many = last.texts == 0 && (last.many_numbers || !last.whole || last.values.size() > 50);
+    if (!many && last.low != last.high) return std::nullopt;
+    const Profile& first = profiles[free[0]];
+    const bool numbered = first.texts == 0 && first.whole && (first.many_numbers || std::ssize(first.values) == rows);
+    const std::size_t column = numbered ? free[1] : free[0];
+    const Profile& p = profiles[column];
+    const auto different = std::ssize(p.values) + std::ssize(p.words);
+    if (column == free.back() || p.missing > 0 || p.too_many() || p.many_numbers || different < 2 ||
+        different > static_cast<Index>(most_inferred_classes) || 2 * different > rows) {
+      return std::nullopt;
+    }
+    const bool counted =
+        p.texts == 0 && p.whole && (p.low == 0 || p.low == 1) && p.high - p.low + 1 == static_cast<double>(different);
+    const auto has_texts = [](const Profile& profile) { return profile.texts > 0; };
+    const bool only_texts = p.numbers == 0 && std::count_if(profiles.begin(), profiles.end(), has_texts) == 1;
+    return counted || only_texts ? std::optional(column) : std::nullopt;
   }
 
   bool is_index(std::size_t column) const {
@@ -688,23 +762,18 @@ struct Inference {
     return named && ((p.counts_up && rows > 1) || (table.has_header() && p.many_numbers));
   }
 
-  std::string how_chosen(std::size_t column) const {
-    if (!options.target.empty()) return "";
-    return column + 1 == profiles.size() ? ", the last column (--target takes another)"
-                                         : ", by its name (--target takes another)";
-  }
+  std::string how_chosen() const { return how.empty() ? "" : how + " (--target takes another)"; }
 
   [[noreturn]] void refuse_target(std::size_t column, std::string_view what) const {
-    throw FileError(text("cannot learn ", in_quotes(table.path().string()), ": column ", in_quotes(name(column)),
-                         options.target.empty() ? ", the last, " : " ", what,
-                         ": name the column to predict with --target"));
+    throw FileError(text("cannot learn ", in_quotes(table.path().string()), ": column ", in_quotes(name(column)), how,
+                         how.empty() ? " " : ", ", what, ": name the column to predict with --target"));
   }
 
   void find_task() {
     if (!class_names.empty()) return;
     const std::size_t column = targets.front();
     const Profile& p = profiles[column];
-    const std::string who = in_quotes(name(column)), how = how_chosen(column);
+    const std::string who = in_quotes(name(column)), chosen = how_chosen();
     if (targets.size() > 1) return several_targets();
     if (p.known() == 0) refuse_target(column, "is empty");
     if (p.is_date()) refuse_target(column, text("holds dates (", in_quotes(p.example, 40), ")"));
@@ -721,8 +790,13 @@ struct Inference {
     }
     task = classify || (!regress && (p.texts > 0 || few || binary)) ? Task::classification : Task::regression;
     const std::string given = !options.task ? "" : ", as --task says";
+    const auto all_are = [&](const std::string& what, const std::string& value) {
+      return FileError(text("cannot learn from ", in_quotes(table.path().string()), ": all ", what, " in column ", who,
+                            " are ", in_quotes(value), ": name the column to predict with --target"));
+    };
     if (task == Task::regression) {
-      said = text("regression of ", who, how, given);
+      if (p.numbers > 1 && p.low == p.high) throw all_are("values", number_text(p.low));
+      said = text("regression of ", who, chosen, given);
       return;
     }
     if (p.too_many() || (p.texts == 0 && p.many_numbers)) {
@@ -733,22 +807,27 @@ struct Inference {
         2 * static_cast<Index>(class_names.size()) > p.known()) {
       refuse_target(column, text("holds ", class_names.size(), " different texts in ", p.known(), " rows"));
     }
-    if (class_names.size() < 2) {
-      throw FileError(text("cannot learn from ", in_quotes(table.path().string()), ": all labels in column ", who,
-                           " are ", in_quotes(class_names.front())));
-    }
+    if (class_names.size() < 2) throw all_are("labels", class_names.front());
     const std::string why = classify      ? given
                             : p.texts > 0 ? ""
                                           : ", a few integers (--task regression takes them for numbers)";
-    said = text("classification by ", who, how, how.empty() ? "" : ",", " into ", class_names.size(), " classes", why);
+    said = text("classification by ", who, chosen, chosen.empty() ? "" : ",", " into ", class_names.size(), " classes",
+                why);
   }
 
-  // The column behind "group:" or "time:", or none.
+  // The column behind "group:" or "time:", or none. "time" is the only column of dates, so that a file that begins with
+  // the latest rows is not tested on the past.
   std::optional<std::size_t> split_column() const {
     const std::size_t colon = options.split.find(':');
-    choice("--split", options.split.substr(0, colon), {"", "random", "time", "group"});
-    if (colon == std::string::npos && !options.split.starts_with("group")) return std::nullopt;
-    return table.column(colon == std::string::npos ? "" : std::string_view(options.split).substr(colon + 1));
+    const std::string kind = options.split.substr(0, colon);
+    choice("--split", kind, {"", "random", "time", "group"});
+    if (colon != std::string::npos) return table.column(std::string_view(options.split).substr(colon + 1));
+    if (kind == "group") throw UsageError("--split group: name its column, --split group:COLUMN");
+    if (kind != "time") return std::nullopt;
+    const auto is_date = [](const Profile& p) { return p.is_date(); };
+    const auto date = std::find_if(profiles.begin(), profiles.end(), is_date);
+    const bool only = date != profiles.end() && std::none_of(date + 1, profiles.end(), is_date);
+    return only ? std::optional(static_cast<std::size_t>(date - profiles.begin())) : std::nullopt;
   }
 
   static std::string shell_word(const std::string& word) { return in_quotes(word, 40); }
@@ -808,6 +887,10 @@ struct Inference {
       said +=
           text("; separators and signs taken from the numbers of ", decorated, decorated == 1 ? " column" : " columns");
     for (const auto& [why, names] : left_out) said += text("; left out: ", listed(names), " (", why, ")");
+    if (options.split == "time") {
+      const auto date = split_column();
+      said += text("; the test rows are the last ", date ? "by " + in_quotes(name(*date)) : "of the file");
+    }
     if (encoding.columns.empty()) {
       std::string reasons;
       for (const auto& [why, names] : left_out) reasons += text(reasons.empty() ? "" : "; ", listed(names), " ", why);
@@ -824,7 +907,13 @@ struct Inference {
     if (p.known() == 0) return "empty";
     if (p.is_date()) {
       if (options.dates.empty() || options.dates == "drop") return "dates; --dates numbers makes them days since 1970";
-      if (!parse_date(p.example, date_order(options.dates))) {
+      const DateOrder order = date_order(options.dates);
+      const bool told = parse_date(p.example, order).has_value();
+      if (!told && p.date_order() != DateOrder::unknown && encoding.dates == options.dates) {
+        encoding.dates = p.date_order() == DateOrder::month_first ? "mdy" : "dmy";
+        said += text("; dates have the ", encoding.dates == "mdy" ? "month" : "day", " first");
+      }
+      if (!parse_date(p.example, date_order(encoding.dates))) {
         throw UsageError(text("--dates numbers: of ", in_quotes(p.example, 40), " in column ", in_quotes(code.name),
                               " the month may be first or second: --dates mdy or --dates dmy"));
       }
@@ -898,8 +987,9 @@ void TableEncoder::encode(std::span<double> features) const {
     const ColumnEncoding& column = encoding_.columns[i];
     const CsvCell cell = table_.cell(columns_[i]);
     if (column.kind == ColumnEncoding::category) {
-      const Index value =
-          cell.kind == CsvCell::missing ? -1 : find_value(column.values, value_name(table_, columns_[i]));
+      // What looks missing may be a value in the training file, such as - beside +.
+      const Index value = cell.kind == CsvCell::missing ? find_value(column.values, table_.text_of(columns_[i]))
+                                                        : find_value(column.values, value_name(table_, columns_[i]));
       const std::size_t count = static_cast<std::size_t>(column.features());
       for (std::size_t k = 0; k < count; ++k) {
         const Index own = static_cast<Index>(count == 1 ? 1 : k);
@@ -949,7 +1039,8 @@ Index read_rows(CsvTable& table, const TableEncoding& encoding, Index most_rows,
     bool known = true;
     for (std::size_t k = 0; k < targets.size(); ++k) {
       const CsvCell cell = table.cell(targets[k]);
-      if (cell.kind == CsvCell::missing) {
+      const bool is_class = classes && !one_hot && find_value(data.class_names, table.text_of(targets[k])) >= 0;
+      if (cell.kind == CsvCell::missing && !is_class) {
         known = false;
         break;
       }
@@ -1033,7 +1124,6 @@ CsvDataset load(CsvTable& table, const TableOptions& options) {
   TableEncoding& encoding = inference.encoding;
   for (const std::size_t column : inference.targets) encoding.targets.push_back(table.names()[column]);
   encoding.missing_values = options.missing_values;
-  encoding.dates = options.dates;
   CsvDataset csv;
   csv.data.name = table.path().string();
   csv.data.task = inference.task;
@@ -1042,11 +1132,15 @@ CsvDataset load(CsvTable& table, const TableOptions& options) {
   std::function<void()> key;
   std::map<std::string, double, std::less<>> groups;
   if (const auto column = inference.split_column()) {
-    key = [&, at = *column] {
+    const bool told = !options.dates.empty() && options.dates != "numbers";
+    const DateOrder order = told ? date_order(options.dates) : inference.profiles[*column].date_order();
+    key = [&, at = *column, order] {
       const CsvCell cell = table.cell(at);
-      const auto day = parse_date(table.text_of(at), date_order(options.dates));
+      const auto day = parse_date(table.text_of(at), order);
       if (options.split.starts_with("group")) {
-        csv.keys.push_back(groups.try_emplace(value_name(table, at), static_cast<double>(groups.size())).first->second);
+        // Rows that lack their group may be of any: they stay together.
+        const std::string group = cell.kind == CsvCell::missing ? "" : value_name(table, at);
+        csv.keys.push_back(groups.try_emplace(group, static_cast<double>(groups.size())).first->second);
       } else if (cell.kind == CsvCell::number || day) {
         csv.keys.push_back(cell.kind == CsvCell::number ? cell.value : *day);
       } else {

@@ -40,7 +40,7 @@ class CsvTable {
   /// Goes to the next row; false at the end. Throws FileError for a row with another number of cells than the others.
   bool next_row();
   std::string_view text_of(std::size_t column) const { return reader_.cells()[column]; }
-  CsvCell cell(std::size_t column) const { return parse(text_of(column)); }
+  CsvCell cell(std::size_t column) const;
   CsvCell parse(std::string_view cell) const;
   Index line() const { return reader_.line(); }
   [[noreturn]] void fail(std::string_view what, std::string_view column = {}) const { reader_.fail(what, column); }
@@ -62,6 +62,7 @@ class CsvTable {
   bool has_header_ = false, header_is_a_row_ = false;
   bool trailing_cell_ = false;  // each row ends with a delimiter
   bool row_names_ = false;      // the header has no name for the first column
+  std::vector<bool> signs_;     // columns of + and -, where - is no missing value
   std::vector<std::string> names_;
 };
 

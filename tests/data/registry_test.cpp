@@ -176,7 +176,7 @@ TEST(Registry, TheFutureIsTheTestSet) {
                {.name = "t", .csv = csv, .test_fraction = 0.5, .table = {.split = split}, .normalize = Normalize::none})
         .test.inputs;
   };
-  EXPECT_EQ(test_inputs("time"), (Matrix<double>{{4}, {2}}));
+  EXPECT_EQ(test_inputs("time"), (Matrix<double>{{3}, {4}}));  // by its only column of dates
   EXPECT_EQ(test_inputs("time:when"), (Matrix<double>{{3}, {4}}));
   EXPECT_EQ(test_inputs("time:x"), (Matrix<double>{{3}, {4}}));
   EXPECT_NE(error_of<UsageError>([&] { test_inputs("tme"); }), "");
@@ -221,6 +221,55 @@ TEST(Registry, NamesIgnoreCaseAndDashes) {
   EXPECT_EQ(load_data<double>({.name = "Moons"}).train.inputs, load_data<double>({.name = "moons"}).train.inputs);
   EXPECT_NE(error_of<FileError>([] { load_data<float>({.name = "Fashion-MNIST", .roots = {"/nowhere"}}); }), "");
   EXPECT_NE(error_of<FileError>([] { load_data<float>({.name = "idx:/nowhere"}); }), "");
+}
+
+TEST(Registry, RowsOfOneTimeAreOnOneSide) {
+  std::string csv = "t,x,y\n", same = "t,x,y\n";
+  for (int i = 0; i < 10; ++i) {
+    csv += text(i < 3 ? 1 : i < 7 ? 2 : 3, ",", i, ",", 0.5 * i, "\n");
+    same += text("1,", i, ",", 0.5 * i, "\n");
+  }
+  DataOptions options{.name = "t", .csv = csv, .test_fraction = 0.4, .table = {.split = "time:t"}};
+  options.normalize = Normalize::none;
+  // The fourth row from the end has time 2, whose rows end after it.
+  EXPECT_EQ(load_data<double>(options).test.inputs.col(1), (Eigen::Vector3d{7, 8, 9}));
+  options.test_fraction = 0.6;  // the sixth is the second of four
+  EXPECT_EQ(load_data<double>(options).train.inputs.col(1), (Eigen::Vector3d{0, 1, 2}));
+  options.csv = same;
+  EXPECT_EQ(error_of<UsageError>([&] { load_data<double>(options); }), "--split time:t: all rows have the same time");
+}
+
+TEST(Registry, AFileThatBeginsWithTheLatestDatesIsTestedOnThem) {
+  std::string csv = "day,x,y\n";
+  for (int i = 9; i > 0; --i) csv += text("2024-01-0", i, ",", i, ",", 0.5 * i, "\n");
+  DataOptions options{.name = "t", .csv = csv, .test_fraction = 1. / 3, .table = {.split = "time"}};
+  options.normalize = Normalize::none;
+  const Split<double> split = load_data<double>(options);
+  EXPECT_EQ(split.test.inputs.col(0), (Eigen::Vector3d{9, 8, 7}));
+  EXPECT_NE(split.notes[0].find("the test rows are the last by 'day'"), std::string::npos) << split.notes[0];
+  options.csv = "a,x,y\n1,7,0.5\n1,5,1.5\n1,6,2.5\n";
+  EXPECT_EQ(load_data<double>(options).test.inputs(0, 1), 6);  // there is none: the file's last row
+  options.table.split = "group";
+  EXPECT_NE(error_of<UsageError>([&] { load_data<double>(options); }).find("--split group:COLUMN"), std::string::npos);
+}
+
+TEST(Registry, GroupsAreTestedWholeHoweverLargeAndUnknownOnesStayTogether) {
+  std::string two = "who,x,y\n", unknown = "who,x,y\n";
+  const char* const names[] = {"a", "a", "NA", "", "?", "b", "b", "c", "d", "e"};
+  for (int i = 0; i < 10; ++i) {
+    two += text(i < 6 ? "a," : "b,", i, ",", 0.5 * i, "\n");
+    unknown += text(names[i], ",", i, ",", 0.5 * i, "\n");
+  }
+  DataOptions options{.name = "t", .csv = two, .table = {.split = "group:who"}};
+  options.normalize = Normalize::none;
+  // Each is more than twice the fifth that is asked for: the smaller one is taken.
+  EXPECT_EQ(load_data<double>(options).test.inputs.col(0), (Eigen::Vector4d{6, 7, 8, 9}));
+  options.csv = unknown;
+  for (options.seed = 1; options.seed <= 20; ++options.seed) {
+    const auto x = load_data<double>(options).test.inputs.col(0).eval();
+    const auto held = ((x.array() == 2) || (x.array() == 3) || (x.array() == 4)).count();
+    EXPECT_TRUE(held == 0 || held == 3) << options.seed;
+  }
 }
 
 TEST(Registry, MissingImagesAreAFileError) {

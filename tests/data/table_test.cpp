@@ -6,7 +6,9 @@
 
 #include <clocale>
 #include <cmath>
+#include <fstream>
 
+#include "../paths.hpp"
 #include "../temp_folder.hpp"
 
 namespace evengrad {
@@ -95,6 +97,30 @@ TEST(CsvTable, EveryUsualFormMeansWhatItSays) {
       {"x,y,p,q\n1,2,3,4\n5,6,7,8\n9,10,11,12\n", "y: 2 6 10 | 4 8 12", "", {.exclude = "x,p"}},
       {"k,x,y\n-9,1,0\n3,2,1\n4,5,1\n", "k: ? 3 4; x: 1 2 5 | 0 1 1", "", {.missing_values = "-9"}},
       {"x,y\n1,0.5\n2,NA\n3,1.5\n4,2.5\n", "x: 1 3 4 | 0.5 1.5 2.5", "of which 1 without a target is dropped"},
+      // A header that ends with a delimiter, and the rows do not.
+      {"id,kind,size,\n1,M,2\n2,B,3\n3,M,5\n4,B,4\n", "kind=M: 1 0 1 0 | 2 3 5 4", "regression of 'size'"},
+      {"1\t2\t0\n3\t\t4\t1\n5\t6\t0\n7\t8\t1\n", "column 1: 1 3 5 7; column 2: 2 4 6 8 | 0 1 0 1", "by blanks"},
+      {"1,+\n5,-\n2,+\n3,-\n", "column 1: 1 5 2 3 | + - + -", "into 2 classes"},
+      {"a,b,y\n1,+,0\n5,-,1\n2,-,0\n", "a: 1 5 2; b=-: 0 1 1 | 0 1 0"},
+      {"when,x,y\n13/02/2004,1,0\n14/02/2004,2,1\n01/03/2004,3,0\n",
+       "when: 12461 12462 12478; x: 1 2 3 | 0 1 0",
+       "dates have the day first",
+       {.dates = "numbers"}},
+      {"when,x,y\n03/01/2004,1,0\n02/14/2004,2,1\n", "x: 1 2 | 0 1", "left out: 'when' (dates"},
+      {"Survived,Sex,Port\n0,m,S\n1,f,C\n1,f,S\n0,m,C\n", "Sex=m: 1 0 0 1; Port=S: 1 0 1 0 | 0 1 1 0",
+       "by 'Survived', by its name (--target takes another)"},
+      {"Survived,Sex,Port\n0,m,S\n1,f,C\n1,f,S\n0,m,C\n",
+       "Sex=m: 1 0 0 1 | S C S C",
+       "by 'Port'",
+       {.exclude = "Survived"}},
+      {"a,b,y\n1,2,0\n3,4,1\n5,5,1\n", "a: 1 3 5; y: 0 1 1 | 2 4 5", "", {.features = "a,y"}},
+      {"1,14.5,1065.5\n2,13.5,1050.5\n1,14.25,1185.5\n2,13,1480.5\n",
+       "column 2: 14.5 13.5 14.25 13; column 3: 1065.5 1050.5 1185.5 1480.5 | 1 2 1 2",
+       "whose values are classes and those of the last column are not"},
+      {"8423,M,17.5\n1342,B,12.25\n9341,M,19.5\n4410,B,11.5\n",
+       "column 1: 8423 1342 9341 4410; column 3: 17.5 12.25 19.5 11.5 | M B M B", "by 'column 2'"},
+      {"M,0.5,15\nF,0.25,7\nM,0.75,9\nF,1,15\n", "column 1=M: 1 0 1 0; column 2: 0.5 0.25 0.75 1 | 15 7 9 15",
+       "regression of 'column 3', the last column"},
   };
   for (const Case& c : cases) {
     const CsvDataset csv = load(c.file, c.options);
@@ -120,6 +146,7 @@ TEST(CsvTable, WhatItCannotKnowIsRefusedWithTheOptionThatDecides) {
       {"a,b\n1,2\n3,4\n1,2,3\n", "line 4: it has 3 cells, the header 2", {}},
       {"a\n1\n2\n", "there is only one column", {}},
       {"x,y\n1,a\n2,a\n", "all labels in column 'y' are 'a'", {}},
+      {"x,y\n1,0.5\n2,0.5\n", "all values in column 'y' are '0.5': name the column to predict with --target", {}},
       {"x,y\n1,2\n", "only one row", {}},
       {"width,height\n1,2\n3,5\n", "unknown column 'hieght': did you mean 'height'?", {.target = "hieght"}},
       {stray + "oops,1\n", "line 62, column 'x': 'oops' is not a finite number", {}},
@@ -226,6 +253,48 @@ TEST(CsvTable, DatesAreDaysSince1970) {
        {"", "2023-02-29", "2024-13-01", "12.5", "1234.56", "1-2", "2/29/2024", "yesterday", "10:30"}) {
     EXPECT_EQ(parse_date(text), std::nullopt) << text;
   }
+}
+
+// docs/data.md lists the commonest messages: each is what the program says of such a file.
+TEST(CsvTable, TheMessagesOfTheDocumentationAreTheProgramS) {
+  std::string ragged = "a,b,c,d\n", years = "age,y\n", names = "weight,name\n", unknown = "x,price\n";
+  for (int i = 2; i < 17; ++i) {
+    ragged += "1,2,3,4\n";
+    years += text(i, ",", i % 2, "\n");
+  }
+  for (int i = 0; i < 398; ++i) names += text(0.25 * i, ",car ", i % 305, "\n");
+  for (int i = 2; i < 62; ++i) unknown += text(i, ",", 0.5 * i, "\n");
+  const std::pair<std::string, TableOptions> files[] = {
+      {"a\n1\n2\n", {}},
+      {"1,2,3,x\n4,5,6,y\n7,8,9,y\n", {}},
+      {"a;y\n1,234;0\n5;1\n", {}},
+      {ragged + "1,2,3\n", {}},
+      {years + "12 years,1\n", {}},
+      {names, {}},
+      {unknown + "1,unknown\n", {}},
+      {"date,y\n2024-01-01,1.5\n2024-01-02,2.5\n", {}},
+      {"a,b,y\n1,,0\n,2,1\n", {.missing = "drop"}},
+      {"shape,y\n1,0\n", {}},
+  };
+  std::ifstream page(test::source_folder + "/docs/data.md");
+  std::string line;
+  while (std::getline(page, line) && line != "| message | what to do |") {
+  }
+  std::getline(page, line);
+  for (const auto& [file, options] : files) {
+    ASSERT_TRUE(std::getline(page, line));
+    const std::size_t end = line.find('`', 3);
+    ASSERT_TRUE(line.starts_with("| `") && end != line.npos) << line;
+    std::string documented = line.substr(3, end - 3);
+    if (documented.ends_with(" …")) documented.resize(documented.size() - std::string(" …").size());
+    const std::string message = error_of<Error>([&] {
+      if (&file != &files[std::size(files) - 1].first) return void(load(file, options));
+      CsvTable table("new.csv", file);
+      TableEncoder(table, {.columns = {{.name = "color"}}});
+    });
+    EXPECT_NE(message.find(documented), std::string::npos) << message << "\nis documented as\n" << documented;
+  }
+  EXPECT_FALSE(std::getline(page, line)) << "a message without a file: " << line;
 }
 
 TEST(CsvTable, WhatTheModelKeepsReadsTheRawFile) {
