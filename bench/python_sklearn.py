@@ -27,7 +27,8 @@ for name in SETS:
         times = []
         for seed in range(5):
             make = getattr(library, f"MLP{kind}")
-            net = make((64, 64), max_iter=100, tol=0, n_iter_no_change=1000, random_state=seed, batch_size=32)
+            options = dict(hidden_layer_sizes=(64, 64), max_iter=100, tol=0, n_iter_no_change=1000, batch_size=32)
+            net = make(**options, random_state=seed)
             begin = time.perf_counter()
             net.fit(x, y)
             times.append(time.perf_counter() - begin)
