@@ -3,6 +3,7 @@
 #include <evengrad/core/ops.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/training/ensemble.hpp>
 
 #include "../matrices.hpp"
@@ -122,6 +123,40 @@ TEST_P(SteadyStep, AllocatesNothing) {
   for (int i = 0; i < 5; ++i) epoch();
   EXPECT_EQ(calls - before, 0);
   EXPECT_GT(training.length, 0);
+}
+
+// Every layer of sequences; two lengths, the shorter one padded.
+TEST_P(SteadyStep, OfSequencesAllocatesNothing) {
+  constexpr Index context = 96, tokens = 11;
+  const std::vector<std::int32_t> lengths(20, context / 2);
+  for (const char* line : {"gpt(2, 2, 32)",
+                           "embed(24) positions(sinusoidal) residual(dyt attention(3, rope=50, qknorm=1)) "
+                           "residual(rmsnorm gated(16, f)) last head"}) {
+    Sequential<float> net = build_net<float>(
+        line,
+        {.inputs = {1, context, 1}, .outputs = tokens, .activations = {make_activation(TestTanh{})}, .tokens = tokens});
+    net.initialize(initializer("gpt2"), Rng(1));
+    Tape<float> tape({.threads = GetParam()});
+    float length = 0;
+    const auto step = [&](Index batch, const std::int32_t* of) {
+      Shape shape(batch, context, 1);
+      shape.lengths = of;
+      const Var<float> x = tape.constant(shape, [](MutableMap<float> map) { map.setConstant(3); });
+      const Var<float> y = net.forward(x, {.training = true});
+      length += tape.backward(mean(y * y))[y].norm();
+      tape.clear();
+    };
+    const auto epoch = [&] {
+      step(20, nullptr);
+      step(20, lengths.data());
+      step(7, nullptr);
+    };
+    epoch();
+    const long before = calls;
+    for (int i = 0; i < 3; ++i) epoch();
+    EXPECT_EQ(calls - before, 0) << line;
+    EXPECT_GT(length, 0);
+  }
 }
 
 TEST_P(SteadyStep, OfEvaluationAllocatesNothing) {
