@@ -241,6 +241,38 @@ TEST_P(SteadyStep, OfATrainerAllocatesNothingWithAnyLayer) {
   }
 }
 
+TEST_P(SteadyStep, OfANetOfImagesAllocatesNothing) {
+  const Shape image = Shape::image(1, 16, 16, 4);
+  Sequential<float> net = build_net<float>(
+      "conv(8, 3) f maxpool(2) residual(conv(16, 3, stride=2) batchnorm, shortcut=conv(16, 1, 2)) "
+      "concat(conv(4, 3, groups=4) f avgpool(2) upsample(2)) conv(20, 3, groups=20) groupnorm(2) "
+      "concat(conv(3, 1)) residual(conv(23, 3) f) flatten",
+      {.inputs = image, .outputs = 3, .activations = {activation("gelu")}});
+  net.initialize(initializer("he"), Rng(1));
+  const Matrix<float> x = random_matrix<float>(64 * image.rows, 4, 1);
+  Tape<float> tape({.threads = GetParam()});
+  double length = 0;
+  const auto step = [&](Index images) {
+    const Var<float> in = tape.constant(x.topRows(images * image.rows), Shape::image(images, 16, 16, 4));
+    const Gradients<float> gradients = tape.backward(mean(net.forward(in, {.training = true})));
+    net.visit(Path(), [&](const Path&, Parameter<float>& p) {
+      if (p.trainable) length += static_cast<double>(gradients.of(p).squaredNorm());
+    });
+    tape.clear();
+  };
+  const auto epoch = [&] {
+    step(64);
+    step(64);
+    step(17);
+  };
+  epoch();
+  epoch();
+  const long before = calls;
+  for (int i = 0; i < 3; ++i) epoch();
+  EXPECT_EQ(calls - before, 0);
+  EXPECT_GT(length, 0);
+}
+
 TEST_P(SteadyStep, OfNetsSideBySideAllocatesNothing) {
   for (const OptimizerInfo& info : optimizers()) {
     SCOPED_TRACE(info.name);
