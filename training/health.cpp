@@ -1,6 +1,7 @@
 #include <evengrad/training/health.hpp>
 
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/init/recommend.hpp>
 
 #include <algorithm>
@@ -107,6 +108,22 @@ Findings input_center(const TrainingRecord& record, double threshold) {
                 " of their mean square is the same constant for every sample, so that each unit sees almost the same "
                 "sum whatever the sample"),
            "--normalize standard"}};
+}
+
+Findings constant_features(const TrainingRecord& record, double threshold) {
+  const std::vector<std::string>& names = record.facts.constant_features;
+  if (!(static_cast<double>(names.size()) > threshold)) return {};
+  constexpr std::size_t shown = 5;
+  std::string list, columns;
+  for (std::size_t i = 0; i < std::min(names.size(), shown); ++i) {
+    list += (i > 0 ? ", " : "") + in_quotes(names[i]);
+    columns += (i > 0 ? "," : "") + names[i];
+  }
+  if (names.size() > shown) list += text(" and ", names.size() - shown, " more");
+  return {{"constant_features", "warning", "inputs", 0,
+           text(names.size() == 1 ? "a column has" : "columns have",
+                " one value in all training rows, from which nothing can be learned: ", list),
+           "--exclude " + columns}};
 }
 
 Findings target_scale(const TrainingRecord& record, double threshold) {
@@ -439,6 +456,8 @@ const std::vector<HealthRule>& health_rules() {
       {"input_center", "more than T of the inputs' mean square is the square of their mean", 0.9,
        "LeCun et al. 1998, Efficient BackProp, section 4.3 (centre inputs); the number is ours", "--normalize standard",
        input_center},
+      {"constant_features", "more than T columns of a table have one value in all training rows", 0, "ours",
+       "--exclude COLUMN", constant_features},
       {"target_scale", "the root mean square of a regression's targets, as the net sees them, is above T", 10, "ours",
        "--normalize standard", target_scale},
       {"labels",

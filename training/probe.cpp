@@ -136,6 +136,14 @@ void describe_inputs(const Matrix<S>& inputs, const Dataset<S>& data, TrainingFa
   facts.input_feature = number < data.feature_names.size() ? data.feature_names[number] : text("feature ", widest + 1);
   const double square = mean.squaredNorm() + variance.sum();
   facts.input_center = square > 0 ? mean.squaredNorm() / square : 0;
+  // Of the named ones; a category that no training row has is no column.
+  for (std::size_t f = 0; f < data.feature_names.size(); ++f) {
+    if (data.feature_names[f].find('=') != std::string::npos) continue;
+    const auto column = static_cast<Index>(f);
+    Index row = 0;
+    while (row < data.size() && data.inputs(row, column) == data.inputs(0, column)) ++row;
+    if (row == data.size()) facts.constant_features.push_back(data.feature_names[f]);
+  }
 }
 
 }  // namespace

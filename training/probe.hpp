@@ -83,9 +83,10 @@ struct TrainingFacts {
   double guess_loss = 0;                      ///< of answering with what the training set has on average
   std::optional<double> guess_accuracy = {};  ///< of always naming its most frequent class
   std::int64_t test_samples = 0;
-  double input_center = 0;               ///< share of the inputs' mean square that is the square of their mean
-  double input_deviation = 0;            ///< largest standard deviation of a feature
-  std::string input_feature = {};        ///< which one
+  double input_center = 0;         ///< share of the inputs' mean square that is the square of their mean
+  double input_deviation = 0;      ///< largest standard deviation of a feature
+  std::string input_feature = {};  ///< which one
+  std::vector<std::string> constant_features = {};  ///< of a table, with one value in all training rows
   double target_size = 0;                ///< root of the mean square of a regression's targets, as the net sees them
   std::vector<std::string> layers = {};  ///< names of all layers, "layers.0", …
   std::optional<NetOptions> theory = {};

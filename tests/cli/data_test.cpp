@@ -102,6 +102,19 @@ TEST_F(Data, TheRawFileIsEnoughForAModelOfCategories) {
   EXPECT_EQ(json_of("evaluate m.safetensors --data new.csv")["accuracy"].get<double>() > 0.98, true);
 }
 
+TEST_F(Data, AColumnThatNeverChangesIsAFinding) {
+  std::string csv = "a,b,c,y\n";
+  for (int i = 0; i < 40; ++i) csv += std::to_string(i % 7) + ",7,0.1," + (i % 7 < 3 ? "no\n" : "yes\n");
+  folder.write("d.csv", csv);
+  const json found = json_of("train --data d.csv --epochs 2")["findings"];
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0]["rule"], "constant_features");
+  EXPECT_EQ(found[0]["try"], "--exclude b,c");
+  for (const json& other : json_of("train --data d.csv --epochs 2 --exclude b,c")["findings"]) {
+    EXPECT_NE(other["rule"], "constant_features");
+  }
+}
+
 TEST_F(Data, TheFolderOfImagesIsTheOneThatWasNamed) {
   const Output wrong = shell(folder, "mkdir -p e/MNIST; EVENGRAD_DATA=$PWD/e evengrad train --data mnist");
   EXPECT_EQ(wrong.status, 1) << wrong.err;

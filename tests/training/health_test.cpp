@@ -80,6 +80,15 @@ TEST(HealthRules, TargetScale) {
   EXPECT_EQ(findings(record)[0].remedy, "--normalize standard");
 }
 
+TEST(HealthRules, ConstantFeatures) {
+  TrainingRecord record = healthy();
+  record.facts.constant_features = {"country", "year"};
+  expect_only(record, "constant_features", "inputs", 0);
+  EXPECT_NE(findings(record)[0].message.find("learned: 'country', 'year'"), std::string::npos);
+  EXPECT_EQ(findings(record)[0].remedy, "--exclude country,year");
+  EXPECT_TRUE(findings(record, {{"constant_features", 2}}).empty());
+}
+
 TEST(HealthRules, InputCenter) {
   TrainingRecord record = healthy();
   record.facts.input_center = 0.9;
