@@ -224,7 +224,7 @@ std::vector<LayerWord<S>> built_in_words() {
 
       {"rmsnorm", "gain=1", "the features of each row, by their root mean square",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
-         at.claim(static_cast<double>(at.inputs().cols));
+         if (word.flag("gain")) at.claim(static_cast<double>(at.inputs().cols));
          return std::make_unique<RmsNorm<S>>(RmsNormOptions{.features = at.inputs().cols, .gain = word.flag("gain")});
        }},
       {"dyt", "alpha=0.5", "g tanh(alpha x) + b, all three learned, in place of a normalization",
@@ -239,9 +239,11 @@ std::vector<LayerWord<S>> built_in_words() {
       {"positions", "kind", "adds a row for each time: learned, or sinusoidal",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          const Shape& in = at.inputs();
-         at.claim(static_cast<double>(in.rows) * static_cast<double>(in.cols));
-         return std::make_unique<Positions<S>>(
-             PositionOptions{in.rows, in.cols, parse_choice<PositionKind>("kind", word.value("kind"))});
+         const auto kind = parse_choice<PositionKind>("kind", word.value("kind"));
+         const double numbers = static_cast<double>(in.rows) * static_cast<double>(in.cols);
+         if (kind == PositionKind::learned) at.claim(numbers);
+         if (numbers > 1e8) throw UsageError(text("a table of ", numbers, " numbers is more than 1e8"));
+         return std::make_unique<Positions<S>>(PositionOptions{in.rows, in.cols, kind});
        }},
       {"attention", "heads, causal=auto, rope=0, qknorm=0, bias=1",
        "each row takes what it needs from the others of its sample; causal: from those before it; rope is a "
