@@ -222,6 +222,8 @@ Initializer::Rule automatic(const NamedCall& call) {
   numeric_arguments(call, {}, {});
   const auto choices = std::make_shared<Remembered<Initializer>>();
   return [choices](const WeightRole& role) {
+    // What a state meets at every step must neither grow nor shrink it (Saxe et al. 2014, Henaff et al. 2016).
+    if (role.kind == WeightKind::recurrent) return weight_only({Distribution::orthogonal, 1});
     const Activation f = compensated(role) ? *compensated(role) : Activation();
     const NetKind kind{.depth = role.layers - 1, .residual = role.residual, .normalized = role.normalized};
     const std::string key = text(f.name(), " ", kind.depth, kind.residual, kind.normalized);

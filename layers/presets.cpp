@@ -46,6 +46,19 @@ std::string convnext_line(const Word& word) {
   return line + "mean layernorm";
 }
 
+std::string recurrent_layers(const Word& word) {
+  const Index width = word.count("width"), layers = word.count("layers");
+  const std::string layer = text(word.name(), "(", width, ")");
+  return layers == 1 ? layer : text("repeat(", layers, ", ", layer, ")");
+}
+
+// One answer a sequence; of tokens, one a token.
+Preset recurrent(std::string name, std::string help) {
+  return {std::move(name), "width=128, layers=1", std::move(help),
+          [](const Word& word) { return recurrent_layers(word) + " last"; },
+          [](const Word& word) { return text("embed(", word.count("width"), ") ", recurrent_layers(word)); }};
+}
+
 }  // namespace
 
 const std::vector<Preset>& presets() {
@@ -103,6 +116,10 @@ const std::vector<Preset>& presets() {
              "residual(rmsnorm(gain=0) attention(4, causal=1, bias=0)) "
              "residual(rmsnorm(gain=0) linear(64, bias=0) f linear(16, bias=0)) head");
        }},
+      recurrent("rnn",
+                "recurrent layers of f, read at the last step; of tokens, embedded and read at each (Elman 1990)"),
+      recurrent("lstm", "the same with LSTMs (Hochreiter and Schmidhuber 1997)"),
+      recurrent("gru", "the same with GRUs (Cho et al. 2014)"),
   };
   return list;
 }

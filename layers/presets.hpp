@@ -17,6 +17,11 @@ struct Preset {
   std::string arguments;  ///< "blocks=2, width=16", as a layer word's
   std::string help;
   std::string (*line)(const Word& word) = nullptr;
+  std::string (*line_of_tokens)(const Word& word) = nullptr;  ///< where the inputs are tokens, if it is another
+
+  std::string line_for(const NetSettings& settings, const Word& word) const {
+    return (settings.tokens > 0 && line_of_tokens ? line_of_tokens : line)(word);
+  }
 
   /// "resnet(blocks=2, width=16)".
   std::string call() const { return arguments.empty() ? name : name + "(" + arguments + ")"; }

@@ -17,6 +17,7 @@
 #include <evengrad/layers/pooling.hpp>
 #include <evengrad/layers/positions.hpp>
 #include <evengrad/layers/presets.hpp>
+#include <evengrad/layers/recurrent.hpp>
 #include <evengrad/layers/residual.hpp>
 #include <evengrad/layers/tied_head.hpp>
 
@@ -178,6 +179,17 @@ Made<S> head(const Word& word, NetBuilder<S>& at) {
   return std::make_unique<Linear<S>>(LinearOptions{.inputs = inputs, .outputs = outputs, .bias = bias});
 }
 
+template <CellKind kind, Real S>
+Made<S> recurrent(const Word& word, NetBuilder<S>& at) {
+  RecurrentOptions options{.kind = kind, .inputs = at.inputs().cols, .outputs = word.count("n")};
+  if (kind != CellKind::rnn) options.gate = at.activation(word.value("gate"));
+  options.state = at.activation(word.value(kind == CellKind::rnn ? "activation" : "state"));
+  if (kind == CellKind::lstm) options.forget_bias = word.number("forget_bias");
+  const auto n = static_cast<double>(options.outputs);
+  at.claim(static_cast<double>(gates_of(kind)) * n * (static_cast<double>(options.inputs) + n + 2));
+  return std::make_unique<Recurrent<S>>(options);
+}
+
 template <Real S>
 std::vector<LayerWord<S>> built_in_words() {
   return {
@@ -249,6 +261,11 @@ std::vector<LayerWord<S>> built_in_words() {
        "each row takes what it needs from the others of its sample; causal: from those before it; rope is a "
        "base",
        attention_layer<S>},
+      {"rnn", "n, activation=f", "h = activation(x W^T + h' U^T + b), step by step; h' is the h of the step before",
+       recurrent<CellKind::rnn, S>},
+      {"lstm", "n, gate=sigmoid, state=tanh, forget_bias=1",
+       "a cell that gates write, keep and read; the forget gates start from forget_bias", recurrent<CellKind::lstm, S>},
+      {"gru", "n, gate=sigmoid, state=tanh", "a state that a gate mixes with a new one", recurrent<CellKind::gru, S>},
       {"last", "", "the last row of each sample",
        [](const Word&, NetBuilder<S>&) -> Made<S> { return std::make_unique<Last<S>>(); }},
       {"head", "tied=0, bias=0", "the layer to the outputs; tied: with the weight of the embedding", head<S>},
@@ -434,7 +451,7 @@ void NetBuilder<S>::add_word(std::string_view whole) {
     return Word(whole, name, entry.arguments);
   };
   const Preset* preset = find_preset(name);
-  if (preset && whole == std::exchange(whole_line_, {})) return add(preset->line(word(*preset)));
+  if (preset && whole == std::exchange(whole_line_, {})) return add(preset->line_for(settings_, word(*preset)));
   std::vector<std::string> known;
   for (const LayerWord<S>& entry : layer_words<S>()) {
     known.push_back(entry.name);
@@ -442,7 +459,7 @@ void NetBuilder<S>::add_word(std::string_view whole) {
     if (auto layer = entry.make(word(entry), *this)) add(std::move(layer));
     return;
   }
-  if (preset) return add(preset->line(word(*preset)));
+  if (preset) return add(preset->line_for(settings_, word(*preset)));
   const bool is_activation = find_activation(name) || whole.find('(') != whole.npos;
   try {
     return add(activation_layer<S>(evengrad::activation(whole), shape_.cols));

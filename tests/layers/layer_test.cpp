@@ -13,6 +13,7 @@
 #include <evengrad/layers/pooling.hpp>
 #include <evengrad/layers/positions.hpp>
 #include <evengrad/layers/prelu.hpp>
+#include <evengrad/layers/recurrent.hpp>
 #include <evengrad/layers/residual.hpp>
 #include <evengrad/layers/softmax.hpp>
 
@@ -43,6 +44,13 @@ Sequential<S> block() {
   layers.add(ActivationLayer<S>(activation("tanh")));
   layers.add(Linear<S>({.inputs = 9, .outputs = width}));
   return layers;
+}
+
+template <Real S>
+Made<S> recurrent(CellKind kind, std::string_view gate, std::string_view state) {
+  return Recurrent<S>(
+             {.kind = kind, .inputs = width, .outputs = 4, .gate = activation(gate), .state = activation(state)})
+      .clone();
 }
 
 template <Real S>
@@ -144,6 +152,12 @@ const std::vector<Entry<S>>& entries() {
       {"learned positions", [] { return Positions<S>({.rows = 6, .width = width}).clone(); }, sequence},
       {"sinusoidal positions",
        [] { return Positions<S>({.rows = 5, .width = width, .kind = PositionKind::sinusoidal}).clone(); }, sequence},
+      {"rnn", [] { return recurrent<S>(CellKind::rnn, "tanh", "tanh"); }, sequence},
+      {"rnn of relu", [] { return recurrent<S>(CellKind::rnn, "relu", "relu"); }, sequence},
+      {"lstm", [] { return recurrent<S>(CellKind::lstm, "sigmoid", "tanh"); }, sequence},
+      {"lstm with kinks", [] { return recurrent<S>(CellKind::lstm, "hard_sigmoid", "relu"); }, sequence},
+      {"gru", [] { return recurrent<S>(CellKind::gru, "sigmoid", "tanh"); }, sequence},
+      {"gru with kinks", [] { return recurrent<S>(CellKind::gru, "hard_sigmoid", "relu"); }, sequence},
       {"last", [] { return Last<S>().clone(); }, sequence},
       {"batch norm of channels", [] { return BatchNorm<S>({.features = 4}).clone(); }, pixels},
   };

@@ -220,7 +220,7 @@ TEST_P(ImageParity, FiftyStepsAsPyTorchDoesThem) {
 
 INSTANTIATE_TEST_SUITE_P(Images, ImageParity, ::testing::ValuesIn(runs("parity_images.json")), identifier);
 
-// Transformers, from a line: each predicts the next of the tokens.
+// Transformers and recurrent nets, from a line: each predicts the next of the tokens.
 class SequenceParity : public ::testing::TestWithParam<Run> {};
 
 TEST_P(SequenceParity, FiftyStepsAsPyTorchDoesThem) {
@@ -235,6 +235,8 @@ TEST_P(SequenceParity, FiftyStepsAsPyTorchDoesThem) {
     for (Index t = 0; t < time; ++t) inputs(i * time + t, 0) = line[static_cast<std::size_t>(t)];
     labels.insert(labels.end(), line.begin() + 1, line.end());
   }
+  std::vector<std::int32_t> lengths;
+  if (run.value("padded", false)) lengths = file["lengths"].get<std::vector<std::int32_t>>();
   Sequential<double> net = build_net<double>(run["net"].get<std::string>(),
                                              {.inputs = {1, time, 1},
                                               .outputs = tokens,
@@ -247,7 +249,9 @@ TEST_P(SequenceParity, FiftyStepsAsPyTorchDoesThem) {
   for (std::size_t t = 0; t < run["losses"].size(); ++t) {
     tape.clear();
     const Index first = static_cast<Index>(t) * batch % samples * time;
-    const Var<double> x = tape.constant(inputs.middleRows(first, batch * time), {batch, time, 1});
+    Shape shape{batch, time, 1};
+    if (!lengths.empty()) shape.lengths = lengths.data() + first / time;
+    const Var<double> x = tape.constant(inputs.middleRows(first, batch * time), shape);
     const std::span<const std::int32_t> next(labels.data() + first, static_cast<std::size_t>(batch * time));
     const Var<double> l = softmax_cross_entropy(net.forward(x, {.training = true}), next);
     expect_close(l.item(), run["losses"][t], 0, text("loss of step ", t));
@@ -263,6 +267,7 @@ TEST_P(SequenceParity, FiftyStepsAsPyTorchDoesThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sequences, SequenceParity, ::testing::ValuesIn(runs("parity_sequences.json")), identifier);
+INSTANTIATE_TEST_SUITE_P(Recurrent, SequenceParity, ::testing::ValuesIn(runs("parity_recurrent.json")), identifier);
 
 TEST(Exchange, ModelsOfPyTorchGiveItsOutputs) {
   const Json file = golden::json("pytorch_outputs.json");
