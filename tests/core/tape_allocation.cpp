@@ -1,6 +1,7 @@
 // A steady step asks nothing of the system. A program of its own: it replaces malloc and counts.
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/ops.hpp>
+#include <evengrad/core/recurrence_ops.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/layers/mlp.hpp>
 #include <evengrad/layers/registry.hpp>
@@ -286,6 +287,38 @@ TEST_P(SteadyStep, OfNetsSideBySideAllocatesNothing) {
     train_together<float>(both, SideBySide::always);
     first.expect_steady();
   }
+}
+
+TEST_P(SteadyStep, OfRecurrentOpsAllocatesNothing) {
+  const Activation f = make_activation(TestTanh{});
+  constexpr Index rows = 20, n = 64;  // enough for the threads to share
+  std::array<Matrix<float>, 5> x;     // by the number of gates
+  for (const std::size_t gates : {1, 3, 4})
+    x[gates] = random_matrix<float>(32 * rows, static_cast<Index>(gates) * n, 1);
+  const Matrix<float> weight = random_matrix<float>(4 * n, n, 2) / 20;
+  Tape<float> tape({.threads = GetParam()});
+  float length = 0;
+  const auto step = [&](Index samples) {
+    const auto inputs = [&](std::size_t gates) {
+      return RecurrentInputs<float>{tape.variable(x[gates].topRows(samples * rows), {samples, rows, x[gates].cols()}),
+                                    tape.variable(weight.topRows(x[gates].cols())),
+                                    {}};
+    };
+    const Var<float> y = rnn(inputs(1), f) + lstm(inputs(4), f, f) + gru(inputs(3), f, f);
+    length += tape.backward(mean(y))[y].norm();
+    tape.clear();
+  };
+  const auto epoch = [&] {
+    step(32);
+    step(32);
+    step(9);
+  };
+  epoch();
+  epoch();
+  const long before = calls;
+  for (int i = 0; i < 3; ++i) epoch();
+  EXPECT_EQ(calls - before, 0);
+  EXPECT_GT(length, 0);
 }
 
 TEST_P(SteadyStep, WouldBeSeenToAllocate) {
