@@ -6,6 +6,7 @@
 #include <evengrad/core/names.hpp>
 #include <evengrad/core/utf8.hpp>
 #include <evengrad/training/evaluation.hpp>
+#include <evengrad/training/setup.hpp>
 
 #include <spdlog/spdlog.h>
 
@@ -71,8 +72,9 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   } else if (!held_out) {
     options.test_fraction = 0;
   }
-  const Split<double> split = load_data<double>(options);
+  Split<double> split = load_data<double>(options);
   for (const std::string& note : split.notes) spdlog::info("{}", note);
+  shape_samples(split, saved.inputs, saved.data.order);
   const Dataset<double>& data = images || held_out ? split.test : split.train;
   if (data.size() == 0) throw UsageError("--test-fraction: no row is held out");
 

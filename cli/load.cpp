@@ -86,6 +86,7 @@ std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App
   }
   setup.data.normalize = normalize;
   setup.data.trained_on = data;
+  setup.data.order = data.order;
   setup.trainer.loss = loss_of(*saved, setup.trainer.loss);
   return saved;
 }
@@ -103,7 +104,7 @@ void check_fit(const SavedModel<double>& saved, const std::string& path, const D
     throw Error(text("the model in ", in_quotes(path), " has ", model, ' ', what, ", the data ", in_quotes(data.name),
                      loss.empty() ? "" : " with the loss " + loss, " need ", needed));
   };
-  check("inputs", saved.inputs.cols, data.features());
+  check("inputs", saved.inputs.size(), data.features());
   check("outputs", saved.outputs(), required_outputs(data, loss));
 }
 

@@ -74,7 +74,7 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
   TableOptions options = arguments.table;
   options.missing_values = saved.data.encoding.missing_values;
   CsvTable table(std::filesystem::path(arguments.data), options);
-  const Index inputs = saved.inputs.cols;
+  const Index inputs = saved.inputs.size();
   const TableEncoding encoding = encoding_for(saved.data, table, inputs);
   const TableEncoder encoder(table, encoding);
   const Index outputs = saved.outputs();
@@ -105,7 +105,7 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
     features.conservativeResize(held, inputs);
     fill_missing(features, encoding);
     saved.data.normalization.apply(features);
-    Matrix<double> result = predict<double>(saved.model, features, saved.data.task);
+    Matrix<double> result = predict<double>(saved.model, features, saved.data.task, saved.inputs);
     saved.data.target_units.undo(result);
     std::string lines;
     for (Index r = 0; r < held; ++r) {

@@ -166,6 +166,7 @@ struct TrainRun {
   static Split<S> load(const TrainArguments& arguments) {
     Split<S> split = load_data<S>(arguments.data);
     for (const std::string& note : split.notes) spdlog::info("{}", note);
+    shape_samples(split, arguments);
     return split;
   }
 
@@ -183,8 +184,7 @@ struct TrainRun {
 
   Sequential<S> make_model() {
     if (arguments.loaded) check_fit(*arguments.loaded, arguments.load, data.train, arguments.trainer.loss);
-    const Index outputs = required_outputs(data.train, arguments.trainer.loss);
-    Sequential<S> net = make_net<S>(arguments, {1, data.train.features()}, outputs);
+    Sequential<S> net = make_net<S>(arguments, data.train);
     if (files.resumes() && arguments.save_init.empty()) return net;  // its weights are in the checkpoint
     initialize(net, arguments, data.train);
     if (arguments.loaded) {
@@ -237,7 +237,7 @@ struct TrainRun {
     document["layers"] = Json::array();
     say("\nlayer        outputs  parameters");
     Index activations = data.train.features();
-    for (const LayerSummary& layer : model.summary({1, data.train.features()})) {
+    for (const LayerSummary& layer : model.summary(data.train.shape(1))) {
       char line[200];
       std::snprintf(line, sizeof line, "%-10s  %8s  %10s  %s", layer.name.c_str(), grouped(layer.outputs.cols).c_str(),
                     grouped(layer.parameters).c_str(), layer.layer.c_str());
@@ -285,7 +285,7 @@ struct TrainRun {
     if (arguments.dry_run) return dry_run();
     describe();
     advise();
-    if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data(data));
+    if (!arguments.save_init.empty()) save_model(arguments.save_init, model, model_data(data), data.train.shape(1));
     Trainer<S> trainer(model, data.train, data.test, arguments.trainer);
     if (validation.size() > 0) trainer.stop_early(validation, arguments.early_stopping);
     files.begin(trainer, data);
@@ -355,7 +355,7 @@ struct TrainRun {
     health.close();
     if (result.stopped) return stop(trainer, probe);
     files.close();
-    if (!arguments.save.empty()) save_model(arguments.save, model, model_data(data));
+    if (!arguments.save.empty()) save_model(arguments.save, model, model_data(data), data.train.shape(1));
     report(&result, trainer, probe.record());
     return 0;
   }

@@ -10,6 +10,8 @@
 #endif
 #include <Eigen/Core>
 
+#include <cstdint>
+
 namespace evengrad {
 
 static_assert(EIGEN_MAX_ALIGN_BYTES == 64,
@@ -22,5 +24,8 @@ using Matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>
 /// A read-only matrix argument: a Matrix, a Map or a block of rows, without a copy.
 template <Real S>
 using MatrixRef = Eigen::Ref<const Matrix<S>>;
+
+/// The label of a row that does not count, as in PyTorch.
+inline constexpr std::int32_t no_label = -100;
 
 }  // namespace evengrad

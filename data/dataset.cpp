@@ -33,6 +33,11 @@ void check_finite(std::string_view name, std::string_view what, const Matrix<S>&
 // That there is a label or target for each row, and whatever else is given.
 template <Real S>
 void check_counts(const Dataset<S>& data) {
+  if (data.sample.cols > 0 && data.shape(1).size() != data.features()) {
+    throw ShapeError(text("data ", in_quotes(data.name), ": a sample has ", data.features(),
+                          " features, and the shape ", data.shape(1)));
+  }
+  if (!data.lengths.empty()) check_count(data.name, "lengths", data.lengths.size(), data.size());
   if (!data.feature_names.empty()) check_count(data.name, "feature names", data.feature_names.size(), data.features());
   if (!data.strata.empty()) check_count(data.name, "strata", data.strata.size(), data.size());
   if (data.task == Task::regression) {
@@ -43,7 +48,10 @@ void check_counts(const Dataset<S>& data) {
   if (data.classes < 1) {
     throw ShapeError(text("data ", in_quotes(data.name), ": it has ", data.classes, " classes, expected at least 1"));
   }
-  check_count(data.name, "labels", data.labels.size(), data.size());
+  if (data.text.empty()) {
+    const Index labels = data.label_per_row ? data.size() * data.shape(1).rows : data.size();
+    check_count(data.name, "labels", data.labels.size(), labels);
+  }
   if (!data.class_names.empty()) check_count(data.name, "class names", data.class_names.size(), data.classes);
 }
 
@@ -58,12 +66,39 @@ void check(const Dataset<S>& data) {
   check_counts(data);
   check_finite(data.name, "inputs", data.inputs, data.feature_names);
   if (data.task == Task::regression) return check_finite(data.name, "targets", data.targets, {});
+  for (const std::int32_t length : data.lengths) {
+    if (length < 1 || length > data.shape(1).rows) {
+      throw Error(
+          text("data ", in_quotes(data.name), ": a length is ", length, ", expected 1 to ", data.shape(1).rows));
+    }
+  }
+  for (const std::int32_t token : data.text) {
+    if (token < 0 || token >= data.classes) {
+      throw Error(text("data ", in_quotes(data.name), ": a token is ", token, ", expected 0 to ", data.classes - 1));
+    }
+  }
   for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    if (data.label_per_row && data.labels[i] == no_label) continue;
     if (data.labels[i] < 0 || data.labels[i] >= data.classes) {
       throw Error(text("data ", in_quotes(data.name), ": the label of row ", i + 1, " is ", data.labels[i],
                        ", expected 0 to ", data.classes - 1));
     }
   }
+}
+
+template <Real S>
+std::vector<double> class_shares(const Dataset<S>& data) {
+  std::vector<double> shares(static_cast<std::size_t>(data.classes));
+  double counted = 0;
+  for (const std::vector<std::int32_t>* labels : {&data.labels, &data.text}) {
+    for (const std::int32_t label : *labels) {
+      if (label == no_label) continue;
+      ++shares[static_cast<std::size_t>(label)];
+      ++counted;
+    }
+  }
+  for (double& share : shares) share /= counted;
+  return shares;
 }
 
 template <Real To, Real From>
@@ -77,7 +112,13 @@ Dataset<To> convert(const Dataset<From>& data) {
                         .feature_names = data.feature_names,
                         .class_names = data.class_names,
                         .target_units = data.target_units,
-                        .strata = data.strata};
+                        .strata = data.strata,
+                        .sample = data.sample,
+                        .image = data.image,
+                        .lengths = data.lengths,
+                        .label_per_row = data.label_per_row,
+                        .tokens = data.tokens,
+                        .text = data.text};
   check_finite(data.name, "inputs", converted.inputs, data.feature_names);
   check_finite(data.name, "targets", converted.targets, {});
   return converted;
@@ -91,22 +132,30 @@ Dataset<S> select_rows(const Dataset<S>& data, const std::vector<Index>& rows) {
       throw ShapeError(text("data ", in_quotes(data.name), ": there is no row ", row, " among ", data.size()));
     }
   }
-  const auto select = [&](const std::vector<std::int32_t>& all) {
+  if (!data.text.empty()) {
+    throw UsageError(text("data ", in_quotes(data.name), ": the samples of a text overlap: no rows can be selected"));
+  }
+  const auto select = [&](const std::vector<std::int32_t>& all, Index each = 1) {
     std::vector<std::int32_t> selected;
     if (all.empty()) return selected;
-    for (const Index row : rows) selected.push_back(all[static_cast<std::size_t>(row)]);
+    for (const Index row : rows) selected.insert(selected.end(), &all[0] + row * each, &all[0] + (row + 1) * each);
     return selected;
   };
   Dataset<S> selected{.name = data.name,
                       .task = data.task,
                       .inputs = data.inputs(rows, Eigen::all),
-                      .labels = select(data.labels),
+                      .labels = select(data.labels, data.label_per_row ? data.shape(1).rows : 1),
                       .targets = {},
                       .classes = data.classes,
                       .feature_names = data.feature_names,
                       .class_names = data.class_names,
                       .target_units = data.target_units,
-                      .strata = select(data.strata)};
+                      .strata = select(data.strata),
+                      .sample = data.sample,
+                      .image = data.image,
+                      .lengths = select(data.lengths),
+                      .label_per_row = data.label_per_row,
+                      .tokens = data.tokens};
   if (data.task == Task::regression) selected.targets = data.targets(rows, Eigen::all);
   return selected;
 }
@@ -279,6 +328,7 @@ void standardize_targets(Split<S>& split) {
 
 #define EVENGRAD_INSTANTIATE(S)                                                         \
   template void check(const Dataset<S>&);                                               \
+  template std::vector<double> class_shares(const Dataset<S>&);                         \
   template Dataset<float> convert(const Dataset<S>&);                                   \
   template Dataset<double> convert(const Dataset<S>&);                                  \
   template Dataset<S> select_rows(const Dataset<S>&, const std::vector<Index>&);        \

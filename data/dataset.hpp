@@ -2,7 +2,7 @@
 #pragma once
 
 #include <evengrad/core/random.hpp>
-#include <evengrad/core/types.hpp>
+#include <evengrad/core/tape.hpp>
 
 #include <cstdint>
 #include <string>
@@ -11,6 +11,9 @@
 namespace evengrad {
 
 enum class Task { classification, regression };
+
+/// How a recurrent net reads an image: a row of pixels per step, a pixel per step, or those in a fixed random order.
+enum class Order { rows, pixels, permuted };
 
 /// What was taken from and divided out of the inputs or targets: x -> (x - mean) / scale. One number for all columns,
 /// one a column, or none where nothing was done.
@@ -30,7 +33,7 @@ struct Dataset {
   std::string name = {};
   Task task = Task::classification;
   Matrix<S> inputs = {};                  ///< (samples, features)
-  std::vector<std::int32_t> labels = {};  ///< classification: one a sample, in [0, classes)
+  std::vector<std::int32_t> labels = {};  ///< classification: one per sample or row of one, in [0, classes)
   Matrix<S> targets = {};                 ///< regression: (samples, outputs)
   Index classes = 0;
   std::vector<std::string> feature_names = {};  ///< one a feature, or empty
@@ -38,8 +41,25 @@ struct Dataset {
   Normalization target_units = {};              ///< what was done to the targets; metrics are given without it
   std::vector<std::int32_t> strata = {};        ///< splits keep the proportions of these groups; empty: of the labels
 
-  Index size() const { return inputs.rows(); }
-  Index features() const { return inputs.cols(); }
+  /// Of one sample, as the net takes its features: (1, rows, columns) or an image. By default one row of all features.
+  Shape sample = {};
+  Shape image = {};                        ///< of one sample, where its features are the pixels of an image
+  std::vector<std::int32_t> lengths = {};  ///< rows of each sample that count, the others are padding; empty: all
+  bool label_per_row = false;              ///< each row of a sample has its label, or no_label, (samples * rows) in all
+  std::vector<std::string> tokens = {};    ///< what the input k stands for, where inputs are numbers of tokens
+  /// A text as numbers of tokens, in place of inputs and labels: samples are windows of sample.rows tokens, the labels
+  /// the tokens behind each.
+  std::vector<std::int32_t> text = {};
+
+  /// Samples; of a text the windows side by side, of which the last may end early.
+  Index size() const { return text.empty() ? inputs.rows() : (static_cast<Index>(text.size()) - 2) / sample.rows + 1; }
+  Index features() const { return text.empty() ? inputs.cols() : sample.rows; }
+  /// Of some samples, as the net takes them.
+  Shape shape(Index samples) const {
+    Shape all = sample.cols > 0 ? sample : Shape(1, features());
+    all.blocks = samples;
+    return all;
+  }
   /// How many outputs a net for it has.
   Index outputs() const { return task == Task::classification ? classes : targets.cols(); }
   /// What a squared error of the net is in squares of the target's unit. Several targets, which may have several units,
@@ -53,6 +73,10 @@ struct Dataset {
 /// a label is not a class; each names the row.
 template <Real S>
 void check(const Dataset<S>& dataset);
+
+/// How often each class is the label, of 1.
+template <Real S>
+std::vector<double> class_shares(const Dataset<S>& dataset);
 
 /// The dataset in another scalar type, rounded. Throws NonFiniteError if a number does not fit it.
 template <Real To, Real From>
@@ -103,9 +127,11 @@ struct ModelData {
   Task task = Task::classification;
   std::vector<std::string> feature_names = {};
   std::vector<std::string> class_names = {};
-  Normalization normalization = {};  ///< of the inputs
-  Normalization target_units = {};   ///< of the targets of a regression
-  TableEncoding encoding = {};       ///< of a CSV file
+  Normalization normalization = {};      ///< of the inputs
+  Normalization target_units = {};       ///< of the targets of a regression
+  TableEncoding encoding = {};           ///< of a CSV file
+  std::vector<std::string> tokens = {};  ///< of a text or items
+  Order order = Order::rows;             ///< of the pixels of images
 };
 
 /// A training set, and a test set that may be empty.
@@ -114,6 +140,7 @@ struct Split {
   Dataset<S> train, test;
   Normalization normalization = {};     ///< what was done to the inputs of both
   TableEncoding encoding = {};          ///< of a CSV file
+  Order order = Order::rows;            ///< in which pixels are read
   std::vector<std::string> notes = {};  ///< what was decided on the way, a sentence each, for the user to read
 };
 

@@ -29,8 +29,8 @@ Dataset<double> blobs(Index samples, double noise, Rng rng);
 /// Regression: sin x for x uniform in [-2 pi, 2 pi], plus noise on the target.
 Dataset<double> sine(Index samples, double noise, Rng rng);
 
-/// Regression: sin x1 sin x2 for x1, x2 uniform in [-pi, pi], two hills and two hollows, plus noise on the target: no sum
-/// of a function of x1 and one of x2.
+/// Regression: sin x1 sin x2 for x1, x2 uniform in [-pi, pi], two hills and two hollows, plus noise on the target: no
+/// sum of a function of x1 and one of x2.
 Dataset<double> hills(Index samples, double noise, Rng rng);
 
 /// Regression: what a random net answers, v.tanh(W x + b) with 16 hidden units, to 8 inputs of N(0, 1), plus noise on

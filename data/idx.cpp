@@ -213,6 +213,7 @@ Dataset<S> load_part(const ImageSet& set, const fs::path& folder, std::string_vi
 
   const Index count = samples == 0 ? images.shape[0] : std::min(samples, images.shape[0]);
   Dataset<S> data{.name = std::string(set.folder), .inputs = Matrix<S>(count, images.shape[1] * images.shape[2])};
+  data.image = Shape::image(1, images.shape[1], images.shape[2], 1);
   std::array<S, 256> pixel;
   for (std::size_t level = 0; level < pixel.size(); ++level) pixel[level] = static_cast<S>(level) / S{255};
   std::transform(images.values.begin(), images.values.begin() + data.inputs.size(), data.inputs.data(),
@@ -295,6 +296,7 @@ Dataset<S> read_part(const fs::path& images_path, const fs::path& labels_path, I
   }
   const Index count = samples == 0 ? images.shape[0] : std::min(samples, images.shape[0]);
   data.inputs.resize(count, static_cast<Index>(images.values.size()) / images.shape[0]);
+  if (images.shape.size() == 3) data.image = Shape::image(1, images.shape[1], images.shape[2], 1);
   std::transform(images.values.begin(), images.values.begin() + data.inputs.size(), data.inputs.data(),
                  [](std::uint8_t level) { return static_cast<S>(level) / S{255}; });
   data.labels.resize(static_cast<std::size_t>(count));

@@ -33,6 +33,12 @@ const std::vector<DatasetInfo>& datasets();
 enum class Normalize { standard, none };
 
 template <>
+struct Choices<Order> {
+  static constexpr std::pair<std::string_view, Order> words[] = {
+      {"rows", Order::rows}, {"pixels", Order::pixels}, {"permuted", Order::permuted}};
+};
+
+template <>
 struct Choices<Normalize> {
   static constexpr std::pair<std::string_view, Normalize> words[] = {{"standard", Normalize::standard},
                                                                      {"none", Normalize::none}};
@@ -45,6 +51,7 @@ struct DataOptions {
   std::optional<double> noise = {};           ///< generators: the standard deviation
   std::optional<double> test_fraction = {};   ///< generators and CSV: 0.2 unless told, 0 trains on all rows
   TableOptions table = {};                    ///< CSV
+  Order order = Order::rows;                  ///< images, for nets that take sequences
   Normalize normalize = Normalize::standard;  ///< one pair for images, else one a column; CSV: the target too
   /// Data for a model that is trained: its features in its order, its numbering of the classes and its normalization,
   /// which takes the place of `normalize`; its task is that of CSV files unless told.
@@ -63,6 +70,9 @@ struct DataOptions {
     f({.name = "test-fraction", .help = "Generators and CSV: share held out for testing [0.2]"}, test_fraction);
     table.fields(f);
     f({.name = "normalize", .help = "standard (the training set's mean and standard deviation) or none"}, normalize);
+    f({.name = "order",
+       .help = "Images in recurrent nets: a row of pixels per step, or a pixel per step (pixels, permuted)"},
+      order);
   }
 };
 

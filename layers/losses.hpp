@@ -11,9 +11,6 @@
 
 namespace evengrad {
 
-/// The label of a row that does not count: PyTorch's ignore_index.
-inline constexpr std::int32_t no_label = -100;
-
 /// Softmax and cross-entropy on logits in one op: -log softmax(z)[label], the mean over the rows that have a label.
 template <Real S>
 struct SoftmaxCrossEntropy {

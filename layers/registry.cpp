@@ -272,13 +272,14 @@ std::vector<LayerWord<S>> built_in_words() {
       {"conv", "channels, kernel, stride=1, padding=same, groups=1, bias=1",
        "kernel x kernel pixels of an image to channels; padding is same, valid, or so many zeros on each "
        "side",
-       convolution<S>},
+       convolution<S>, Takes::image},
       {"maxpool", "k, stride=k", "the largest number of each k x k pixels",
-       [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<MaxPool<S>>(word); }},
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<MaxPool<S>>(word); }, Takes::image},
       {"avgpool", "k, stride=k", "the mean of each k x k pixels",
-       [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<AvgPool<S>>(word); }},
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return pool<AvgPool<S>>(word); }, Takes::image},
       {"upsample", "k", "k x k equal pixels for each one",
-       [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Upsample<S>>(word.count("k")); }},
+       [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Upsample<S>>(word.count("k")); },
+       Takes::image},
       {"mean", "", "the mean of each feature over pixels or time",
        [](const Word&, NetBuilder<S>&) -> Made<S> { return std::make_unique<Mean<S>>(); }},
       {"flatten", "", "all numbers of a sample in one row",
@@ -473,6 +474,23 @@ void NetBuilder<S>::add_word(std::string_view whole) {
 }
 
 template <Real S>
+Takes takes(std::string_view line) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz_";
+  const std::vector<LayerWord<S>> words = layer_words<S>();
+  while (!line.empty()) {
+    line.remove_prefix(std::min(line.find_first_of(letters), line.size()));
+    const std::string_view name = line.substr(0, line.find_first_not_of(letters));
+    line.remove_prefix(name.size());
+    if (name == "linear") return Takes::any;
+    for (const LayerWord<S>& word : words) {
+      if (word.name == name && word.takes != Takes::any) return word.takes;
+    }
+    if (const Preset* preset = find_preset(name)) return takes<S>(default_line(*preset));
+  }
+  return Takes::any;
+}
+
+template <Real S>
 Sequential<S> build_net(std::string_view line, const NetSettings& settings) {
   NetBuilder<S> builder(settings, settings.inputs, "layers");
   builder.add_net(line);
@@ -503,6 +521,7 @@ void register_layer(LayerWord<S> word) {
 #define EVENGRAD_INSTANTIATE(S)                                              \
   template class NetBuilder<S>;                                              \
   template Sequential<S> build_net<S>(std::string_view, const NetSettings&); \
+  template Takes takes<S>(std::string_view);                                 \
   template std::vector<LayerWord<S>> layer_words<S>();                       \
   template void register_layer(LayerWord<S>);
 EVENGRAD_INSTANTIATE(float)

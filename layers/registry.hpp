@@ -23,7 +23,11 @@ struct NetSettings {
   std::string norm = "layernorm";            ///< the word that `norm` stands for
   double most_parameters = 2e9;              ///< a larger net is refused before its memory is taken
   Index tokens = 0;                          ///< different ones in the data; 0 if the inputs are no tokens
+  bool answer_per_row = false;               ///< each row of a sample has an answer, not the sample as a whole
 };
+
+/// What a layer takes a sample as. `any` takes its features as one row, or each row by itself.
+enum class Takes { any, image, sequence };
 
 /// One word of a line, "conv(16, 3, stride=2)", with a value for each argument that its entry names.
 class Word {
@@ -58,6 +62,7 @@ struct LayerWord {
   std::string help;
   /// Makes the layer that takes builder.inputs(); null if it added layers to the builder itself.
   std::unique_ptr<Layer<S>> (*make)(const Word& word, NetBuilder<S>& builder) = nullptr;
+  Takes takes = Takes::any;
 };
 
 /// What a word's make() is told of the net around it.
@@ -116,6 +121,10 @@ class NetBuilder {
 /// not fit, with the place.
 template <Real S>
 Sequential<S> build_net(std::string_view line, const NetSettings& settings);
+
+/// What a net of this line takes a sample as: its first word that is not `any` decides, unless `linear` comes before.
+template <Real S>
+Takes takes(std::string_view line);
 
 /// All words: the built-in ones, then those that were added.
 template <Real S>

@@ -68,7 +68,7 @@ Values take(const fs::path& path, std::vector<Tensor>& tensors, const char* name
 void write_checkpoint(AtomicFile& file, const Checkpoint& checkpoint) {
   const TrainingProgress& progress = checkpoint.state.progress;
   std::vector<Tensor> tensors = checkpoint.state.tensors;
-  tensors.push_back({progress_name, {3}, Integers{progress.step, progress.right, progress.samples}});
+  tensors.push_back({progress_name, {4}, Integers{progress.step, progress.right, progress.samples, progress.answers}});
   tensors.push_back({loss_name, {}, std::vector<double>{progress.loss}});
   if (const auto& probe = checkpoint.probe; !probe.empty()) {
     tensors.push_back({probe_name, {static_cast<Index>(probe.size())}, probe});
@@ -99,11 +99,12 @@ Checkpoint load_checkpoint(const fs::path& path) {
   }
   checkpoint.notes.erase(version_key);
   take<Integers>(path, file.tensors, checksum_name, 1);
-  const Integers progress = take<Integers>(path, file.tensors, progress_name, 3);
+  const Integers progress = take<Integers>(path, file.tensors, progress_name, 4);
   checkpoint.state.progress = {.step = progress[0],
                                .loss = take<std::vector<double>>(path, file.tensors, loss_name, 1)[0],
                                .right = progress[1],
-                               .samples = progress[2]};
+                               .samples = progress[2],
+                               .answers = progress[3]};
   if (const auto probe = find(file.tensors, probe_name); probe != file.tensors.end()) {
     const auto count = probe->shape.empty() ? 1 : static_cast<std::size_t>(probe->shape.front());
     checkpoint.probe = take<std::vector<double>>(path, file.tensors, probe_name, count);

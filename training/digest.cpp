@@ -44,6 +44,8 @@ void add_to(Digest& digest, const Dataset<S>& data) {
   add_matrix(digest, data.inputs);
   digest.add(std::span<const std::int32_t>(data.labels));
   add_matrix(digest, data.targets);
+  digest.add(std::span<const std::int32_t>(data.lengths));
+  digest.add(std::span<const std::int32_t>(data.text));
 }
 
 template Digest weights_digest(Layer<float>&);

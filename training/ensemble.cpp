@@ -261,7 +261,7 @@ void Ensemble<S>::train_epoch(const Trainer<S>& first) {
       });
     });
     for_alive([&](std::size_t n, Trainer<S>& trainer) {
-      trainer.count_step({static_cast<double>(losses_[n]), static_cast<Index>(right_[n])}, rows_, learning_rates_[n]);
+      trainer.count_step({static_cast<double>(losses_[n]), static_cast<Index>(right_[n]), rows_}, rows_, learning_rates_[n]);
     });
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

@@ -1,5 +1,6 @@
 #include <evengrad/training/evaluation.hpp>
 
+#include <evengrad/data/batches.hpp>
 #include <evengrad/training/predict.hpp>
 
 #include <cmath>
@@ -15,14 +16,19 @@ std::optional<double> Evaluation::class_accuracy(Index c) const {
 template <Real S>
 Evaluation judge_answers(Layer<S>& model, const Dataset<S>& data) {
   check(data);
-  Matrix<double> answers = predict<S>(model, data.inputs, data.task);
+  Batch<S> all;
+  all.gather(data, rows_of(data, 0, data.size()));
+  Matrix<double> answers = predict<S>(model, all.inputs(), data.task, all.shape());
   Evaluation result;
   if (data.task == Task::classification) {
     result.confusion.setZero(answers.cols(), answers.cols());
+    const Index each = data.label_per_row ? all.shape().rows : 1;
     for (Index r = 0; r < answers.rows(); ++r) {
+      const std::int32_t label = all.labels()[static_cast<std::size_t>(r)];
+      if (label == no_label || r % each >= (each > 1 ? all.shape().length(r / each) : 1)) continue;
       Index answer = 0;
       answers.row(r).maxCoeff(&answer);
-      ++result.confusion(data.labels[static_cast<std::size_t>(r)], answer);
+      ++result.confusion(label, answer);
     }
     return result;
   }

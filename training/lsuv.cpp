@@ -22,7 +22,7 @@ double variance_behind(const Tape<S>& tape, const Parameter<S>& weight) {
 }  // namespace
 
 template <Real S>
-void initialize_lsuv(Layer<S>& model, const MatrixRef<S>& inputs, const Rng& rng) {
+void initialize_lsuv(Layer<S>& model, const MatrixRef<S>& inputs, const Rng& rng, const Shape& shape) {
   constexpr int most_rounds = 10;
   constexpr double close = 0.01;
   model.initialize(initializer("orthogonal"), rng);
@@ -30,7 +30,7 @@ void initialize_lsuv(Layer<S>& model, const MatrixRef<S>& inputs, const Rng& rng
   for (const Weight<S>& weight : weights(model)) {
     for (int round = 0; round < most_rounds; ++round) {
       tape.clear();
-      model.forward(tape.constant(inputs), Context{});
+      model.forward(tape.constant(inputs, shape.cols > 0 ? shape : Shape(inputs.rows(), inputs.cols())), Context{});
       const double variance = variance_behind(tape, *weight.weight);
       if (!(variance > 0) || !std::isfinite(variance) || std::abs(variance - 1) < close) break;
       weight.weight->value *= static_cast<S>(1 / std::sqrt(variance));
@@ -38,7 +38,7 @@ void initialize_lsuv(Layer<S>& model, const MatrixRef<S>& inputs, const Rng& rng
   }
 }
 
-template void initialize_lsuv(Layer<float>&, const MatrixRef<float>&, const Rng&);
-template void initialize_lsuv(Layer<double>&, const MatrixRef<double>&, const Rng&);
+template void initialize_lsuv(Layer<float>&, const MatrixRef<float>&, const Rng&, const Shape&);
+template void initialize_lsuv(Layer<double>&, const MatrixRef<double>&, const Rng&, const Shape&);
 
 }  // namespace evengrad

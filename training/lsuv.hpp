@@ -9,6 +9,6 @@ namespace evengrad {
 /// variance 1 over all samples and units. Measured on data, so it also knows what no theory does; a layer whose
 /// pre-activations do not vary is left as it is. \throws ShapeError if model and inputs do not fit.
 template <Real S>
-void initialize_lsuv(Layer<S>& model, const MatrixRef<S>& inputs, const Rng& rng);
+void initialize_lsuv(Layer<S>& model, const MatrixRef<S>& inputs, const Rng& rng, const Shape& shape = {});
 
 }  // namespace evengrad

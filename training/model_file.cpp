@@ -94,6 +94,8 @@ std::map<std::string, std::string> description(Layer<S>& model, const ModelData&
                                                 {"normalization", to_json(data.normalization).dump()}};
   if (!data.target_units.mean.empty()) entries["target_units"] = to_json(data.target_units).dump();
   if (!data.encoding.columns.empty()) entries["encoding"] = to_json(data.encoding).dump();
+  if (!data.tokens.empty()) entries["tokens"] = Json(data.tokens).dump();
+  if (data.order != Order::rows) entries["order"] = choice_word(data.order);
   return entries;
 }
 
@@ -164,7 +166,7 @@ MlpOptions read_mlp(const Json& json, const Content& content) {
 }
 
 template <Real S>
-Sequential<S> read_net(const Json& json, const Content& content, Shape& inputs) {
+Sequential<S> read_net(const Json& json, const Content& content, Shape& inputs, Index tokens) {
   if (json.at("type") == "mlp") {
     const MlpOptions options = read_mlp(json, content);
     inputs = {1, options.inputs};
@@ -179,7 +181,7 @@ Sequential<S> read_net(const Json& json, const Content& content, Shape& inputs) 
     throw Error("its height and width are not those of its rows");
   }
   return build_net<S>(json.at("net").get<std::string>(),
-                      {.inputs = inputs, .most_parameters = static_cast<double>(content.values)});
+                      {.inputs = inputs, .most_parameters = static_cast<double>(content.values), .tokens = tokens});
 }
 
 template <Real S>
@@ -293,7 +295,12 @@ SavedModel<S> read_model(const std::filesystem::path& path, const Safetensors& f
     const Content content = content_of(file);
     const auto json = [&](const char* key) { return parse_json(entry(key), content); };
     Shape inputs;
-    SavedModel<S> saved{read_net<S>(json("architecture"), content, inputs), {.name = entry("data")}, {}};
+    std::vector<std::string> tokens;
+    if (file.metadata.contains("tokens")) tokens = json("tokens").template get<std::vector<std::string>>();
+    SavedModel<S> saved{
+        read_net<S>(json("architecture"), content, inputs, std::ssize(tokens)), {.name = entry("data")}, {}};
+    saved.data.tokens = std::move(tokens);
+    if (file.metadata.contains("order")) saved.data.order = parse_choice<Order>("order", entry("order"));
     saved.inputs = inputs;
     saved.data.task = entry("task") == "regression" ? Task::regression : Task::classification;
     saved.data.feature_names = json("feature_names").template get<std::vector<std::string>>();
@@ -301,7 +308,7 @@ SavedModel<S> read_model(const std::filesystem::path& path, const Safetensors& f
     saved.data.normalization = read_normalization(json("normalization"));
     if (file.metadata.contains("target_units")) saved.data.target_units = read_normalization(json("target_units"));
     if (file.metadata.contains("encoding")) saved.data.encoding = read_encoding(json("encoding"));
-    check_model_data(saved.data, inputs.cols, saved.outputs());
+    check_model_data(saved.data, inputs.size(), saved.outputs());
     assign<S>(path, file.tensors, saved.model);
     return saved;
   } catch (const FileError&) {

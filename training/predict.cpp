@@ -15,30 +15,33 @@ void to_probabilities(Eigen::Ref<Eigen::RowVectorXd> z) {
 }  // namespace
 
 template <Real S>
-Matrix<double> predict(Layer<S>& model, const Matrix<S>& inputs, Task task) {
-  constexpr Index batch = 1000;
-  const Index outputs = model.outputs({1, inputs.cols()}).cols;
-  const bool one_logit = task == Task::classification && outputs == 1;
-  Matrix<double> result(inputs.rows(), one_logit ? 2 : outputs);
+Matrix<double> predict(Layer<S>& model, const Matrix<S>& inputs, Task task, const Shape& sample) {
+  Shape shape = sample.cols > 0 ? sample : Shape(1, inputs.cols());
+  shape.blocks = 1;
+  const Index samples = inputs.size() / shape.size(), batch = std::max<Index>(1, 1000 / shape.rows);
+  const Shape answer = model.outputs(shape);
+  const bool one_logit = task == Task::classification && answer.cols == 1;
+  Matrix<double> result(samples * answer.rows, one_logit ? 2 : answer.cols);
   Tape<S> tape({.recording = false});
-  for (Index begin = 0; begin < inputs.rows(); begin += batch) {
-    const Index count = std::min(batch, inputs.rows() - begin);
+  for (Index begin = 0; begin < samples; begin += batch) {
+    shape.blocks = std::min(batch, samples - begin);
+    if (sample.lengths) shape.lengths = sample.lengths + begin;
     tape.clear();
-    const ConstMap<S> x(inputs.data() + begin * inputs.cols(), count, inputs.cols());
-    const Var<S> output = model.forward(tape.view(x), Context{});
-    auto rows = result.middleRows(begin, count);
+    const ConstMap<S> x(inputs.data() + begin * shape.rows * shape.cols, shape.matrix_rows(), shape.cols);
+    const Var<S> output = model.forward(tape.view(x, shape), Context{});
+    auto rows = result.middleRows(begin * answer.rows, shape.blocks * answer.rows);
     if (one_logit) {
       rows.col(0).setZero();
       rows.col(1) = output.value().template cast<double>();
     } else {
       rows = output.value().template cast<double>();
     }
-    for (Index r = 0; task == Task::classification && r < count; ++r) to_probabilities(rows.row(r));
+    for (Index r = 0; task == Task::classification && r < rows.rows(); ++r) to_probabilities(rows.row(r));
   }
   return result;
 }
 
-template Matrix<double> predict(Layer<float>&, const Matrix<float>&, Task);
-template Matrix<double> predict(Layer<double>&, const Matrix<double>&, Task);
+template Matrix<double> predict(Layer<float>&, const Matrix<float>&, Task, const Shape&);
+template Matrix<double> predict(Layer<double>&, const Matrix<double>&, Task, const Shape&);
 
 }  // namespace evengrad

@@ -1,5 +1,7 @@
 #include <evengrad/training/probe.hpp>
 
+#include <evengrad/data/batches.hpp>
+
 #include <evengrad/init/extrema.hpp>
 
 #include <algorithm>
@@ -94,11 +96,9 @@ struct RowNumbers {
 // The loss, and for classes the accuracy, of an answer that does not look at the inputs.
 template <Real S>
 void guess(const Dataset<S>& data, const std::string& loss, TrainingFacts& facts) {
-  const auto samples = static_cast<double>(data.size());
   Matrix<double> targets = data.targets.template cast<double>();
   if (data.task == Task::classification) {
-    std::vector<double> shares(static_cast<std::size_t>(data.classes));
-    for (const std::int32_t label : data.labels) shares[static_cast<std::size_t>(label)] += 1 / samples;
+    const std::vector<double> shares = class_shares(data);
     facts.guess_accuracy = *std::max_element(shares.begin(), shares.end());
     if (loss == "cross_entropy") {
       for (const double share : shares) facts.guess_loss -= share > 0 ? share * std::log(share) : 0;
@@ -151,15 +151,12 @@ void describe_inputs(const Matrix<S>& inputs, const Dataset<S>& data, TrainingFa
 template <Real S>
 Matrix<S> draw_inputs(const Dataset<S>& train, Index count, std::uint64_t seed) {
   Rng rng = Rng(seed).split("probe");
-  std::vector<Index> rows(static_cast<std::size_t>(train.size()));
-  std::iota(rows.begin(), rows.end(), Index{0});
-  Matrix<S> inputs(std::min(count, train.size()), train.features());
-  for (Index r = 0; r < inputs.rows(); ++r) {
-    const auto at = static_cast<std::size_t>(r);
-    std::swap(rows[at], rows[at + rng.below(rows.size() - at)]);
-    inputs.row(r) = train.inputs.row(rows[at]);
-  }
-  return inputs;
+  std::vector<Index> rows = rows_of(train, 0, train.size());
+  const auto drawn = static_cast<std::size_t>(std::min(count, train.size()));
+  for (std::size_t at = 0; at < drawn; ++at) std::swap(rows[at], rows[at + rng.below(rows.size() - at)]);
+  Batch<S> batch;
+  batch.gather(train, std::span(rows).first(drawn));
+  return batch.inputs();
 }
 
 template <Real S>
@@ -198,7 +195,7 @@ Probe<S>::Probe(Trainer<S>& trainer, Layer<S>& net, const Dataset<S>& train, con
   facts.test_samples = trainer.test_samples();
   facts.theory = options.theory;
   guess(train, how.loss, facts);
-  describe_inputs(inputs_, train, facts);
+  if (train.tokens.empty()) describe_inputs(inputs_, train, facts);
   trainer.observe(this);
 }
 
@@ -346,7 +343,7 @@ void Probe<S>::after_backward(std::int64_t step, const Tape<S>& tape, const Grad
 
   std::vector<UnitShares> units;
   if (!largest_slopes_.empty()) {
-    units = unit_shares<S>(units_tape_, net_, inputs_, largest_slopes_);
+    units = unit_shares<S>(units_tape_, net_, inputs_, largest_slopes_, trainer_.training_set().shape(1));
   }
   first_row_ = record_.rows.size();
   for (std::size_t l = 0; l < layers_.size(); ++l) {

@@ -109,7 +109,8 @@ struct ProbeOptions {
   std::optional<NetOptions> theory = {};  ///< the net as it was initialized, for the rule initial_pairing
 };
 
-/// Inputs drawn from a training set by a seed, (at most `count`, features); those of a smaller count come first.
+/// Inputs drawn from a training set by a seed, at most `count`, (samples * rows, columns) of their shape; those of a
+/// smaller count come first.
 template <Real S>
 Matrix<S> draw_inputs(const Dataset<S>& train, Index count, std::uint64_t seed);
 

@@ -3,8 +3,13 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/data/batches.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/training/lsuv.hpp>
+#include <evengrad/training/trainer.hpp>
+
+#include <numeric>
 
 namespace evengrad {
 
@@ -61,14 +66,63 @@ MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs, 
   return options;
 }
 
+namespace {
+
 template <Real S>
-Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters) {
+void arrange(Split<S>& data, Takes takes, Order order) {
+  data.order = order;
+  for (Dataset<S>* part : {&data.train, &data.test}) {
+    const Shape& image = part->image;
+    if (!image.is_image()) continue;  // it has the shape that it came with
+    if (takes != Takes::sequence) {
+      part->sample = takes == Takes::image ? image : Shape();
+      continue;
+    }
+    part->sample =
+        order == Order::rows ? Shape(1, image.height, image.width * image.cols) : Shape(1, image.rows, image.cols);
+    if (order != Order::permuted || part->size() == 0) continue;
+    std::vector<Index> pixels(static_cast<std::size_t>(image.rows));
+    std::iota(pixels.begin(), pixels.end(), Index{0});
+    Rng(0).split("permuted pixels").shuffle(pixels);  // the same in every run
+    const Matrix<S> before = part->inputs;
+    for (Index i = 0; i < image.rows; ++i) {
+      part->inputs.middleCols(i * image.cols, image.cols) =
+          before.middleCols(pixels[static_cast<std::size_t>(i)] * image.cols, image.cols);
+    }
+  }
+}
+
+}  // namespace
+
+template <Real S>
+void shape_samples(Split<S>& data, const TrainingSetup& setup) {
+  arrange(data, setup.net.empty() ? Takes::any : takes<S>(setup.net), setup.data.order);
+}
+
+template <Real S>
+void shape_samples(Split<S>& data, const Shape& sample, Order order) {
+  arrange(data, sample.is_image() ? Takes::image : sample.rows > 1 ? Takes::sequence : Takes::any, order);
+}
+
+template <Real S>
+Sequential<S> make_net(const TrainingSetup& setup, const Dataset<S>& data, double most_parameters) {
+  const Index outputs = required_outputs(data, setup.trainer.loss);
+  return make_net<S>(setup, data.shape(1), outputs, most_parameters, std::ssize(data.tokens), data.label_per_row);
+}
+
+template <Real S>
+Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters,
+                       Index tokens, bool answer_per_row) {
   if (setup.net.empty()) return mlp<S>(mlp_options(setup, inputs.cols, outputs, most_parameters));
   if (setup.residual || setup.dropout != 0) {
     throw UsageError(text("--net: write ", setup.residual ? "residual(…)" : "dropout(p)", " into the line instead of ",
                           setup.residual ? "--residual" : "--dropout"));
   }
-  NetSettings settings{.inputs = inputs, .outputs = outputs, .most_parameters = most_parameters};
+  NetSettings settings{.inputs = inputs,
+                       .outputs = outputs,
+                       .most_parameters = most_parameters,
+                       .tokens = tokens,
+                       .answer_per_row = answer_per_row};
   for (const std::string& name : split_list(setup.activation)) settings.activations.push_back(activation(name));
   settings.norm = setup.norm == Norm::none ? "none" : text(choice_word(setup.norm), "norm");
   return build_net<S>(setup.net, settings);
@@ -79,7 +133,9 @@ void initialize(Layer<S>& net, const TrainingSetup& setup, const Dataset<S>& tra
   const Rng rng = Rng(setup.trainer.seed).split("init");
   if (setup.init == "lsuv") {
     constexpr Index measured_on = 512;  // rows; variances are known to a few percent
-    initialize_lsuv<S>(net, train.inputs.topRows(std::min(measured_on, train.size())), rng);
+    Batch<S> batch;
+    batch.gather(train, rows_of(train, 0, std::min(measured_on, train.size())));
+    initialize_lsuv<S>(net, batch.inputs(), rng, batch.shape());
   } else {
     net.initialize(initializer(setup.init), rng);
   }
@@ -111,9 +167,12 @@ std::optional<NetOptions> theory_net(const TrainingSetup& setup, Layer<S>& net) 
                     .residual = weights.front().role.residual};
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                       \
-  template Sequential<S> make_net(const TrainingSetup&, const Shape&, Index, double); \
-  template void initialize(Layer<S>&, const TrainingSetup&, const Dataset<S>&);       \
+#define EVENGRAD_INSTANTIATE(S)                                                                    \
+  template void shape_samples(Split<S>&, const TrainingSetup&);                                    \
+  template void shape_samples(Split<S>&, const Shape&, Order);                                     \
+  template Sequential<S> make_net(const TrainingSetup&, const Dataset<S>&, double);                \
+  template Sequential<S> make_net(const TrainingSetup&, const Shape&, Index, double, Index, bool); \
+  template void initialize(Layer<S>&, const TrainingSetup&, const Dataset<S>&);                    \
   template std::optional<NetOptions> theory_net(const TrainingSetup&, Layer<S>&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

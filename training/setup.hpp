@@ -49,10 +49,22 @@ struct TrainingSetup {
 /// `most_parameters`.
 MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs, double most_parameters = 2e9);
 
+/// Arranges the samples as the net takes them: images as such, as one row, or as a sequence.
+template <Real S>
+void shape_samples(Split<S>& data, const TrainingSetup& setup);
+/// As a saved net took them.
+template <Real S>
+void shape_samples(Split<S>& data, const Shape& sample, Order order);
+
+/// The net for these data, its weights 0. \throws UsageError for a wrong word, or a net of more than `most_parameters`.
+template <Real S>
+Sequential<S> make_net(const TrainingSetup& setup, const Dataset<S>& data, double most_parameters = 2e9);
+
 /// The net, its weights 0, for samples of this shape. \throws UsageError for a wrong word, or a net of more than
 /// `most_parameters`.
 template <Real S>
-Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters = 2e9);
+Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters = 2e9,
+                       Index tokens = 0, bool answer_per_row = false);
 
 /// Draws the weights of a net for these data; `lsuv` measures on them.
 template <Real S>
@@ -67,7 +79,7 @@ template <Real S>
 ModelData model_data(const Split<S>& data) {
   return {data.train.name,        data.train.task,    data.train.feature_names,
           data.train.class_names, data.normalization, data.train.target_units,
-          data.encoding};
+          data.encoding,          data.train.tokens,  data.order};
 }
 
 }  // namespace evengrad

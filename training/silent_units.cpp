@@ -69,20 +69,25 @@ void add_counts(const Node<S>& output, const double* largest_slope, UnitShares& 
 }  // namespace
 
 template <Real S>
-std::vector<UnitShares> unit_shares(Layer<S>& net, const MatrixRef<S>& inputs, std::span<const double> largest_slopes) {
+std::vector<UnitShares> unit_shares(Layer<S>& net, const MatrixRef<S>& inputs, std::span<const double> largest_slopes,
+                                    const Shape& sample) {
   Tape<S> tape({.recording = !largest_slopes.empty()});
-  return unit_shares(tape, net, inputs, largest_slopes);
+  return unit_shares(tape, net, inputs, largest_slopes, sample);
 }
 
 template <Real S>
 std::vector<UnitShares> unit_shares(Tape<S>& tape, Layer<S>& net, const MatrixRef<S>& inputs,
-                                    std::span<const double> largest_slopes) {
-  constexpr Index block = 128;  // samples at a time, whose activations stay in the cache
+                                    std::span<const double> largest_slopes, const Shape& sample) {
+  // At a time, so that their activations stay in the cache: rows of whole samples.
+  const Index each = std::max<Index>(1, sample.rows), block = std::max<Index>(1, 128 / each) * each;
   std::vector<UnitShares> layers;
   std::vector<double> rows;  // that were counted, of each layer
   for (Index begin = 0; begin < inputs.rows(); begin += block) {
     tape.clear();
-    net.forward(tape.constant(inputs.middleRows(begin, std::min(block, inputs.rows() - begin))), Context{});
+    const Index count = std::min(block, inputs.rows() - begin);
+    Shape shape = sample.cols > 0 ? sample : Shape(1, inputs.cols());
+    shape.blocks = count / each;
+    net.forward(tape.constant(inputs.middleRows(begin, count), shape), Context{});
     std::size_t layer = 0;
     const Node<S>* output = nullptr;  // of the layer in progress, so far
     for (const Node<S>& node : tape.nodes()) {
@@ -172,12 +177,14 @@ Index reinitialize_silent_units(Layer<S>& net, const MatrixRef<S>& inputs, const
   return count;
 }
 
-template std::vector<UnitShares> unit_shares(Layer<float>&, const MatrixRef<float>&, std::span<const double>);
-template std::vector<UnitShares> unit_shares(Layer<double>&, const MatrixRef<double>&, std::span<const double>);
+template std::vector<UnitShares> unit_shares(Layer<float>&, const MatrixRef<float>&, std::span<const double>,
+                                             const Shape&);
+template std::vector<UnitShares> unit_shares(Layer<double>&, const MatrixRef<double>&, std::span<const double>,
+                                             const Shape&);
 template std::vector<UnitShares> unit_shares(Tape<float>&, Layer<float>&, const MatrixRef<float>&,
-                                             std::span<const double>);
+                                             std::span<const double>, const Shape&);
 template std::vector<UnitShares> unit_shares(Tape<double>&, Layer<double>&, const MatrixRef<double>&,
-                                             std::span<const double>);
+                                             std::span<const double>, const Shape&);
 template Index reinitialize_silent_units(Layer<float>&, const MatrixRef<float>&, const Initializer&, const Rng&,
                                          Optimizer<float>*);
 template Index reinitialize_silent_units(Layer<double>&, const MatrixRef<double>&, const Initializer&, const Rng&,

@@ -20,16 +20,16 @@ struct UnitShares {
   std::vector<bool> silent() const;
 };
 
-/// Of every hidden layer, from one product to the next, in evaluation mode. `inputs` (samples, features). With
-/// `largest_slopes`, max|f'| of each hidden layer, it also counts where slopes are flat. \throws ShapeError if they do
-/// not fit.
+/// Of every hidden layer, from one product to the next, in evaluation mode. `inputs` (samples, features), or the rows
+/// of samples of the shape `sample`. With `largest_slopes`, max|f'| of each hidden layer, it also counts where slopes
+/// are flat. \throws ShapeError if they do not fit.
 template <Real S>
 std::vector<UnitShares> unit_shares(Layer<S>& net, const MatrixRef<S>& inputs,
-                                    std::span<const double> largest_slopes = {});
+                                    std::span<const double> largest_slopes = {}, const Shape& sample = {});
 /// The same on a tape whose memory is used again and again; it has to be recording if slopes are asked for.
 template <Real S>
 std::vector<UnitShares> unit_shares(Tape<S>& tape, Layer<S>& net, const MatrixRef<S>& inputs,
-                                    std::span<const double> largest_slopes = {});
+                                    std::span<const double> largest_slopes = {}, const Shape& sample = {});
 
 /// Draws the units that are silent on `inputs` anew, as Sokar et al. 2023 ("The dormant neuron phenomenon in deep
 /// reinforcement learning", ReDo): incoming weights, bias and normalization as `init` starts them, from `rng`; outgoing

@@ -66,10 +66,14 @@ void check_data(const Layer<S>& model, const Dataset<S>& data, Task task, const 
     throw UsageError(text("data ", in_quotes(data.name), ": its task is ", task_name(data.task),
                           ", that of the training set is ", task_name(task)));
   }
-  const Index outputs = model.outputs({1, data.features()}).cols;
-  const Index needed = required_outputs(data, loss);
-  if (outputs != needed) {
-    throw ShapeError(text("the model has ", outputs, " output(s), ", data.name, " needs ", needed));
+  const Shape outputs = model.outputs(data.shape(1));
+  const Index needed = required_outputs(data, loss), rows = data.label_per_row ? data.shape(1).rows : 1;
+  if (outputs.cols != needed) {
+    throw ShapeError(text("the model has ", outputs.cols, " output(s), ", data.name, " needs ", needed));
+  }
+  if (outputs.rows != rows) {
+    throw ShapeError(text("the model answers each sample with ", outputs.rows, " row(s), ", data.name, " needs ", rows,
+                          rows == 1 ? ": end the net with last, mean or flatten" : ""));
   }
   if (loss != "bce" || task == Task::classification) return;
   for (Index row = 0; row < data.size(); ++row) {
@@ -102,7 +106,10 @@ Trainer<S>::Trainer(Layer<S>& model, const Dataset<S>& train, const Dataset<S>& 
       test_(test),
       options_(checked(std::move(options), model, train, test)),
       optimizer_(options_.optimizer),
-      order_(train.size(), {options_.batch_size, options_.shuffle}, Rng(options_.seed).split("batches")),
+      order_(
+          train.size(),
+          {options_.batch_size, options_.shuffle, train.text.empty() ? 0 : std::ssize(train.text) - train.sample.rows},
+          Rng(options_.seed).split("batches")),
       schedule_(options_.schedule, total_steps(), options_.warmup_steps),
       dropout_(Rng(options_.seed).split("dropout")),
       tape_({.threads = options_.threads}),
@@ -143,7 +150,9 @@ Index Trainer<S>::count_right(const Var<S>& output, const Batch<S>& batch) const
   if (train_.task == Task::regression) return 0;
   const ConstMap<S> z = output.value();
   Index right = 0;
+  const Shape shape = output.shape();
   for (Index r = 0; r < z.rows(); ++r) {
+    if (r % shape.rows >= shape.length(r / shape.rows)) continue;
     Index largest = z(r, 0) > 0;
     if (z.cols() > 1) z.row(r).maxCoeff(&largest);
     right += largest == batch.labels()[static_cast<std::size_t>(r)];
@@ -157,9 +166,9 @@ typename Trainer<S>::Seen Trainer<S>::step(const Batch<S>& batch, double learnin
   const std::int64_t number = optimizer_.steps() + 1;
   tape_.keep_pre_activations(observer_ && observer_->before_step(number));
   const Context context{.training = true, .rng = dropout_.split(static_cast<std::uint64_t>(number))};
-  const Var<S> output = model_.forward(tape_.view(batch.inputs()), context);
+  const Var<S> output = model_.forward(tape_.view(batch.inputs(), batch.shape()), context);
   const Var<S> loss = loss_of(output, batch);
-  const Seen seen{static_cast<double>(loss.item()), count_right(output, batch)};
+  const Seen seen{static_cast<double>(loss.item()), count_right(output, batch), batch.answers()};
   if (!std::isfinite(seen.loss)) report_non_finite<S>(tape_, nullptr, number);
 
   Gradients<S> gradients = tape_.backward(loss);
@@ -254,8 +263,9 @@ void Trainer<S>::compare_with_best() {
 template <Real S>
 void Trainer<S>::count_step(const Seen& seen, Index samples, double learning_rate) {
   ++progress_.step;
-  progress_.loss += seen.loss * static_cast<double>(samples);
+  progress_.loss += seen.loss * static_cast<double>(seen.answers);
   progress_.right += seen.right;
+  progress_.answers += seen.answers;
   progress_.samples += samples;
   const StepReport done{progress_.step, epoch() + 1, train_.squared_unit() * seen.loss, learning_rate};
   if (observer_) observer_->after_step(done);
@@ -266,9 +276,9 @@ void Trainer<S>::count_step(const Seen& seen, Index samples, double learning_rat
 // Reports the epoch; false if that is to be the last.
 template <Real S>
 bool Trainer<S>::end_epoch(double seconds) {
-  const double samples = static_cast<double>(progress_.samples);
-  EpochReport report{.epoch = epoch() + 1, .train = {train_.squared_unit() * progress_.loss / samples, {}}, .test = {}};
-  if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(progress_.right) / samples;
+  const double answers = static_cast<double>(progress_.answers);
+  EpochReport report{.epoch = epoch() + 1, .train = {train_.squared_unit() * progress_.loss / answers, {}}, .test = {}};
+  if (train_.task == Task::classification) report.train.accuracy = static_cast<double>(progress_.right) / answers;
   report.seconds = seconds;
   if (test_.size() > 0) report.test = measure(test_, [&] { check_stop(); });
   if (validation_) compare_with_best();
@@ -312,26 +322,28 @@ void Trainer<S>::check(const Dataset<S>& data) const {
 
 template <Real S>
 Metrics Trainer<S>::measure(const Dataset<S>& data, FunctionRef<void()> before_batch) {
-  std::vector<Index> rows(static_cast<std::size_t>(data.size()));
-  std::iota(rows.begin(), rows.end(), Index{0});
+  const std::vector<Index> rows = rows_of(data, 0, data.size());
+  // As many rows for nets of sequences and images, but no fewer samples than a training step takes.
+  const Index at_once = std::max(evaluation_batch / data.shape(1).rows, std::min(evaluation_batch, Index{16}));
   Batch<S> batch;
   double loss = 0;
-  Index right = 0;
-  for (Index begin = 0; begin < data.size(); begin += evaluation_batch) {
+  Index right = 0, answers = 0;
+  for (Index begin = 0; begin < data.size(); begin += at_once) {
     before_batch();
-    const Index count = std::min(evaluation_batch, data.size() - begin);
+    const Index count = std::min(at_once, data.size() - begin);
     batch.gather(data, std::span(rows).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     evaluation_tape_.clear();
-    const Var<S> output = model_.forward(evaluation_tape_.view(batch.inputs()), Context{});
+    const Var<S> output = model_.forward(evaluation_tape_.view(batch.inputs(), batch.shape()), Context{});
     const double mean = static_cast<double>(loss_of(output, batch).item());
     // The last update may have left weights that are finite and outputs that are not.
     if (!std::isfinite(mean)) report_non_finite<S>(evaluation_tape_, nullptr, progress_.step);
-    loss += mean * static_cast<double>(count);
+    loss += mean * static_cast<double>(batch.answers());
     right += count_right(output, batch);
+    answers += batch.answers();
   }
-  const double samples = static_cast<double>(data.size());
-  Metrics metrics{.loss = data.squared_unit() * loss / samples, .accuracy = {}};
-  if (data.task == Task::classification) metrics.accuracy = static_cast<double>(right) / samples;
+  const double all = static_cast<double>(answers);
+  Metrics metrics{.loss = data.squared_unit() * loss / all, .accuracy = {}};
+  if (data.task == Task::classification) metrics.accuracy = static_cast<double>(right) / all;
   return metrics;
 }
 
@@ -363,7 +375,7 @@ void Trainer<S>::check_progress(const TrainingProgress& progress) const {
   const Index within = progress.step % order_.batches();  // batches of the epoch in progress
   const bool reported = progress.samples == 0 && (within == 0 || progress.step == total);
   const Index seen = within == 0 && progress.step > 0 ? train_.size() : within * options_.batch_size;
-  if (!(reported || progress.samples == seen) || progress.right < 0 || progress.right > progress.samples) {
+  if (!(reported || progress.samples == seen) || progress.right < 0 || progress.right > progress.answers) {
     throw Error(text("its step ", progress.step, " does not fit its ", progress.samples, " samples and ",
                      progress.right, " right answers of the epoch in progress"));
   }
@@ -402,11 +414,8 @@ double constant_answer_loss(const Dataset<S>& data) {
     const Matrix<double> y = data.targets.template cast<double>();
     return data.squared_unit() * (y.rowwise() - y.colwise().mean()).array().square().mean();
   }
-  std::vector<double> count(static_cast<std::size_t>(data.classes), 0);
-  for (const std::int32_t label : data.labels) ++count[static_cast<std::size_t>(label)];
   double entropy = 0;
-  for (const double n : count) {
-    const double p = n / static_cast<double>(data.size());
+  for (const double p : class_shares(data)) {
     if (p > 0) entropy -= p * std::log(p);
   }
   return entropy;

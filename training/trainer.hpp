@@ -86,6 +86,7 @@ struct TrainingProgress {
   double loss = 0;        ///< over the samples seen
   Index right = 0;        ///< samples classified rightly
   Index samples = 0;      ///< samples seen
+  Index answers = 0;      ///< labels or targets seen, of which a sample may have several
 };
 
 /// All that a run carries from step to step; what is random or scheduled is a function of the seed and the step.
@@ -145,9 +146,9 @@ class Trainer {
   /// Who looks on beside these hooks, or null; called before them. It must outlive the training.
   void observe(TrainingObserver<S>* observer) { observer_ = observer; }
 
-  /// Ends the training after the epoch that is the `patience`-th without a smaller loss on these data, which must outlive
-  /// the trainer, and gives the model the weights that had the smallest. To be called before run() and restore().
-  /// \throws UsageError unless patience > 0, and what check() throws.
+  /// Ends the training after the epoch that is the `patience`-th without a smaller loss on these data, which must
+  /// outlive the trainer, and gives the model the weights that had the smallest. To be called before run() and
+  /// restore(). \throws UsageError unless patience > 0, and what check() throws.
   void stop_early(const Dataset<S>& validation, std::int64_t patience);
   /// The epoch, from 1, whose weights were best on those data; 0: those before the first.
   std::int64_t best_epoch() const { return best_.empty() ? 0 : static_cast<std::int64_t>(best_.front()(0, 1)); }
@@ -186,6 +187,7 @@ class Trainer {
   struct Seen {
     double loss;
     Index right;
+    Index answers;
   };
   Var<S> loss_of(const Var<S>& output, const Batch<S>& batch);
   Seen step(const Batch<S>& batch, double learning_rate);
