@@ -58,16 +58,23 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   options.seed = global.seed;
   options.roots = data_roots();
   options.trained_on = saved.data;
+  if (!saved.data.tokens.empty()) {
+    options.context = saved.inputs.rows;
+    if (options.name.ends_with(".txt") && !options.items) options.items = Items::text;
+  }
   if (options.table.task && *options.table.task != saved.data.task) {
     throw UsageError(text("--task ", choice_word(*options.table.task), " contradicts the model in ",
                           in_quotes(arguments.model), ", which was trained for ", choice_word(saved.data.task)));
   }
   const auto set = std::find_if(datasets().begin(), datasets().end(),
                                 [&](const DatasetInfo& info) { return info.name == options.name; });
+  const bool of_text = options.items || (set != datasets().end() && std::holds_alternative<TextSet>(set->source));
   const bool images =
       options.name.starts_with("idx:") || (set != datasets().end() && std::holds_alternative<ImageSet>(set->source));
   const bool held_out = options.test_fraction.has_value();
-  if (images && !held_out) {
+  if (of_text) {
+    // Its test part, which training did not see.
+  } else if (images && !held_out) {
     options.samples = 1;  // of the training images, which are not looked at
   } else if (!held_out) {
     options.test_fraction = 0;
@@ -75,7 +82,7 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   Split<double> split = load_data<double>(options);
   for (const std::string& note : split.notes) spdlog::info("{}", note);
   shape_samples(split, saved.inputs, saved.data.order);
-  const Dataset<double>& data = images || held_out ? split.test : split.train;
+  const Dataset<double>& data = images || of_text || held_out ? split.test : split.train;
   if (data.size() == 0) throw UsageError("--test-fraction: no row is held out");
 
   TrainerOptions how{.loss = loss_of(saved, arguments.loss), .threads = arguments.threads};
@@ -85,12 +92,12 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   const double loss = trainer.evaluate(data).loss;
   const Evaluation found = judge_answers<double>(saved.model, data);
 
-  const std::string part = images ? "the test set" : held_out ? "the rows held out" : "all rows";
+  const std::string part = images || of_text ? "the test set" : held_out ? "the rows held out" : "all rows";
   Json document = document_header();
   document["model"] = widths<double>(saved.model);
   document["trained_on"] = saved.data.name;
   document["data"] = data.name;
-  document["part"] = images ? "test set" : held_out ? "held out" : "all";
+  document["part"] = images || of_text ? "test set" : held_out ? "held out" : "all";
   document["rows"] = data.size();
   document["task"] = choice_word(data.task);
   document["loss_function"] = trainer.options().loss;
@@ -100,7 +107,7 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   const Evaluation::Counts& counts = found.confusion;
   if (data.task == Task::classification) {
     for (auto c = std::ssize(names); c < counts.cols(); ++c) names.push_back(std::to_string(c));
-    const double accuracy = static_cast<double>(counts.trace()) / static_cast<double>(data.size());
+    const double accuracy = static_cast<double>(counts.trace()) / static_cast<double>(counts.sum());
     line += ", accuracy " + percent(accuracy);
     document["accuracy"] = accuracy;
     document["classes"] = names;

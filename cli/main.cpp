@@ -196,6 +196,7 @@ int run_program(int argc, char** argv) {
   program.formatter(std::make_shared<HelpFormatter>());
   const std::vector<Command> commands = {
       add_train(program, global),  add_evaluate(program, global),  add_predict(program, global),
+      add_generate(program, global),
       add_theory(program, global), add_propagate(program, global), add_compare(program, global),
       add_kernel(program, global), add_run(program, global),       add_report(program, global),
       add_list(program, global),   add_playground(program, global)};

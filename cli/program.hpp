@@ -102,6 +102,7 @@ Command add_propagate(CLI::App& program, Global& global);
 Command add_kernel(CLI::App& program, Global& global);
 Command add_predict(CLI::App& program, Global& global);
 Command add_evaluate(CLI::App& program, Global& global);
+Command add_generate(CLI::App& program, Global& global);
 Command add_train(CLI::App& program, Global& global);
 Command add_run(CLI::App& program, Global& global);
 Command add_compare(CLI::App& program, Global& global);

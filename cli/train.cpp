@@ -13,6 +13,7 @@
 #include <evengrad/experiments/training_report.hpp>
 #include <evengrad/init/recommend.hpp>
 #include <evengrad/layers/mlp.hpp>
+#include <evengrad/layers/registry.hpp>
 #include <evengrad/training/digest.hpp>
 #include <evengrad/training/evaluation.hpp>
 #include <evengrad/training/model_file.hpp>
@@ -602,6 +603,9 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   arguments.data.roots = data_roots();
   arguments.trainer.seed = global.seed;
   if (!arguments.load.empty()) arguments.loaded = load_into(arguments, app, arguments.load);
+  if (arguments.data.name.ends_with(".txt") && !arguments.data.items && takes<float>(arguments.net) == Takes::tokens) {
+    arguments.data.items = Items::text;
+  }
   // Names are checked before the data are read: a typing error should not cost a minute.
   if (arguments.net.empty()) make_net<float>(arguments, {1, 1}, 1);
   initializer(arguments.init);

@@ -132,6 +132,7 @@ struct ModelData {
   TableEncoding encoding = {};           ///< of a CSV file
   std::vector<std::string> tokens = {};  ///< of a text or items
   Order order = Order::rows;             ///< of the pixels of images
+  bool lines = false;                    ///< tokens are those of lines that begin and end with an end token
 };
 
 /// A training set, and a test set that may be empty.

@@ -5,6 +5,7 @@
 #include <evengrad/data/idx_folder.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/data/table.hpp>
+#include <evengrad/data/text.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -213,6 +214,38 @@ Split<S> load(const ImageSet& set, const DataOptions& options) {
   return normalize_images(std::move(split), options);
 }
 
+template <Real S>
+Split<S> load_text_file(const std::filesystem::path& path, bool lines, const DataOptions& options) {
+  refuse_csv_options(options);
+  refuse(options.noise.has_value(), "--noise", options, "it is for generators");
+  refuse(options.test_fraction.has_value(), "--test-fraction", options, "a tenth of a text is for testing");
+  refuse(options.folds != 0, "--folds", options, "a tenth of a text is for testing");
+  check_samples(options, 1);
+  const bool of_text = !options.trained_on || !options.trained_on->tokens.empty();
+  refuse(!of_text, "a model of other data", options, "its inputs are no characters");
+  Split<S> split = load_text<S>(path, {.context = options.context,
+                                       .lines = lines,
+                                       .lowercase = options.lowercase,
+                                       .samples = options.samples.value_or(0),
+                                       .model = options.trained_on ? &*options.trained_on : nullptr});
+  split.notes.push_back(text("read ", options.name, " from ", in_quotes(path.string()), ": ", split.train.classes,
+                             " different characters"));
+  split.train.name = split.test.name = options.name;
+  return split;
+}
+
+template <Real S>
+Split<S> load(const TextSet& set, const DataOptions& options) {
+  std::string tried;
+  for (const std::filesystem::path& root : options.roots) {
+    const std::filesystem::path path = root / set.file;
+    if (std::filesystem::exists(path)) return load_text_file<S>(path, set.lines, options);
+    tried += (tried.empty() ? "" : ", ") + in_quotes(path.string());
+  }
+  throw FileError(text("the data ", options.name, " are not there (looked for ", tried,
+                       "): run scripts/setup, or name a text file by its path"));
+}
+
 constexpr std::string_view idx_prefix = "idx:";
 
 template <Real S>
@@ -282,6 +315,9 @@ const std::vector<DatasetInfo>& datasets() {
        ImageSet{
            "fashion-mnist",
            {"T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"}}},
+      {"moby_dick", "the characters of a novel (Melville 1851), 1.2 million", TextSet{"text/moby_dick.txt", false}},
+      {"names", "4,951 female first names, a line each", TextSet{"text/female_names.txt", true}},
+      {"male_names", "3,898 male first names, a line each", TextSet{"text/male_names.txt", true}},
   };
   return all;
 }
@@ -298,6 +334,7 @@ Split<S> load_data(const DataOptions& options) {
     named.name = same;
     return std::visit([&](const auto& source) { return load<S>(source, named); }, entry->source);
   }
+  if (options.items) return load_text_file<S>(options.name, options.items == Items::lines, options);
   if (is_path(options.name)) return load_csv_file<S>(options);
   std::vector<std::string> known;
   for (const DatasetInfo& info : datasets()) known.emplace_back(info.name);

@@ -22,9 +22,15 @@ struct Generator {
   double noise;
 };
 
+/// A text file below one of the roots.
+struct TextSet {
+  std::string_view file;
+  bool lines;  ///< each line is a sample
+};
+
 struct DatasetInfo {
   std::string_view name, description;
-  std::variant<Generator, ImageSet> source;
+  std::variant<Generator, ImageSet, TextSet> source;
 };
 
 /// Everything that has a name. A new dataset is one more entry.
@@ -36,6 +42,14 @@ template <>
 struct Choices<Order> {
   static constexpr std::pair<std::string_view, Order> words[] = {
       {"rows", Order::rows}, {"pixels", Order::pixels}, {"permuted", Order::permuted}};
+};
+
+/// What a text file holds.
+enum class Items { text, lines };
+
+template <>
+struct Choices<Items> {
+  static constexpr std::pair<std::string_view, Items> words[] = {{"text", Items::text}, {"lines", Items::lines}};
 };
 
 template <>
@@ -52,6 +66,9 @@ struct DataOptions {
   std::optional<double> test_fraction = {};   ///< generators and CSV: 0.2 unless told, 0 trains on all rows
   TableOptions table = {};                    ///< CSV
   Order order = Order::rows;                  ///< images, for nets that take sequences
+  Index context = 64;                         ///< text: characters of a window
+  std::optional<Items> items = {};            ///< makes a file text: one text, or each line by itself
+  bool lowercase = false;                     ///< text: of ASCII letters
   Normalize normalize = Normalize::standard;  ///< one pair for images, else one a column; CSV: the target too
   /// Data for a model that is trained: its features in its order, its numbering of the classes and its normalization,
   /// which takes the place of `normalize`; its task is that of CSV files unless told.
@@ -73,6 +90,12 @@ struct DataOptions {
     f({.name = "order",
        .help = "Images in recurrent nets: a row of pixels per step, or a pixel per step (pixels, permuted)"},
       order);
+    f({.name = "context", .help = "Text: characters per window"}, context);
+    f({.name = "items",
+       .help = "The file is text, or lines, each a sample with an end token [text, for .txt files and nets of tokens]",
+       .show_default = false},
+      items);
+    f({.name = "lowercase", .help = "Text: A to Z become a to z"}, lowercase);
   }
 };
 

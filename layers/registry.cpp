@@ -247,7 +247,7 @@ std::vector<LayerWord<S>> built_in_words() {
       {"dropout", "p", "zeroes a share p in training",
        [](const Word& word, NetBuilder<S>&) -> Made<S> { return std::make_unique<Dropout<S>>(word.number("p")); }},
       {"embed", "n, tokens=data", "a learned row of n numbers for each token; how many tokens there are, the data says",
-       embedding_layer<S>},
+       embedding_layer<S>, Takes::tokens},
       {"positions", "kind", "adds a row for each time: learned, or sinusoidal",
        [](const Word& word, NetBuilder<S>& at) -> Made<S> {
          const Shape& in = at.inputs();

@@ -27,7 +27,7 @@ struct NetSettings {
 };
 
 /// What a layer takes a sample as. `any` takes its features as one row, or each row by itself.
-enum class Takes { any, image, sequence };
+enum class Takes { any, image, sequence, tokens };
 
 /// One word of a line, "conv(16, 3, stride=2)", with a value for each argument that its entry names.
 class Word {

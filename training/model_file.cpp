@@ -95,6 +95,7 @@ std::map<std::string, std::string> description(Layer<S>& model, const ModelData&
   if (!data.target_units.mean.empty()) entries["target_units"] = to_json(data.target_units).dump();
   if (!data.encoding.columns.empty()) entries["encoding"] = to_json(data.encoding).dump();
   if (!data.tokens.empty()) entries["tokens"] = Json(data.tokens).dump();
+  if (data.lines) entries["items"] = "lines";
   if (data.order != Order::rows) entries["order"] = choice_word(data.order);
   return entries;
 }
@@ -300,6 +301,7 @@ SavedModel<S> read_model(const std::filesystem::path& path, const Safetensors& f
     SavedModel<S> saved{
         read_net<S>(json("architecture"), content, inputs, std::ssize(tokens)), {.name = entry("data")}, {}};
     saved.data.tokens = std::move(tokens);
+    saved.data.lines = file.metadata.contains("items");
     if (file.metadata.contains("order")) saved.data.order = parse_choice<Order>("order", entry("order"));
     saved.inputs = inputs;
     saved.data.task = entry("task") == "regression" ? Task::regression : Task::classification;

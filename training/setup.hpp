@@ -79,7 +79,8 @@ template <Real S>
 ModelData model_data(const Split<S>& data) {
   return {data.train.name,        data.train.task,    data.train.feature_names,
           data.train.class_names, data.normalization, data.train.target_units,
-          data.encoding,          data.train.tokens,  data.order};
+          data.encoding,          data.train.tokens,  data.order,
+          !data.train.tokens.empty() && data.train.text.empty()};
 }
 
 }  // namespace evengrad
