@@ -203,7 +203,6 @@ int run_program(int argc, char** argv) {
   program.footer(
       "To begin with:\n"
       "  evengrad train --data spirals --activation gelu --lr 0.01\n"
-      "  evengrad theory gelu\n"
       "evengrad COMMAND --help says what a command takes.");
   for (const Command& command : commands) {
     command.app->group("Commands");

@@ -183,6 +183,7 @@ Findings initial_pairing(const TrainingRecord& record, double threshold) {
 Findings initial_signal(const TrainingRecord& record, double threshold) {
   const auto all = looks(record);
   if (all.empty() || all.front().front().step != 1) return {};
+  if (record.facts.normalized_branches) return {};  // there branches are small on purpose, and that is right
   const LayerRow *least = nullptr, *most = nullptr, *jump = nullptr, *before = nullptr;
   double largest_jump = 1, hidden = 0;
   for (const LayerRow& row : all.front()) {

@@ -176,6 +176,7 @@ Probe<S>::Probe(Trainer<S>& trainer, Layer<S>& net, const Dataset<S>& train, con
   for (const Weight<S>& weight : weights(net)) {
     if (weight.role.kind == WeightKind::embedding) continue;
     facts.layers.push_back(weight.layer);
+    facts.normalized_branches |= weight.role.residual && weight.role.normalized;
     weight_ids_.push_back(weight.weight->id.value());
     const Activation f = weight.role.activation ? *weight.role.activation : Activation();
     const auto known = slopes.find(f.name());
@@ -230,7 +231,7 @@ void Probe<S>::count_units(LayerRow& row, const UnitShares& shares, std::span<co
   const bool has_bias = bias.size() == units;
   for (std::size_t u = 0; u < units; ++u) {
     row.silent += silent[u] / n;
-    row.saturated += (shares.flat[u] == 1) / n;
+    if (u < shares.flat.size()) row.saturated += (shares.flat[u] == 1) / n;  // of an activation
     row.dormant += (shares.magnitude[u] <= 0.025 * layer_mean) / n;
     if (!memory.silent.empty()) {
       row.births += silent[u] && !memory.silent[u];

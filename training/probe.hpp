@@ -89,6 +89,7 @@ struct TrainingFacts {
   std::vector<std::string> constant_features = {};  ///< of a table, with one value in all training rows
   double target_size = 0;                ///< root of the mean square of a regression's targets, as the net sees them
   std::vector<std::string> layers = {};  ///< names of all layers, "layers.0", …
+  bool normalized_branches = false;      ///< the net has residual branches and normalization
   std::optional<NetOptions> theory = {};
 };
 

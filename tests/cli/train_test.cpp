@@ -264,3 +264,47 @@ TEST(Train, ANetInOneLineIsTrainedSavedLoadedAndPredicts) {
     EXPECT_NE(run.err.find(c.expected), std::string::npos) << c.options << ": " << run.err;
   }
 }
+
+// Characters: trained, judged, gone on with, written.
+TEST(Train, ANetOfTextIsTrainedSavedEvaluatedAndWrites) {
+  const TempFolder folder;
+  std::string line;
+  for (int i = 0; i < 120; ++i) line += "the cat sat on the mat. ";
+  std::ofstream(folder.path() / "cat.txt") << line;
+  const std::string net = "--net 'gpt(layers=1, heads=2, width=16)' --context 8 --activation gelu --lr 0.01 ";
+  const Output made = shell(folder, "evengrad train --data cat.txt " + net +
+                                        "--steps 150 --threads 1 --seed 2 --json --save cat.safetensors");
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_LT(made.json()["final"]["test_loss"], 1.0);  // guessing by frequency has 2.3 nats
+  const Output judged = shell(folder, "evengrad evaluate cat.safetensors --data cat.txt --json");
+  ASSERT_EQ(judged.status, 0) << judged.err;
+  EXPECT_NEAR(judged.json()["loss"].get<double>(), made.json()["final"]["test_loss"].get<double>(), 1e-5);
+
+  const std::string generate = "evengrad generate cat.safetensors --prompt 'the cat ' --length 30 ";
+  const Output written = shell(folder, generate + "--temperature 0"), again = shell(folder, generate + "--seed 7");
+  ASSERT_EQ(written.status, 0) << written.err;
+  EXPECT_TRUE(written.out.starts_with("the cat sat on the mat")) << written.out;
+  EXPECT_EQ(again.out, shell(folder, generate + "--seed 7").out);
+  EXPECT_EQ(shell(folder, generate + "--top-k 1 --seed 7").out, written.out);
+  const Output unknown = shell(folder, "evengrad generate cat.safetensors --prompt 'Z'");
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_NE(unknown.err.find("'Z'"), std::string::npos) << unknown.err;
+  shell(folder, "evengrad train --data moons --steps 5 --save moons.safetensors");
+  const Output wrong = shell(folder, "evengrad generate moons.safetensors");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_TRUE(wrong.one_line()) << wrong.err;
+}
+
+TEST(Train, ARunOfTextThatIsInterruptedGoesOnToTheSameBits) {
+  const TempFolder folder;
+  std::string line;
+  for (int i = 0; i < 60; ++i) line += "abcdefgh ";
+  std::ofstream(folder.path() / "a.txt") << line;
+  const std::string train = "evengrad train --data a.txt --net 'embed(4) linear(8) f' --context 5 --seed 2 --json ";
+  const Output whole = shell(folder, train + "--epochs 4");
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  ASSERT_EQ(shell(folder, train + "--epochs 2 --checkpoint c").status, 0);
+  const Output resumed = shell(folder, train + "--epochs 4 --checkpoint c --resume");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(resumed.json()["weights_digest"], whole.json()["weights_digest"]);
+}

@@ -360,15 +360,15 @@ TEST_F(Checkpoints, AWholeFileOfSomethingElseIsRefused) {
     std::ofstream(path, std::ios::binary) << bytes;
     return error_of<FileError>([&] { load_checkpoint(path); });
   };
-  const Tensor sum{"checksum", {}, Integers{0}}, progress{"progress", {3}, Integers{1, 2, 3}},
+  const Tensor sum{"checksum", {}, Integers{0}}, progress{"progress", {4}, Integers{1, 2, 3, 3}},
       loss{"loss", {}, std::vector<double>{1}};
   EXPECT_EQ(refused({sum, progress, loss}, {{"schema_version", "1"}}), "");
   EXPECT_NE(refused({sum, progress, loss}, {{"schema_version", "2"}}).find("schema version is '2'"), std::string::npos);
   EXPECT_NE(refused({sum, progress, loss}, {}).find("schema version is ''"), std::string::npos);
-  EXPECT_NE(refused({sum, loss}, {{"schema_version", "1"}}).find("no tensor 'progress' of 3"), std::string::npos);
+  EXPECT_NE(refused({sum, loss}, {{"schema_version", "1"}}).find("no tensor 'progress' of 4"), std::string::npos);
   EXPECT_NE(refused({sum, progress}, {{"schema_version", "1"}}).find("no tensor 'loss' of 1"), std::string::npos);
   EXPECT_NE(refused({sum, {"progress", {2}, Integers{1, 2}}, loss}, {{"schema_version", "1"}}), "");
-  EXPECT_NE(refused({sum, {"progress", {3}, std::vector<double>{1, 2, 3}}, loss}, {{"schema_version", "1"}}), "");
+  EXPECT_NE(refused({sum, {"progress", {4}, std::vector<double>{1, 2, 3, 3}}, loss}, {{"schema_version", "1"}}), "");
   EXPECT_NE(refused({}, {{"schema_version", "1"}}), "");
 }
 
