@@ -163,7 +163,7 @@ TEST(CsvTable, WhatItCannotKnowIsRefusedWithTheOptionThatDecides) {
       {"1,2,3,x\n4,5,6,y\n7,8,9,y\n", "--header yes or --header no", {}},
   };
   for (const auto& [file, expected, options] : cases) {
-    const std::string message = error_of<Error>([&] { load(file, options); });
+    const std::string message = error_of<Error>([&, &file = file, &options = options] { load(file, options); });
     EXPECT_NE(message, "") << file;
     EXPECT_NE(message.find(expected), std::string::npos) << message << "\n" << file.substr(0, 60);
     EXPECT_EQ(message.find('\n'), std::string::npos);

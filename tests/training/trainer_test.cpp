@@ -185,8 +185,9 @@ TYPED_TEST(TrainerData, ATargetOfBceIsAProbability) {
 TYPED_TEST(TrainerData, TheTaskFitsTheLossAndTheTrainingSet) {
   using S = TypeParam;
   // Both have models of one output with bce.
-  for (const auto& [bad, good] :
+  for (const auto& sets :
        {std::pair(with_targets<S>(), with_labels<S>(2)), std::pair(with_labels<S>(2), with_targets<S>())}) {
+    const Dataset<S>&bad = sets.first, &good = sets.second;
     Sequential<S> model = net<S>(1);
     const Dataset<S> none;
     const TrainerOptions options{.loss = "bce"};
