@@ -165,6 +165,7 @@ void product(Left<S> left, Index k, Panels<S> right, Start<S> start, View<S> out
   const Index left_stride = transposed ? left.col_stride : left.row_stride;
   // Blocks of nearly equal height, so that no block is a thin remainder: the first `taller` have a row more.
   if (out.rows == 0) return;
+  if (k == 0) left.data = out.data;  // read nowhere, but addresses are formed, and nothing may be added to null
   const Index block_count = (out.rows + block_rows - 1) / block_rows;
   const int height = static_cast<int>(out.rows / block_count), taller = static_cast<int>(out.rows % block_count);
   for (Index k_begin = 0; k_begin == 0 || k_begin < k; k_begin += k_block) {
