@@ -603,8 +603,9 @@ int train(TrainArguments& arguments, const Global& global, const CLI::App& app) 
   arguments.data.roots = data_roots();
   arguments.trainer.seed = global.seed;
   if (!arguments.load.empty()) arguments.loaded = load_into(arguments, app, arguments.load);
-  if (arguments.data.name.ends_with(".txt") && !arguments.data.items && takes<float>(arguments.net) == Takes::tokens) {
-    arguments.data.items = Items::text;
+  if (arguments.data.name.ends_with(".txt") && !arguments.data.items) {  // a table, but not for these nets
+    const Takes kind = takes<float>(arguments.net);
+    if (kind == Takes::tokens || kind == Takes::sequence) arguments.data.items = Items::text;
   }
   // Names are checked before the data are read: a typing error should not cost a minute.
   if (arguments.net.empty()) make_net<float>(arguments, {1, 1}, 1);

@@ -23,7 +23,6 @@ struct NetSettings {
   std::string norm = "layernorm";            ///< the word that `norm` stands for
   double most_parameters = 2e9;              ///< a larger net is refused before its memory is taken
   Index tokens = 0;                          ///< different ones in the data; 0 if the inputs are no tokens
-  bool answer_per_row = false;               ///< each row of a sample has an answer, not the sample as a whole
 };
 
 /// What a layer takes a sample as. `any` takes its features as one row, or each row by itself.

@@ -107,22 +107,18 @@ void shape_samples(Split<S>& data, const Shape& sample, Order order) {
 template <Real S>
 Sequential<S> make_net(const TrainingSetup& setup, const Dataset<S>& data, double most_parameters) {
   const Index outputs = required_outputs(data, setup.trainer.loss);
-  return make_net<S>(setup, data.shape(1), outputs, most_parameters, std::ssize(data.tokens), data.label_per_row);
+  return make_net<S>(setup, data.shape(1), outputs, most_parameters, std::ssize(data.tokens));
 }
 
 template <Real S>
 Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters,
-                       Index tokens, bool answer_per_row) {
+                       Index tokens) {
   if (setup.net.empty()) return mlp<S>(mlp_options(setup, inputs.cols, outputs, most_parameters));
   if (setup.residual || setup.dropout != 0) {
     throw UsageError(text("--net: write ", setup.residual ? "residual(…)" : "dropout(p)", " into the line instead of ",
                           setup.residual ? "--residual" : "--dropout"));
   }
-  NetSettings settings{.inputs = inputs,
-                       .outputs = outputs,
-                       .most_parameters = most_parameters,
-                       .tokens = tokens,
-                       .answer_per_row = answer_per_row};
+  NetSettings settings{.inputs = inputs, .outputs = outputs, .most_parameters = most_parameters, .tokens = tokens};
   for (const std::string& name : split_list(setup.activation)) settings.activations.push_back(activation(name));
   settings.norm = setup.norm == Norm::none ? "none" : text(choice_word(setup.norm), "norm");
   return build_net<S>(setup.net, settings);
@@ -167,12 +163,12 @@ std::optional<NetOptions> theory_net(const TrainingSetup& setup, Layer<S>& net) 
                     .residual = weights.front().role.residual};
 }
 
-#define EVENGRAD_INSTANTIATE(S)                                                                    \
-  template void shape_samples(Split<S>&, const TrainingSetup&);                                    \
-  template void shape_samples(Split<S>&, const Shape&, Order);                                     \
-  template Sequential<S> make_net(const TrainingSetup&, const Dataset<S>&, double);                \
-  template Sequential<S> make_net(const TrainingSetup&, const Shape&, Index, double, Index, bool); \
-  template void initialize(Layer<S>&, const TrainingSetup&, const Dataset<S>&);                    \
+#define EVENGRAD_INSTANTIATE(S)                                                              \
+  template void shape_samples(Split<S>&, const TrainingSetup&);                              \
+  template void shape_samples(Split<S>&, const Shape&, Order);                               \
+  template Sequential<S> make_net(const TrainingSetup&, const Dataset<S>&, double);          \
+  template Sequential<S> make_net(const TrainingSetup&, const Shape&, Index, double, Index); \
+  template void initialize(Layer<S>&, const TrainingSetup&, const Dataset<S>&);              \
   template std::optional<NetOptions> theory_net(const TrainingSetup&, Layer<S>&);
 EVENGRAD_INSTANTIATE(float)
 EVENGRAD_INSTANTIATE(double)

@@ -64,7 +64,7 @@ Sequential<S> make_net(const TrainingSetup& setup, const Dataset<S>& data, doubl
 /// `most_parameters`.
 template <Real S>
 Sequential<S> make_net(const TrainingSetup& setup, const Shape& inputs, Index outputs, double most_parameters = 2e9,
-                       Index tokens = 0, bool answer_per_row = false);
+                       Index tokens = 0);
 
 /// Draws the weights of a net for these data; `lsuv` measures on them.
 template <Real S>
@@ -77,9 +77,15 @@ std::optional<NetOptions> theory_net(const TrainingSetup& setup, Layer<S>& net);
 /// What a saved model keeps of its data.
 template <Real S>
 ModelData model_data(const Split<S>& data) {
-  return {data.train.name,        data.train.task,    data.train.feature_names,
-          data.train.class_names, data.normalization, data.train.target_units,
-          data.encoding,          data.train.tokens,  data.order,
+  return {data.train.name,
+          data.train.task,
+          data.train.feature_names,
+          data.train.class_names,
+          data.normalization,
+          data.train.target_units,
+          data.encoding,
+          data.train.tokens,
+          data.order,
           !data.train.tokens.empty() && data.train.text.empty()};
 }
 
