@@ -66,6 +66,10 @@ void check_data(const Layer<S>& model, const Dataset<S>& data, Task task, const 
     throw UsageError(text("data ", in_quotes(data.name), ": its task is ", task_name(data.task),
                           ", that of the training set is ", task_name(task)));
   }
+  if (data.label_per_row && loss != "cross_entropy") {
+    throw UsageError(text("data ", in_quotes(data.name), ": each row of a sample has a label, or none, and the loss ",
+                          loss, " wants one per sample: use cross_entropy"));
+  }
   const Shape outputs = model.outputs(data.shape(1));
   const Index needed = required_outputs(data, loss), rows = data.label_per_row ? data.shape(1).rows : 1;
   if (outputs.cols != needed) {

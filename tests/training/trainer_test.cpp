@@ -210,6 +210,21 @@ TYPED_TEST(TrainerData, TheTaskFitsTheLossAndTheTrainingSet) {
   EXPECT_NE(message<UsageError>([&] { Trainer<S>(one, targets, none, {.label_smoothing = 0.1}); }), "");
 }
 
+// A row that does not count has the label -100, which would be a place in the targets of another loss.
+TYPED_TEST(TrainerData, LabelsOfRowsNeedCrossEntropy) {
+  using S = TypeParam;
+  Dataset<S> data = with_labels<S>();
+  data.label_per_row = true;  // one row a sample
+  data.labels[0] = no_label;
+  const Dataset<S> none;
+  Sequential<S> model = net<S>(3);
+  Trainer<S>(model, data, none, {.loss = "cross_entropy"});
+  for (const char* loss : {"mse", "bce", "huber"}) {
+    const std::string said = message<UsageError>([&] { Trainer<S>(model, data, none, {.loss = loss}); });
+    EXPECT_NE(said.find("use cross_entropy"), std::string::npos) << loss << ": " << said;
+  }
+}
+
 TYPED_TEST(TrainerData, WhateverElseTakesDataChecksThem) {
   using S = TypeParam;
   Dataset<S> wrong = with_labels<S>(), few = with_labels<S>(), targets = with_targets<S>();
