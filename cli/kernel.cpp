@@ -45,6 +45,10 @@ int kernel(const KernelArguments& arguments, const Global& global) {
   }
   const Activation f = activation(arguments.activation);
   const Dataset<double> data = load_data<double>({.name = arguments.data, .seed = global.seed}).train;
+  if (!data.tokens.empty()) {
+    throw UsageError(
+        text("--data ", arguments.data, ": kernels compare rows of numbers, and its inputs are characters"));
+  }
   const Matrix<double> inputs = data.inputs.topRows(std::min(arguments.rows, data.size()));
   const NetKernels k = net_kernels(f, initializer(arguments.init), arguments.depth, inputs);
   const bool closed = closed_kernel(f, {}).has_value();
