@@ -128,6 +128,10 @@ Split<S> read_data(CompareArguments& a, const Global& global) {
   a.data.roots = data_roots();
   Split<S> data = load_data<S>(a.data);
   for (const std::string& note : data.notes) spdlog::info("{}", note);
+  if (!data.train.tokens.empty()) {
+    throw UsageError(text("compare trains multilayer perceptrons, which cannot take the text ", in_quotes(a.data.name),
+                          ": use train --net"));
+  }
   return data;
 }
 

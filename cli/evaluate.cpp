@@ -60,17 +60,15 @@ int evaluate(EvaluateArguments& arguments, const Global& global) {
   options.trained_on = saved.data;
   if (!saved.data.tokens.empty()) {
     options.context = saved.inputs.rows;
-    if (options.name.ends_with(".txt") && !options.items) options.items = Items::text;
+    if (options.name.ends_with(".txt") && !options.items) options.items = saved.data.lines ? Items::lines : Items::text;
   }
   if (options.table.task && *options.table.task != saved.data.task) {
     throw UsageError(text("--task ", choice_word(*options.table.task), " contradicts the model in ",
                           in_quotes(arguments.model), ", which was trained for ", choice_word(saved.data.task)));
   }
-  const auto set = std::find_if(datasets().begin(), datasets().end(),
-                                [&](const DatasetInfo& info) { return info.name == options.name; });
-  const bool of_text = options.items || (set != datasets().end() && std::holds_alternative<TextSet>(set->source));
-  const bool images =
-      options.name.starts_with("idx:") || (set != datasets().end() && std::holds_alternative<ImageSet>(set->source));
+  const DatasetInfo* set = find_dataset(options.name);
+  const bool of_text = options.items || (set && std::holds_alternative<TextSet>(set->source));
+  const bool images = options.name.starts_with("idx:") || (set && std::holds_alternative<ImageSet>(set->source));
   const bool held_out = options.test_fraction.has_value();
   if (of_text) {
     // Its test part, which training did not see.

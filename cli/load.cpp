@@ -89,7 +89,9 @@ std::optional<SavedModel<double>> load_into(TrainingSetup& setup, const CLI::App
   setup.data.order = data.order;
   if (!data.tokens.empty()) {
     setup.data.context = saved->inputs.rows;
-    if (setup.data.name.ends_with(".txt") && !setup.data.items) setup.data.items = Items::text;
+    if (setup.data.name.ends_with(".txt") && !setup.data.items) {
+      setup.data.items = data.lines ? Items::lines : Items::text;
+    }
   }
   setup.trainer.loss = loss_of(*saved, setup.trainer.loss);
   return saved;

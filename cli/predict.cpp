@@ -4,10 +4,12 @@
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/file.hpp>
 #include <evengrad/core/numbers.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/data/csv.hpp>
 #include <evengrad/data/table.hpp>
 #include <evengrad/training/model_file.hpp>
 #include <evengrad/training/predict.hpp>
+#include <evengrad/training/setup.hpp>
 
 #include <spdlog/spdlog.h>
 
@@ -71,6 +73,10 @@ class Predictions {
 // Block by block: the file may be larger than memory.
 int predict_file(const PredictArguments& arguments, const Global& global) {
   SavedModel<double> saved = load_model<double>(arguments.model);
+  if (!saved.data.tokens.empty()) {
+    throw Error(text("the model in ", in_quotes(arguments.model),
+                     " is of text, not of the columns of a table: use evaluate or generate"));
+  }
   TableOptions options = arguments.table;
   options.missing_values = saved.data.encoding.missing_values;
   CsvTable table(std::filesystem::path(arguments.data), options);
@@ -105,6 +111,7 @@ int predict_file(const PredictArguments& arguments, const Global& global) {
     features.conservativeResize(held, inputs);
     fill_missing(features, encoding);
     saved.data.normalization.apply(features);
+    permute_pixels(features, saved.inputs, saved.data.order);
     Matrix<double> result = predict<double>(saved.model, features, saved.data.task, saved.inputs);
     saved.data.target_units.undo(result);
     std::string lines;

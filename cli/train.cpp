@@ -24,6 +24,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -417,6 +418,10 @@ struct TrainRun {
       if (result) {
         std::cout << "final  train " << metrics_text(result->train);
         if (result->test) std::cout << "; test " << metrics_text(*result->test);
+        if (result->test && !data.train.tokens.empty()) {
+          std::cout << ", perplexity " << significant(std::exp(result->test->loss)) << ", "
+                    << significant(result->test->loss / std::log(2.0)) << " bits per character";
+        }
         std::cout << "  (" << grouped(steps) << " steps, " << significant(result->seconds, 3) << " s)\n";
         if (validation.size() > 0) say(text("best   the weights of epoch ", trainer.best_epoch()));
         if (const std::string line = judged_text(); !line.empty()) say(line);
@@ -479,6 +484,10 @@ struct TrainRun {
                            {"train_accuracy", or_null(result->train.accuracy)},
                            {"test_loss", result->test ? Json(result->test->loss) : Json(nullptr)},
                            {"test_accuracy", result->test ? or_null(result->test->accuracy) : Json(nullptr)}};
+      if (result->test && !data.train.tokens.empty()) {
+        document["final"]["test_perplexity"] = std::exp(result->test->loss);
+        document["final"]["test_bits_per_character"] = result->test->loss / std::log(2.0);
+      }
       document["weights_digest"] = weights_digest<S>(model).hex();
     }
     document["findings"] = health.json(record);

@@ -322,16 +322,20 @@ const std::vector<DatasetInfo>& datasets() {
   return all;
 }
 
+const DatasetInfo* find_dataset(std::string_view name) {
+  const std::string same = dataset_name(std::string(name));
+  const auto entry =
+      std::find_if(datasets().begin(), datasets().end(), [&](const DatasetInfo& info) { return info.name == same; });
+  return entry == datasets().end() ? nullptr : &*entry;
+}
+
 template <Real S>
 Split<S> load_data(const DataOptions& options) {
   if (options.csv) return load_csv_file<S>(options);
   if (options.name.starts_with(idx_prefix)) return load_idx_files<S>(options);
-  const std::string same = dataset_name(options.name);
-  const auto entry =
-      std::find_if(datasets().begin(), datasets().end(), [&](const DatasetInfo& info) { return info.name == same; });
-  if (entry != datasets().end()) {
+  if (const DatasetInfo* entry = find_dataset(options.name)) {
     DataOptions named = options;
-    named.name = same;
+    named.name = entry->name;
     return std::visit([&](const auto& source) { return load<S>(source, named); }, entry->source);
   }
   if (options.items) return load_text_file<S>(options.name, options.items == Items::lines, options);

@@ -58,6 +58,9 @@ struct Choices<Normalize> {
                                                                      {"none", Normalize::none}};
 };
 
+/// Capitals and dashes do not count. Null if there is none of this name.
+const DatasetInfo* find_dataset(std::string_view name);
+
 struct DataOptions {
   std::string name;                           ///< one of datasets(), or the path of a CSV file
   std::optional<std::string> csv = {};        ///< what that file holds, where it is no file

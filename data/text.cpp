@@ -41,13 +41,13 @@ Split<S> split_text(const std::filesystem::path& path, std::vector<std::int32_t>
 // Each line begins with the end token and is to end with it: the rows of a sample are that token and the characters.
 template <Real S>
 Split<S> split_lines(const std::filesystem::path& path, const std::vector<std::vector<std::int32_t>>& lines,
-                     const std::vector<std::string>& tokens) {
+                     const std::vector<std::string>& tokens, Index fewest_rows) {
   constexpr std::size_t apart = 10;
   if (lines.size() < 2 * apart) fail(path, text("it has ", lines.size(), " lines, expected at least ", 2 * apart));
   std::size_t longest = 0;
   for (const auto& line : lines) longest = std::max(longest, line.size());
   const std::int32_t end = numbers_of(end_token, tokens).front();
-  const Index rows = static_cast<Index>(longest) + 1;
+  const Index rows = std::max(static_cast<Index>(longest) + 1, fewest_rows);
   Split<S> split{.train = token_set<S>(path.string(), tokens), .test = token_set<S>(path.string(), tokens)};
   const auto tested = static_cast<Index>(lines.size() / apart);
   split.test.inputs.setZero(tested, rows);
@@ -64,7 +64,7 @@ Split<S> split_lines(const std::filesystem::path& path, const std::vector<std::v
       part.labels.push_back(line[t]);
     }
     part.labels.push_back(end);
-    part.labels.resize(part.labels.size() + longest - line.size(), no_label);
+    part.labels.resize(part.labels.size() + static_cast<std::size_t>(rows) - 1 - line.size(), no_label);
   }
   return split;
 }
@@ -148,7 +148,7 @@ Split<S> load_text(const std::filesystem::path& path, const TextOptions& options
   if (!options.lines) return split_text<S>(path, numbered(all), tokens, options.context);
   std::vector<std::vector<std::int32_t>> numbers;
   for (const auto& line : lines) numbers.push_back(numbered(line));
-  return split_lines<S>(path, numbers, tokens);
+  return split_lines<S>(path, numbers, tokens, options.model ? options.context : 0);
 }
 
 template Split<float> load_text(const std::filesystem::path&, const TextOptions&);

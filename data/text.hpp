@@ -9,7 +9,7 @@
 namespace evengrad {
 
 struct TextOptions {
-  Index context = 64;                ///< characters of a window
+  Index context = 64;                ///< characters of a window; lines for a model: rows of its samples
   bool lines = false;                ///< each line is a sample of its own, which ends with an end token
   bool lowercase = false;            ///< of ASCII letters
   Index samples = 0;                 ///< only the first characters, or lines; 0: all

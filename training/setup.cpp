@@ -66,6 +66,19 @@ MlpOptions mlp_options(const TrainingSetup& setup, Index inputs, Index outputs, 
   return options;
 }
 
+template <Real S>
+void permute_pixels(Matrix<S>& images, const Shape& sample, Order order) {
+  if (order != Order::permuted || images.rows() == 0) return;
+  std::vector<Index> pixels(static_cast<std::size_t>(sample.rows));
+  std::iota(pixels.begin(), pixels.end(), Index{0});
+  Rng(0).split("permuted pixels").shuffle(pixels);  // the same in every run
+  const Matrix<S> before = images;
+  for (Index i = 0; i < sample.rows; ++i) {
+    images.middleCols(i * sample.cols, sample.cols) =
+        before.middleCols(pixels[static_cast<std::size_t>(i)] * sample.cols, sample.cols);
+  }
+}
+
 namespace {
 
 template <Real S>
@@ -80,15 +93,7 @@ void arrange(Split<S>& data, Takes takes, Order order) {
     }
     part->sample =
         order == Order::rows ? Shape(1, image.height, image.width * image.cols) : Shape(1, image.rows, image.cols);
-    if (order != Order::permuted || part->size() == 0) continue;
-    std::vector<Index> pixels(static_cast<std::size_t>(image.rows));
-    std::iota(pixels.begin(), pixels.end(), Index{0});
-    Rng(0).split("permuted pixels").shuffle(pixels);  // the same in every run
-    const Matrix<S> before = part->inputs;
-    for (Index i = 0; i < image.rows; ++i) {
-      part->inputs.middleCols(i * image.cols, image.cols) =
-          before.middleCols(pixels[static_cast<std::size_t>(i)] * image.cols, image.cols);
-    }
+    permute_pixels(part->inputs, part->sample, order);
   }
 }
 
@@ -164,6 +169,7 @@ std::optional<NetOptions> theory_net(const TrainingSetup& setup, Layer<S>& net) 
 }
 
 #define EVENGRAD_INSTANTIATE(S)                                                              \
+  template void permute_pixels(Matrix<S>&, const Shape&, Order);                             \
   template void shape_samples(Split<S>&, const TrainingSetup&);                              \
   template void shape_samples(Split<S>&, const Shape&, Order);                               \
   template Sequential<S> make_net(const TrainingSetup&, const Dataset<S>&, double);          \

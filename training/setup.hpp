@@ -56,6 +56,10 @@ void shape_samples(Split<S>& data, const TrainingSetup& setup);
 template <Real S>
 void shape_samples(Split<S>& data, const Shape& sample, Order order);
 
+/// Puts the pixels of images into the order in which a net takes them: changes nothing unless that is `permuted`.
+template <Real S>
+void permute_pixels(Matrix<S>& images, const Shape& sample, Order order);
+
 /// The net for these data, its weights 0. \throws UsageError for a wrong word, or a net of more than `most_parameters`.
 template <Real S>
 Sequential<S> make_net(const TrainingSetup& setup, const Dataset<S>& data, double most_parameters = 2e9);

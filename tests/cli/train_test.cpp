@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 using evengrad::TempFolder;
 using evengrad::test::contents;
 using evengrad::test::Output;
@@ -289,6 +291,11 @@ TEST(Train, ANetOfTextIsTrainedSavedEvaluatedAndWrites) {
   const Output unknown = shell(folder, "evengrad generate cat.safetensors --prompt 'Z'");
   EXPECT_EQ(unknown.status, 2);
   EXPECT_NE(unknown.err.find("'Z'"), std::string::npos) << unknown.err;
+  std::ofstream(folder.path() / "table.csv") << "a,b\n1,2\n";
+  const Output table = shell(folder, "evengrad predict cat.safetensors --data table.csv");
+  EXPECT_EQ(table.status, 1);
+  EXPECT_NE(table.err.find("generate"), std::string::npos) << table.err;
+  EXPECT_EQ(shell(folder, "evengrad compare --data cat.txt --items text --seeds 1 --steps 5").status, 2);
   shell(folder, "evengrad train --data moons --steps 5 --save moons.safetensors");
   const Output wrong = shell(folder, "evengrad generate moons.safetensors");
   EXPECT_EQ(wrong.status, 1);
@@ -307,4 +314,28 @@ TEST(Train, ARunOfTextThatIsInterruptedGoesOnToTheSameBits) {
   const Output resumed = shell(folder, train + "--epochs 4 --checkpoint c --resume");
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(resumed.json()["weights_digest"], whole.json()["weights_digest"]);
+}
+
+TEST(Train, ANetOfLinesEvaluatesOtherLinesAndEndsThem) {
+  const TempFolder folder;
+  std::ofstream longer(folder.path() / "longer.txt"), shorter(folder.path() / "shorter.txt");
+  for (int i = 0; i < 40; ++i) {
+    longer << (i % 2 ? "abab\n" : "ab\n");
+    shorter << "ab\n";
+  }
+  longer.close(), shorter.close();
+  const Output made = shell(folder,
+                            "evengrad train --data longer.txt --items lines --net 'embed(8) gru(16)' --lr 0.02 "
+                            "--epochs 60 --batch-size 8 --threads 1 --json --save lines.safetensors");
+  ASSERT_EQ(made.status, 0) << made.err;
+  const auto final = made.json()["final"];
+  EXPECT_NEAR(final["test_perplexity"], std::exp(final["test_loss"].get<double>()), 1e-9);
+  const Output judged = shell(folder, "evengrad evaluate lines.safetensors --data shorter.txt --json");
+  ASSERT_EQ(judged.status, 0) << judged.err;  // whose longest line is shorter
+  // Of a, b and the end token all but what follows the first b is certain.
+  EXPECT_LT(judged.json()["loss"], 0.5);
+  const Output written = shell(folder, "evengrad generate lines.safetensors --count 3 --json");
+  ASSERT_EQ(written.status, 0) << written.err;
+  const auto texts = written.json()["texts"];
+  for (const auto& line : texts) EXPECT_LE(line.get<std::string>().size(), 10u) << line;
 }

@@ -68,6 +68,10 @@ TEST(SampleShapes, PermutedPixelsAreInOneOrderEverywhere) {
   std::sort(pixels.begin(), pixels.end());
   EXPECT_EQ(pixels, (std::vector<double>{0, 1, 2, 3, 4, 5}));
 
+  Matrix<double> rows = before.train.inputs;  // of a file that is predicted
+  permute_pixels(rows, Shape(1, 6, 1), Order::permuted);
+  EXPECT_EQ(rows, after.train.inputs);
+
   Split<double> again = two_images();
   shape_samples(again, Shape(1, 6, 1), Order::permuted);  // as a saved net took them
   EXPECT_EQ(again.test.inputs, after.test.inputs);
