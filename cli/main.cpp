@@ -201,9 +201,9 @@ int run_program(int argc, char** argv) {
       add_kernel(program, global), add_run(program, global),       add_report(program, global),
       add_list(program, global),   add_playground(program, global)};
   program.footer(
-      "To begin with:\n"
+      "To begin with (evengrad COMMAND --help says what a command takes):\n"
       "  evengrad train --data spirals --activation gelu --lr 0.01\n"
-      "evengrad COMMAND --help says what a command takes.");
+      "  evengrad theory gelu");
   for (const Command& command : commands) {
     command.app->group("Commands");
     command.app->option_defaults()->group(every_command);

@@ -310,7 +310,7 @@ TEST(Options, HelpIsMadeForReaders) {
       }
     }
   }
-  EXPECT_EQ(commands, 11);
+  EXPECT_EQ(commands, 12);
   EXPECT_EQ(examples, 2);
 }
 
