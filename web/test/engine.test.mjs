@@ -92,7 +92,7 @@ test("hostile options are refused with their name", () => {
     [{ ...train, activation: { toString: 1 } }, /--activation/],
     [{ ...train, data: "mnist" }, /not in the page/],
     [{ ...train, data: "../secret.csv" }, /a page has no files/],
-    [{ ...train, csv: "a,b\n1,\n" }, /column 'b', the last, is empty/],
+    [{ ...train, csv: "a,b\n1,\n" }, /'b' empty/],
     [{ ...train, dropout: 1 }, /dropout/],
     [{ hidden: "4" }, /--data is needed/],
   ]) {
