@@ -4,6 +4,7 @@
 #include <evengrad/activations/registry.hpp>
 #include <evengrad/core/error.hpp>
 #include <evengrad/core/names.hpp>
+#include <evengrad/core/utf8.hpp>
 #include <evengrad/data/registry.hpp>
 #include <evengrad/experiments/comparison.hpp>
 #include <evengrad/experiments/csv_writer.hpp>
