@@ -174,7 +174,8 @@ Probe<S>::Probe(Trainer<S>& trainer, Layer<S>& net, const Dataset<S>& train, con
   TrainingFacts& facts = record_.facts;
   std::map<std::string, double> slopes;  // each takes milliseconds
   for (const Weight<S>& weight : weights(net)) {
-    if (weight.role.kind == WeightKind::embedding) continue;
+    // Neither is the weight of a product on the tape.
+    if (weight.role.kind == WeightKind::embedding || weight.role.kind == WeightKind::recurrent) continue;
     facts.layers.push_back(weight.layer);
     facts.normalized_branches |= weight.role.residual && weight.role.normalized;
     weight_ids_.push_back(weight.weight->id.value());
